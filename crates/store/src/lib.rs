@@ -1,1 +1,5 @@
-//! Placeholder.
+//! Where things are kept: blob segments and the SQL metadata engine.
+
+pub mod blob;
+pub mod crypto;
+pub mod hash;
