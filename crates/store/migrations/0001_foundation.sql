@@ -84,14 +84,14 @@ CREATE TABLE repository_tag (
     PRIMARY KEY (incarnation, name)
 ) {{STRICT}} {{WITHOUT_ROWID}};
 
--- An open upload. `content` is the id that its pieces hang on; closing hands the content to the blob.
+-- An open upload. Its id is also the content id that its pieces hang on, and that the blob then names.
 CREATE TABLE upload (
     incarnation  {{BLOB}} NOT NULL REFERENCES repository (incarnation),
     id           {{BLOB}} NOT NULL,
-    content      {{BLOB}} NOT NULL,
     received     {{INT}} NOT NULL,
     inline_bytes {{INT}} NOT NULL,
     pieces       {{INT}} NOT NULL,
+    segments     {{INT}} NOT NULL,
     last_part    {{INT}} NOT NULL,
     undersized   {{INT}} NOT NULL,
     algorithm    {{INT}} NOT NULL,
