@@ -24,7 +24,7 @@ pub async fn tick(core: &Core) -> Result<Swept> {
         core.blobs.delete(physical).await?;
         core.meta
             .write(Durability::Soft, move |tx| {
-                Ok::<_, Error>(doomed::claim(tx, physical)?)
+                Ok::<_, Error>(doomed::forget(tx, physical)?)
             })
             .await?;
     }

@@ -80,19 +80,13 @@ pub(crate) async fn page(
     after: Option<Digest>,
     size: usize,
 ) -> Result<Referrers> {
-    let limit = i64::try_from(size + 1).map_err(Error::internal)?;
     let after = after.map(|digest| digest.to_key()).unwrap_or_default();
-    let rows = cx
+    let (rows, more) = cx
         .query(grant, move |tx, grant| {
-            image::referrers(tx, grant, &subject, &types, &after, limit)
+            image::referrers(tx, grant, &subject, &types, &after, size)
         })
         .await?;
-    let more = rows.len() > size;
-    let referrers = rows
-        .into_iter()
-        .take(size)
-        .map(referrer)
-        .collect::<Result<Vec<_>>>()?;
+    let referrers = rows.into_iter().map(referrer).collect::<Result<Vec<_>>>()?;
     Ok(Referrers { referrers, more })
 }
 

@@ -27,12 +27,23 @@ pub(crate) fn insert(tx: &mut dyn Tx, physical: PhysicalId, not_before: Timestam
         .map(drop)
 }
 
-/// Takes `physical` back from the doomed, to become a segment; returns whether it was still there.
+/// Takes `physical` back from the doomed, to become a segment; returns whether its time had not come.
+///
+/// INVARIANT: the sweeper removes files only of rows whose time has come, and time does not run backwards, so a
+/// file that is claimed is never removed.
 pub(crate) fn claim(tx: &mut dyn Tx, physical: PhysicalId) -> Result<bool> {
-    Ok(tx.execute(
+    let now = tx.now();
+    let sql = "DELETE FROM doomed WHERE physical = ?1 AND not_before > ?2";
+    Ok(tx.execute(sql, args![physical.as_bytes(), now])? == 1)
+}
+
+/// Forgets `physical`, whose file has been removed.
+pub(crate) fn forget(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
+    tx.execute(
         "DELETE FROM doomed WHERE physical = ?1",
         args![physical.as_bytes()],
-    )? == 1)
+    )
+    .map(drop)
 }
 
 /// Lets the file of `physical`, which no row ever named, go at once.

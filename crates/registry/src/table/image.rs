@@ -371,6 +371,9 @@ pub(crate) struct Referrer {
     pub(crate) annotations: Option<String>,
 }
 
+/// How many bytes of annotations one page of referrers holds; the page ends early rather than grow beyond.
+const REFERRERS_BYTES: usize = 2 * 1024 * 1024;
+
 /// Returns up to `limit` referrers of `subject` in order of digest, after `after`, filtered by artifact types if any. One statement.
 pub(crate) fn referrers(
     tx: &mut dyn Tx,
@@ -378,8 +381,8 @@ pub(crate) fn referrers(
     subject: &Digest,
     types: &[String],
     after: &[u8],
-    limit: i64,
-) -> crate::Result<Vec<Referrer>> {
+    limit: usize,
+) -> crate::Result<(Vec<Referrer>, bool)> {
     let incarnation = grant.repository()?.incarnation;
     let account = grant.guard_account().to_string();
     let key = subject.to_key();
@@ -392,26 +395,32 @@ pub(crate) fn referrers(
         "SELECT a.version, r.version, i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations FROM account a \
          JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL \
          LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {filter} \
-         WHERE a.id = ?1 ORDER BY i.digest LIMIT {limit}"
+         WHERE a.id = ?1 ORDER BY i.digest LIMIT {}",
+        limit + 1
     );
     let mut args = args![&account, incarnation.as_bytes(), &key, after].to_vec();
     args.extend(types.iter().map(Value::from));
-    let (mut versions, mut found) = (None, Vec::new());
+    let (mut versions, mut found, mut weight, mut rows) = (None, Vec::new(), 0, 0);
     tx.query(&sql, &args, &mut |columns| {
         versions = Some((columns.int(0)?, columns.int(1)?));
-        if !columns.is_null(2)? {
+        let annotations = columns.opt_text(6)?;
+        rows += usize::from(!columns.is_null(2)?);
+        weight += annotations.map_or(0, str::len);
+        if !columns.is_null(2)? && (weight <= REFERRERS_BYTES || found.is_empty()) {
             found.push(Referrer {
                 digest: digest(columns, 2)?,
                 media_type: columns.text(3)?.to_owned(),
                 artifact_type: columns.opt_text(4)?.map(str::to_owned),
                 bytes: columns.int(5)?,
-                annotations: columns.opt_text(6)?.map(str::to_owned),
+                annotations: annotations.map(str::to_owned),
             });
         }
         Ok(())
     })?;
     grant.check(versions)?;
-    Ok(found)
+    let more = rows > found.len().min(limit);
+    found.truncate(limit);
+    Ok((found, more))
 }
 
 /// Returns the image that a tag names, inside a transaction that has proven its grant; holds it there.
