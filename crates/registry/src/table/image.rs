@@ -389,7 +389,7 @@ pub(crate) fn referrers(
     let filter = if types.is_empty() {
         String::new()
     } else {
-        format!("AND i.artifact_type IN ({})", placeholders(5, types.len()))
+        format!("AND i.artifact_type IN ({})", placeholders(4, types.len()))
     };
     let sql = format!(
         "SELECT a.version, r.version, i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations FROM account a \
