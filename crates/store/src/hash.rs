@@ -157,7 +157,7 @@ mod tests {
                 resumed = UploadHash::restore(&resumed.save()).unwrap();
                 from = cut;
             }
-            prop_assert_eq!(resumed.sha256().as_slice(), Sha256::digest(&bytes).as_slice());
+            prop_assert_eq!(resumed.sha256(), <[u8; 32]>::from(Sha256::digest(&bytes)));
             prop_assert_eq!(resumed.finish(), whole.finish());
         }
 

@@ -3,7 +3,7 @@
 use crate::blob::error::Damage;
 use crate::crypto::{CryptoError, SEAL_OVERHEAD, SealingKey};
 
-const MAGIC: &[u8; 8] = b"LONGEND\0";
+const MAGIC: &[u8; 8] = b"LSEGTAIL";
 const BODY_LEN: usize = 8 + 8 + 32;
 const SEALED_LEN: usize = BODY_LEN + SEAL_OVERHEAD;
 

@@ -9,7 +9,7 @@ use crate::blob::error::Damage;
 use crate::blob::row::Cipher;
 use crate::crypto::encode_registry;
 
-const MAGIC: &[u8; 8] = b"LONGSEG\0";
+const MAGIC: &[u8; 8] = b"LSEGHEAD";
 const PREFIX_LEN: usize = MAGIC.len() + 1 + 2;
 
 /// No header is longer.
