@@ -39,8 +39,8 @@ impl Hold {
         let job = tokio::spawn(async move {
             store
                 .write::<_, Error>(Durability::Soft, move |_| {
-                    drop(started.send(()));
-                    drop(released.recv());
+                    let _ = started.send(());
+                    let _ = released.recv();
                     Ok(())
                 })
                 .await

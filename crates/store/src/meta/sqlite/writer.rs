@@ -86,18 +86,19 @@ impl Writer {
             }
             Err(stop) => stop,
         };
-        let broken = match stop {
+        let (error, broken) = match stop {
             Stop::Lost(_) if writes.len() > 1 => return writes,
-            Stop::Refused(failure) | Stop::Lost(failure) => {
-                refuse(writes, &failure.error);
-                failure.broken
-            }
+            Stop::Refused(failure) | Stop::Lost(failure) => (failure.error, failure.broken),
             Stop::Unknown(failure) => {
                 tracing::error!(error = %failure.error, "a commit of the metadata failed, its outcome is unknown");
-                refuse(writes, &Error::Unavailable);
-                true
+                (Error::Unavailable, true)
             }
         };
+        if broken {
+            // Before anybody hears of it, so that whoever does finds the store not ready.
+            self.shared.writable.store(false, Ordering::Release);
+        }
+        refuse(writes, &error);
         if broken {
             self.recover();
         }
@@ -146,8 +147,6 @@ impl Writer {
 
     /// Reopens the store and empties its log, refusing jobs until that succeeds.
     fn recover(&mut self) {
-        self.shared.writable.store(false, Ordering::Release);
-        self.shared.recoveries.increment();
         self.connection = None;
         loop {
             match self.reopen() {
@@ -161,6 +160,7 @@ impl Writer {
                 return;
             }
         }
+        self.shared.recoveries.increment();
         self.shared.writable.store(true, Ordering::Release);
         tracing::info!("the metadata store is recovered");
     }

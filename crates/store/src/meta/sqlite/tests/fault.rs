@@ -107,7 +107,7 @@ async fn a_fault_at_any_point_loses_no_acknowledged_write_and_halves_none() {
             }
             plan.set(None, n, 1, fault);
             // The held job may be the one that the fault hits.
-            drop(hold.release.send(()));
+            let _ = hold.release.send(());
             drop(hold.job.await.unwrap());
             let (mut acknowledged, mut refused) = (Vec::new(), Vec::new());
             for (id, write) in (0..).zip(writes) {
