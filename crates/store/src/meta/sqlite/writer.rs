@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use longshore_types::time::Timestamp;
 use rusqlite::Connection;
 
-use super::batch::{Batch, Committed, Stop, Write};
+use super::batch::{Batch, Committed, Raise, Stop, Write};
 use super::connection::{self, Checkpoint, Level};
 use super::fault::Point;
 use super::schema;
@@ -118,21 +118,18 @@ impl Writer {
             self.level = level;
         }
         let now = self.shared.clock.now();
-        let raised = now.plus(AHEAD);
-        let raise = (now > self.stored).then_some(raised);
-        let force = (durable && self.unsynced).then_some(raise.unwrap_or(self.stored));
+        let raise = self.raise(now, durable && self.unsynced);
         let pass = self.shared.gate.enter();
         let committed = Batch {
             shared: &self.shared,
             connection,
             now,
             raise,
-            force,
         }
         .run(writes)?;
         drop(pass);
         if committed.wrote {
-            self.stored = raise.unwrap_or(self.stored);
+            self.stored = raise.map_or(self.stored, |raise| raise.to);
             self.unsynced = !durable;
             self.shared.commits.fetch_add(1, Ordering::Release);
             if durable {
@@ -143,6 +140,20 @@ impl Writer {
             .increment();
         }
         Ok(committed)
+    }
+
+    fn raise(&self, now: Timestamp, sync: bool) -> Option<Raise> {
+        if now > self.stored {
+            return Some(Raise {
+                to: now.plus(AHEAD),
+                always: sync,
+            });
+        }
+        // SQLite writes no page whose bytes stay the same, and syncs nothing when no page is written.
+        sync.then(|| Raise {
+            to: self.stored.plus(Duration::from_millis(1)),
+            always: true,
+        })
     }
 
     /// Reopens the store and empties its log, refusing jobs until that succeeds.

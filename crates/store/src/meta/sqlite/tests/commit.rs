@@ -1,8 +1,10 @@
 //! Commits of either class.
 
-use super::{Hold, open, spawn_insert};
+use std::time::Duration;
+
+use super::{Hold, Options, SCHEMA, open, spawn_insert};
 use crate::meta::suite::insert;
-use crate::meta::{Durability, Error};
+use crate::meta::{Durability, Error, Metadata};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn waiting_jobs_share_one_commit() {
@@ -33,28 +35,32 @@ async fn waiting_jobs_share_one_commit() {
 
 #[tokio::test]
 async fn a_durable_job_that_changes_nothing_still_syncs_the_soft_ones_before_it() {
-    let store = open();
-    let look = || {
-        store.write::<_, Error>(Durability::Durable, |tx| {
-            tx.count("SELECT count(*) FROM note", &[])
-        })
-    };
+    let mut options = Options::temporary(SCHEMA);
+    options.checkpoint_every = Duration::from_secs(600);
+    let store = Metadata::sqlite(options).unwrap();
+    let look = "SELECT id FROM note";
+    let same = "UPDATE note SET body = 'two' WHERE id = 1 RETURNING id";
     insert(&store, 1, "one").await.unwrap();
-    let before = store.stats().durable_commits;
-    look().await.unwrap();
-    assert_eq!(
-        store.stats().durable_commits,
-        before,
-        "nothing was unsynced"
-    );
-    store
-        .write::<_, Error>(Durability::Soft, |tx| {
-            tx.execute("UPDATE note SET body = 'two'", &[])
-        })
-        .await
-        .unwrap();
-    look().await.unwrap();
-    assert_eq!(store.stats().durable_commits, before + 1);
-    look().await.unwrap();
-    assert_eq!(store.stats().durable_commits, before + 1);
+    for sql in [look, same] {
+        run(
+            &store,
+            Durability::Soft,
+            "UPDATE note SET body = 'two' WHERE id = 1 RETURNING id",
+        )
+        .await;
+        let unsynced = store.stats().wal_bytes;
+        run(&store, Durability::Durable, sql).await;
+        // A commit syncs the log when it appends to it, and only then.
+        let synced = store.stats().wal_bytes;
+        assert!(synced > unsynced, "{sql}");
+        run(&store, Durability::Durable, sql).await;
+        assert_eq!(store.stats().wal_bytes, synced, "{sql}");
+    }
+}
+
+async fn run(store: &Metadata, durability: Durability, sql: &'static str) {
+    let row = store
+        .write::<Option<i64>, Error>(durability, move |tx| tx.row(sql, &[]))
+        .await;
+    assert_eq!(row.unwrap(), Some(1));
 }

@@ -1,5 +1,6 @@
 //! I/O errors at every point, one after the other.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::Mutex;
 use std::time::Duration;
@@ -9,45 +10,53 @@ use crate::meta::sqlite::{Fault, Faults, Point};
 use crate::meta::suite::{ids, insert};
 use crate::meta::{Durability, Error, Metadata};
 
-/// Fails the `countdown`-th of the points that it looks at, as often as `times`.
+/// Fails at one step after the other.
 #[derive(Default)]
-struct Plan(Mutex<State>);
+struct Plan(Mutex<VecDeque<Step>>);
 
-#[derive(Default)]
-struct State {
+/// Passes `skip` points, then fails `times` of them; all points, or only those of one kind.
+struct Step {
     only: Option<Point>,
-    countdown: usize,
+    skip: usize,
     times: usize,
-    fault: Option<Fault>,
+    fault: Fault,
 }
 
 impl Plan {
-    fn set(&self, only: Option<Point>, countdown: usize, times: usize, fault: Fault) {
-        *self.0.lock().unwrap() = State {
-            only,
-            countdown,
-            times,
-            fault: Some(fault),
-        };
+    fn set(&self, steps: impl IntoIterator<Item = Step>) {
+        *self.0.lock().unwrap() = steps.into_iter().collect();
     }
 
     fn is_used_up(&self) -> bool {
-        self.0.lock().unwrap().times == 0
+        self.0.lock().unwrap().is_empty()
     }
 }
 
 impl Faults for Plan {
     fn at(&self, point: Point) -> Option<Fault> {
-        let mut state = self.0.lock().unwrap();
-        if state.times == 0 || state.only.is_some_and(|only| only != point) {
+        let mut steps = self.0.lock().unwrap();
+        let step = steps
+            .front_mut()
+            .filter(|step| step.only.is_none_or(|only| only == point))?;
+        if step.skip > 0 {
+            step.skip -= 1;
             return None;
         }
-        if state.countdown > 0 {
-            state.countdown -= 1;
-            return None;
+        step.times -= 1;
+        let (times, fault) = (step.times, step.fault);
+        if times == 0 {
+            steps.pop_front();
         }
-        state.times -= 1;
-        state.fault
+        Some(fault)
+    }
+}
+
+fn io_at(point: Point, times: usize) -> Step {
+    Step {
+        only: Some(point),
+        skip: 0,
+        times,
+        fault: Fault::Io,
     }
 }
 
@@ -105,7 +114,12 @@ async fn a_fault_at_any_point_loses_no_acknowledged_write_and_halves_none() {
             while store.stats().waiting_writes < 6 {
                 tokio::task::yield_now().await;
             }
-            plan.set(None, n, 1, fault);
+            plan.set([Step {
+                only: None,
+                skip: n,
+                times: 1,
+                fault,
+            }]);
             // The held job may be the one that the fault hits.
             let _ = hold.release.send(());
             drop(hold.job.await.unwrap());
@@ -119,7 +133,7 @@ async fn a_fault_at_any_point_loses_no_acknowledged_write_and_halves_none() {
             }
             until_ready(&store).await;
             let fired = plan.is_used_up();
-            plan.set(None, 0, 0, fault);
+            plan.set([]);
             assert_whole(&store, &acknowledged, &refused).await;
             insert(&store, 100, "the store goes on").await.unwrap();
             if !fired {
@@ -141,7 +155,12 @@ async fn a_batch_that_sqlite_rolled_back_is_replayed_and_all_of_it_kept() {
     while store.stats().waiting_writes < 6 {
         tokio::task::yield_now().await;
     }
-    plan.set(Some(Point::Statement), 7, 1, Fault::IoAndRollback);
+    plan.set([Step {
+        only: Some(Point::Statement),
+        skip: 7,
+        times: 1,
+        fault: Fault::IoAndRollback,
+    }]);
     hold.release(&store, 6).await;
     for write in writes {
         write.await.unwrap().unwrap();
@@ -155,7 +174,7 @@ async fn a_failed_commit_is_unknown_and_the_store_recovers() {
     for (point, kept) in [(Point::Commit, false), (Point::Committed, true)] {
         let (plan, store) = open();
         insert(&store, 1, "one").await.unwrap();
-        plan.set(Some(point), 0, 1, Fault::Io);
+        plan.set([io_at(point, 1)]);
         let unknown = insert(&store, 2, "two").await;
         assert!(matches!(unknown, Err(Error::Unavailable)), "{unknown:?}");
         until_ready(&store).await;
@@ -172,16 +191,8 @@ async fn a_failed_commit_is_unknown_and_the_store_recovers() {
 async fn writes_are_refused_and_reads_served_while_recovery_fails() {
     let (plan, store) = open();
     insert(&store, 1, "one").await.unwrap();
-    plan.set(Some(Point::Commit), 0, 1, Fault::Io);
-    let failing = tokio::spawn({
-        let store = store.clone();
-        async move { insert(&store, 2, "two").await }
-    });
-    while !plan.is_used_up() {
-        tokio::task::yield_now().await;
-    }
-    plan.set(Some(Point::Reopen), 0, 3, Fault::Io);
-    failing.await.unwrap().unwrap_err();
+    plan.set([io_at(Point::Commit, 1), io_at(Point::Reopen, 3)]);
+    insert(&store, 2, "two").await.unwrap_err();
     while !plan.is_used_up() {
         let refused = insert(&store, 3, "three").await;
         if !plan.is_used_up() {
@@ -197,7 +208,7 @@ async fn writes_are_refused_and_reads_served_while_recovery_fails() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_failed_checkpoint_shows_until_one_succeeds() {
     let (plan, store) = open();
-    plan.set(Some(Point::Checkpoint), 0, 1, Fault::Io);
+    plan.set([io_at(Point::Checkpoint, 1)]);
     insert(&store, 1, "one").await.unwrap();
     while store.stats().failed_checkpoints == 0 {
         tokio::task::yield_now().await;
@@ -211,7 +222,7 @@ async fn a_reader_that_met_an_io_error_is_opened_again() {
     let (plan, store) = open();
     insert(&store, 1, "one").await.unwrap();
     for _ in 0..8 {
-        plan.set(Some(Point::Statement), 0, 1, Fault::Io);
+        plan.set([io_at(Point::Statement, 1)]);
         store
             .query::<_, Error>(|tx| tx.count("SELECT count(*) FROM note", &[]))
             .await
