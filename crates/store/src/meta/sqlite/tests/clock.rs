@@ -10,7 +10,14 @@ use super::{Options, SCHEMA};
 use crate::meta::suite::insert;
 use crate::meta::{Clock, Durability, Error, Metadata};
 
-struct Hands(AtomicI64);
+/// A clock that stands where it is put.
+pub(super) struct Hands(AtomicI64);
+
+impl Hands {
+    pub(super) fn at(millis: i64) -> Self {
+        Self(AtomicI64::new(millis))
+    }
+}
 
 impl Clock for Hands {
     fn system_millis(&self) -> i64 {
@@ -19,7 +26,7 @@ impl Clock for Hands {
 }
 
 fn open_at(path: &Path, millis: i64) -> (Arc<Hands>, Metadata) {
-    let hands = Arc::new(Hands(AtomicI64::new(millis)));
+    let hands = Arc::new(Hands::at(millis));
     let mut options = Options::file(path, SCHEMA);
     options.clock = Arc::<Hands>::clone(&hands);
     (hands, Metadata::sqlite(options).unwrap())
