@@ -7,6 +7,7 @@ mod text;
 pub mod account;
 pub mod arn;
 pub mod digest;
+pub mod fuzz;
 pub mod id;
 pub mod manifest;
 pub mod media_type;
