@@ -1,0 +1,3 @@
+//! The AWS protocols: request signatures and JSON 1.1. No rule about images lives here.
+
+pub mod sigv4;
