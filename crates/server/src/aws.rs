@@ -1,3 +1,4 @@
 //! The AWS protocols: request signatures and JSON 1.1. No rule about images lives here.
 
+pub mod json;
 pub mod sigv4;
