@@ -1,1 +1,3 @@
-//! Placeholder.
+//! Where things are kept: the SQL metadata engine.
+
+pub mod meta;
