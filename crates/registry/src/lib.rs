@@ -1,1 +1,29 @@
-//! Placeholder.
+//! The product: operations, tables, authorization and jobs.
+//!
+//! Nothing here names an HTTP status or header; `server` turns [`Error`] into the two wires.
+//! Start at [`operation`] for the pipeline that every request takes, and at [`op`] and [`oci`] for what they do.
+
+pub mod authz;
+pub mod body;
+pub mod bootstrap;
+pub mod core;
+pub mod cx;
+pub mod endpoints;
+pub mod error;
+pub mod job;
+pub mod keys;
+pub mod member;
+pub mod oci;
+pub mod operation;
+pub mod page;
+pub mod principal;
+pub mod storage;
+mod table;
+pub mod token;
+
+pub use crate::{
+    core::{Core, Settings},
+    cx::{Cx, Scope},
+    error::{Error, Result},
+    operation::{Operation, execute},
+};

@@ -6,6 +6,7 @@ mod text;
 
 pub mod account;
 pub mod arn;
+pub mod constraint;
 pub mod digest;
 pub mod fuzz;
 pub mod id;

@@ -1,0 +1,335 @@
+//! The one authorizer. Nothing else makes a [`Permit`].
+//!
+//! A decision is made from cached rows and holds for their versions; the statement or transaction that uses
+//! the permit proves the versions ([`Grant::assert`], `table::guarded`), so the cache stores and the row decides.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use longshore_store::meta::Tx;
+use longshore_types::{
+    account::{AccountId, Registry},
+    arn::RepositoryArn,
+    id::Incarnation,
+    name::RepositoryName,
+};
+
+pub use self::action::Action;
+use crate::{
+    cx::Cx,
+    error::{Error, Result},
+    principal::Caller,
+    table::{guard, repository::Repository},
+};
+
+mod action;
+
+/// What an action is done to.
+#[derive(Clone, Debug)]
+pub enum Resource {
+    /// The registry as a whole: `*` in a policy.
+    Registry(Registry),
+    /// A repository that must exist.
+    Repository(Registry, RepositoryName),
+    /// A repository that need not exist yet.
+    NewRepository(Registry, RepositoryName),
+    /// The very incarnation that a sealed reference names.
+    Incarnation(Incarnation),
+}
+
+/// One action on one resource.
+#[derive(Clone, Debug)]
+pub struct Need {
+    action: Action,
+    /// An action that is as good.
+    alternative: Option<Action>,
+    resource: Resource,
+}
+
+impl Need {
+    /// `action` on `resource`.
+    pub fn new(action: Action, resource: Resource) -> Self {
+        Self {
+            action,
+            alternative: None,
+            resource,
+        }
+    }
+}
+
+/// What an operation needs: all of `required`, and `optional` without which it does less.
+#[derive(Debug)]
+pub struct Needs {
+    required: Vec<Need>,
+    optional: Option<Need>,
+}
+
+impl Needs {
+    /// One action on one resource.
+    pub fn one(action: Action, resource: Resource) -> Self {
+        Self {
+            required: vec![Need::new(action, resource)],
+            optional: None,
+        }
+    }
+
+    /// Makes `action` as good as the first need's.
+    #[must_use]
+    pub fn or(mut self, action: Action) -> Self {
+        if let Some(first) = self.required.first_mut() {
+            first.alternative = Some(action);
+        }
+        self
+    }
+
+    /// One action on one repository that must exist.
+    pub fn repository(action: Action, registry: Registry, name: &RepositoryName) -> Self {
+        Self::one(action, Resource::Repository(registry, name.clone()))
+    }
+
+    /// Several; there must be one at least.
+    pub fn all(required: Vec<Need>) -> Self {
+        Self {
+            required,
+            optional: None,
+        }
+    }
+
+    /// Also asks for `action` on the same resource as the first need.
+    #[must_use]
+    pub fn and(mut self, action: Action) -> Self {
+        if let Some(first) = self.required.first() {
+            let resource = first.resource.clone();
+            self.required.push(Need::new(action, resource));
+        }
+        self
+    }
+
+    /// Adds a need that may be refused: then there is no grant for it, and no error.
+    #[must_use]
+    pub fn optional(mut self, need: Need) -> Self {
+        self.optional = Some(need);
+        self
+    }
+}
+
+/// Proof that a caller may do an action to a resource, as of the versions it carries.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    need: Need,
+    registry: Registry,
+    guard_account: AccountId,
+    account_version: i64,
+    repository: Option<Arc<Repository>>,
+}
+
+impl Grant {
+    /// The repository the grant is for; operations on a registry have none.
+    pub fn repository(&self) -> Result<&Arc<Repository>> {
+        self.repository
+            .as_ref()
+            .ok_or_else(|| Error::internal("the grant names no repository"))
+    }
+
+    /// The registry the grant is for.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The account whose version the decision rests on.
+    pub(crate) fn guard_account(&self) -> &AccountId {
+        &self.guard_account
+    }
+
+    /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`.
+    pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<()> {
+        let current = match &self.repository {
+            Some(repository) => guard::versions(tx, &self.guard_account, repository.incarnation)?,
+            None => guard::account_version(tx, &self.guard_account)?.map(|version| (version, 0)),
+        };
+        self.check(current)
+    }
+
+    /// Fails with [`Error::Stale`] unless `current` (account and repository version) is what was decided on.
+    pub(crate) fn check(&self, current: Option<(i64, i64)>) -> Result<()> {
+        let repository = self
+            .repository
+            .as_ref()
+            .map_or(0, |repository| repository.version);
+        if current == Some((self.account_version, repository)) {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
+    }
+}
+
+/// The right to run the operation `O`. Only [`authorize`] makes one.
+#[derive(Debug)]
+pub struct Permit<O> {
+    first: Grant,
+    rest: Vec<Grant>,
+    optional: Option<Grant>,
+    operation: PhantomData<fn() -> O>,
+}
+
+impl<O> Permit<O> {
+    /// The grant for the first need.
+    pub fn grant(&self) -> &Grant {
+        &self.first
+    }
+
+    /// The grants for all required needs, in their order.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// The grant for the optional need, if it was given.
+    pub fn optional(&self) -> Option<&Grant> {
+        self.optional.as_ref()
+    }
+}
+
+/// Decides all of `needs` for the caller of `cx`.
+pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>> {
+    let mut grants = Vec::with_capacity(needs.required.len());
+    for need in needs.required {
+        grants.push(grant(cx, &cx.caller, need, Freshness::Cached).await?);
+    }
+    let optional = match needs.optional {
+        Some(need) => grant(cx, &cx.caller, need, Freshness::Cached).await.ok(),
+        None => None,
+    };
+    let mut grants = grants.into_iter();
+    let first = grants
+        .next()
+        .ok_or_else(|| Error::internal("an operation that needs nothing"))?;
+    Ok(Permit {
+        first,
+        rest: grants.collect(),
+        optional,
+        operation: PhantomData,
+    })
+}
+
+/// Decides one more need of a running operation, such as a source to mount from; `None` when it is denied.
+pub(crate) async fn allowed(cx: &Cx<'_>, need: Need) -> Option<Grant> {
+    grant(cx, &cx.caller, need, Freshness::Cached).await.ok()
+}
+
+/// Decides `stale` again from rows read now.
+pub(crate) async fn again(cx: &Cx<'_>, stale: &Grant) -> Result<Grant> {
+    let caller = cx
+        .core
+        .principals
+        .refresh(&cx.core.meta, &cx.core.keys, &cx.caller)
+        .await?;
+    let fresh = grant(cx, &caller, stale.need.clone(), Freshness::Read).await?;
+    match (&stale.repository, &fresh.repository) {
+        // Whatever was begun in the old incarnation must not reach the new one.
+        (Some(old), Some(new)) if old.incarnation != new.incarnation => {
+            Err(not_found(new.name.as_str(), &new.registry))
+        }
+        _ => Ok(fresh),
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Freshness {
+    Cached,
+    Read,
+}
+
+async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -> Result<Grant> {
+    let (registry, name, repository) = locate(cx, &need.resource, freshness).await?;
+    let decision = decide(caller, need.action, &registry, name.as_deref());
+    match (decision, need.alternative) {
+        (Err(Error::AccessDenied(_)), Some(action)) => {
+            decide(caller, action, &registry, name.as_deref())?
+        }
+        (decision, _) => decision?,
+    }
+    if repository.is_none()
+        && let Resource::Repository(_, name) = &need.resource
+    {
+        return Err(not_found(name.as_str(), &registry));
+    }
+    let (guard_account, account_version) = match caller {
+        Caller::Known(known) => (known.account, known.account_version),
+        Caller::Anonymous => return Err(Error::AuthenticationRequired),
+    };
+    Ok(Grant {
+        need,
+        registry,
+        guard_account,
+        account_version,
+        repository,
+    })
+}
+
+type Located = (Registry, Option<String>, Option<Arc<Repository>>);
+
+async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Result<Located> {
+    let repositories = &cx.core.repositories;
+    Ok(match resource {
+        Resource::Registry(registry) => (*registry, None, None),
+        Resource::NewRepository(registry, name) => (*registry, Some(name.to_string()), None),
+        Resource::Repository(registry, name) => {
+            if freshness == Freshness::Read {
+                repositories.forget(registry, name);
+            }
+            let repository = repositories.named(&cx.core.meta, registry, name).await?;
+            (*registry, Some(name.to_string()), repository)
+        }
+        Resource::Incarnation(incarnation) => {
+            let repository = repositories
+                .incarnation(&cx.core.meta, *incarnation)
+                .await?
+                .ok_or(Error::BlobUnknown)?;
+            (
+                repository.registry,
+                Some(repository.name.to_string()),
+                Some(repository),
+            )
+        }
+    })
+}
+
+/// Evaluates: an account's administrator may do everything there; nobody else exists before the policy language does.
+fn decide(
+    caller: &Caller,
+    action: Action,
+    registry: &Registry,
+    repository: Option<&str>,
+) -> Result<()> {
+    let Caller::Known(known) = caller else {
+        return Err(Error::AuthenticationRequired);
+    };
+    let own = known.account == registry.account();
+    if own && known.is_administrator() {
+        return Ok(());
+    }
+    let resource = repository.map_or_else(|| "*".to_owned(), |name| arn_of(registry, name));
+    let side = if own {
+        "identity-based"
+    } else {
+        "resource-based"
+    };
+    Err(Error::AccessDenied(format!(
+        "User: {arn} is not authorized to perform: {action} on resource: {resource} because no {side} policy allows the {action} action",
+        arn = known.arn,
+    )))
+}
+
+fn arn_of(registry: &Registry, name: &str) -> String {
+    match name.parse() {
+        Ok(name) => RepositoryArn::new(*registry, name).to_string(),
+        Err(_) => "*".to_owned(),
+    }
+}
+
+pub(crate) fn not_found(name: &str, registry: &Registry) -> Error {
+    Error::RepositoryNotFound {
+        name: name.to_owned(),
+        account: registry.account(),
+    }
+}

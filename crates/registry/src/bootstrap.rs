@@ -1,0 +1,118 @@
+//! First start: store id, master key check, the first account and its administrator. Safe to run at every start.
+
+use longshore_store::{
+    crypto::{self, MasterKey},
+    meta::{Durability, Metadata, Tx},
+};
+use longshore_types::{account::AccountId, arn::PrincipalArn};
+
+use crate::{
+    error::{Error, Result},
+    keys::Keys,
+    table::{principal, setting},
+};
+
+/// An access key that can be shown once.
+#[derive(Clone)]
+pub struct AdministratorKey {
+    /// The access key id.
+    pub id: String,
+    /// The secret access key.
+    pub secret: String,
+}
+
+impl std::fmt::Debug for AdministratorKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AdministratorKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
+}
+
+impl AdministratorKey {
+    /// Makes a fresh one: `AKIA` and 16 letters or digits, and 40 letters or digits.
+    pub fn generate() -> Result<Self> {
+        Ok(Self {
+            id: format!("AKIA{}", letters::<16>(BASE32)?),
+            secret: letters::<40>(BASE62)?,
+        })
+    }
+}
+
+/// Why a store does not open with this master key.
+#[derive(Debug, thiserror::Error)]
+pub enum Refused {
+    /// The store was made with another master key.
+    #[error("the master key is not the one this store was made with")]
+    MasterKey,
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] Error),
+}
+
+impl From<longshore_store::meta::Error> for Refused {
+    fn from(error: longshore_store::meta::Error) -> Self {
+        Self::Store(error.into())
+    }
+}
+
+/// Prepares the store. Returns whether `administrator` was made: its key is good then, and only then.
+pub async fn bootstrap(
+    meta: &Metadata,
+    master: &MasterKey,
+    account: AccountId,
+    administrator: &AdministratorKey,
+) -> Result<bool, Refused> {
+    let check = master.check_value();
+    let store_id = crypto::random::<16>().map_err(Error::internal)?;
+    let sealed = Keys::seal_secret_with(master, &administrator.id, &administrator.secret)?;
+    let key_id = administrator.id.clone();
+    meta.write(Durability::Durable, move |tx| {
+        setting::insert(tx, "store id", &store_id)?;
+        setting::insert(tx, "key check", &check)?;
+        if setting::get(tx, "key check")?.as_deref() != Some(&check) {
+            return Err(Refused::MasterKey);
+        }
+        create_account(tx, account, &key_id, &sealed).map_err(Refused::Store)
+    })
+    .await
+}
+
+/// Only the first start makes an account: a store that has any keeps what it has.
+fn create_account(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    key_id: &str,
+    sealed: &[u8],
+) -> Result<bool> {
+    if principal::any_account(tx)? {
+        return Ok(false);
+    }
+    principal::insert_account(tx, account)?;
+    // AWS names the root user's id by its account.
+    principal::insert(tx, account.as_str(), account, &PrincipalArn::root(account))?;
+    principal::insert_key(tx, key_id, account.as_str(), sealed)?;
+    Ok(true)
+}
+
+const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
+const BASE62: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
+
+/// Draws without bias: bytes past the last whole multiple of the alphabet are thrown away.
+fn letters<const N: usize>(alphabet: &[u8]) -> Result<String> {
+    let fair = 256 - 256 % alphabet.len();
+    let mut text = String::with_capacity(N);
+    while text.len() < N {
+        for byte in crypto::random::<N>().map_err(Error::internal)? {
+            let byte = usize::from(byte);
+            if byte < fair && text.len() < N {
+                text.extend(
+                    alphabet
+                        .get(byte % alphabet.len())
+                        .map(|letter| char::from(*letter)),
+                );
+            }
+        }
+    }
+    Ok(text)
+}

@@ -1,0 +1,100 @@
+//! The stores, keys and caches that all requests share.
+
+use std::sync::Arc;
+
+use longshore_store::{
+    blob::Blobs,
+    crypto::{DomainKeys, MasterKey},
+    meta::Metadata,
+};
+use longshore_types::account::Registry;
+use uuid::Uuid;
+
+use crate::{
+    authz::Grant, error::Result, keys::Keys, principal::Principals,
+    table::repository::Repositories, token::Tokens,
+};
+
+/// What the operator chose, as far as the product cares.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The private registry that hosts mean which name neither account nor Region.
+    pub registry: Registry,
+}
+
+/// Makes ids. Injected, so that tests can foresee them.
+pub trait Ids: Send + Sync + std::fmt::Debug {
+    /// Returns an id that was never returned before.
+    fn fresh(&self) -> Uuid;
+}
+
+/// UUIDv7: unique, and in order of time, so that new rows land at the end of their index.
+#[derive(Debug)]
+pub struct TimeOrdered;
+
+impl Ids for TimeOrdered {
+    fn fresh(&self) -> Uuid {
+        Uuid::now_v7()
+    }
+}
+
+/// Everything that outlives a request.
+#[derive(Debug)]
+pub struct Core {
+    /// The SQL engine.
+    pub meta: Metadata,
+    /// The segment store.
+    pub blobs: Blobs,
+    /// What the operator chose.
+    pub settings: Settings,
+    /// The key hierarchy.
+    pub keys: Keys,
+    /// Sealed values.
+    pub tokens: Tokens,
+    /// Recently seen principals.
+    pub principals: Principals,
+    pub(crate) repositories: Repositories,
+    ids: Box<dyn Ids>,
+}
+
+impl Core {
+    /// Opens the product over its stores. The store must have been bootstrapped.
+    pub async fn open(
+        meta: Metadata,
+        blobs: Blobs,
+        master: MasterKey,
+        settings: Settings,
+        ids: Box<dyn Ids>,
+    ) -> Result<Self> {
+        let keys = Keys::new(master);
+        let tokens = Tokens::load(&meta, &keys).await?;
+        Ok(Self {
+            meta,
+            blobs,
+            settings,
+            keys,
+            tokens,
+            principals: Principals::default(),
+            repositories: Repositories::default(),
+            ids,
+        })
+    }
+
+    /// The private registry of the first account, which anonymous callers get on a host that names none.
+    pub fn first_registry(&self) -> Registry {
+        self.settings.registry
+    }
+
+    /// Makes a fresh id.
+    pub(crate) fn fresh(&self) -> Uuid {
+        self.ids.fresh()
+    }
+
+    /// The keys of the encryption domain of the grant's repository.
+    pub(crate) async fn domain_keys(&self, grant: &Grant) -> Result<Arc<DomainKeys>> {
+        let repository = grant.repository()?;
+        self.keys
+            .domain(&self.meta, repository.registry, repository.domain)
+            .await
+    }
+}

@@ -1,0 +1,88 @@
+//! How the caller reaches this server: every URL and host name in an answer comes from here.
+
+use longshore_types::{
+    account::{Registry, RegistryKind},
+    digest::Digest,
+    id::UploadId,
+    name::RepositoryName,
+};
+
+/// One request's view of the server's addresses (interface.md, "What is printed").
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// `http` or `https`, as the caller used it.
+    pub scheme: &'static str,
+    /// The host and port that the caller used.
+    pub host: String,
+    /// Whether `host` has ECR's shape, of a registry or of an API.
+    pub ecr_shaped: bool,
+    /// The registry that `/v2` on `host` means for this caller.
+    pub leads_to: Registry,
+    /// The domain under which ECR-shaped hosts are printed.
+    pub domain: String,
+    /// The listener's port.
+    pub port: u16,
+}
+
+impl Endpoints {
+    /// `HOST/NAME`, with no scheme and no tag.
+    pub fn repository_uri(&self, registry: &Registry, name: &RepositoryName) -> String {
+        let shadowed =
+            name.as_str().starts_with("public/") && registry.kind() == RegistryKind::Private;
+        if self.reaches(registry) && !shadowed {
+            format!("{}/{name}", self.host)
+        } else {
+            format!("{}/{name}", self.ecr_host(registry))
+        }
+    }
+
+    /// The endpoint that a login is for: scheme and host, no trailing slash.
+    pub fn proxy_endpoint(&self, registry: &Registry) -> String {
+        if self.reaches(registry) {
+            format!("{}://{}", self.scheme, self.host)
+        } else {
+            self.ecr_proxy_endpoint(registry)
+        }
+    }
+
+    /// The same for a caller that named the registry: always ECR-shaped and https.
+    pub fn ecr_proxy_endpoint(&self, registry: &Registry) -> String {
+        format!("https://{}", self.ecr_host(registry))
+    }
+
+    /// Where a layer downloads from, by a sealed `grant`.
+    pub fn layer_url(&self, digest: &Digest, grant: &str) -> String {
+        format!(
+            "{}://{}/layers/{digest}?grant={grant}",
+            self.scheme, self.host
+        )
+    }
+
+    /// The absolute path of a blob.
+    pub fn blob_path(&self, name: &RepositoryName, digest: &Digest) -> String {
+        format!("/v2/{name}/blobs/{digest}")
+    }
+
+    /// The absolute path of an upload.
+    pub fn upload_path(&self, name: &RepositoryName, upload: UploadId) -> String {
+        format!("/v2/{name}/blobs/uploads/{upload}")
+    }
+
+    fn reaches(&self, registry: &Registry) -> bool {
+        !self.ecr_shaped && self.leads_to == *registry
+    }
+
+    fn ecr_host(&self, registry: &Registry) -> String {
+        let port = if self.port == 443 {
+            String::new()
+        } else {
+            format!(":{}", self.port)
+        };
+        format!(
+            "{}.dkr.ecr.{}.{}{port}",
+            registry.account(),
+            registry.region(),
+            self.domain
+        )
+    }
+}

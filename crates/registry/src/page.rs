@@ -1,0 +1,75 @@
+//! Pages of a list: a limit and an opaque token, which is the last key seen and the list it belongs to.
+
+use serde::{Deserialize, Serialize};
+
+use crate::{
+    error::{Error, Result},
+    token::{Purpose, Tokens},
+};
+
+/// The bounds on a page that an operation documents.
+#[derive(Clone, Copy, Debug)]
+pub struct PageSize {
+    /// When the caller does not say.
+    pub default: i64,
+    /// At most.
+    pub max: i64,
+}
+
+impl PageSize {
+    /// 100 by default, 1000 at most: most lists.
+    pub const USUAL: Self = Self {
+        default: 100,
+        max: 1000,
+    };
+
+    /// Checks `maxResults`.
+    pub fn check(self, asked: Option<i64>) -> Result<usize> {
+        let size = asked.unwrap_or(self.default);
+        if size < 1 {
+            return Err(Error::invalid(
+                "maxResults",
+                "Member must have value greater than or equal to 1",
+            ));
+        }
+        if size > self.max {
+            let text = format!("Member must have value less than or equal to {}", self.max);
+            return Err(Error::invalid("maxResults", text));
+        }
+        usize::try_from(size).map_err(Error::internal)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Token<K> {
+    #[serde(rename = "l")]
+    list: String,
+    #[serde(rename = "k")]
+    key: K,
+}
+
+/// Makes the token that continues `list` after `key`. `list` names the operation and all its filters.
+pub fn next_token<K: Serialize>(tokens: &Tokens, list: &str, key: &K) -> Result<String> {
+    tokens.seal(
+        Purpose::Page,
+        &Token {
+            list: list.to_owned(),
+            key,
+        },
+    )
+}
+
+/// Returns the key that `token` continues `list` after; refuses the token of another list.
+pub fn resume<K: for<'de> Deserialize<'de>>(
+    tokens: &Tokens,
+    list: &str,
+    token: Option<&str>,
+) -> Result<Option<K>> {
+    let Some(token) = token else {
+        return Ok(None);
+    };
+    match tokens.open::<Token<K>>(Purpose::Page, token) {
+        Some(token) if token.list == list => Ok(Some(token.key)),
+        _ => Err(Error::invalid("nextToken", "Invalid token")),
+    }
+}

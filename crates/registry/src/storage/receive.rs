@@ -1,0 +1,156 @@
+//! Receiving a body: into memory while it is small, else into a segment. Nothing here admits anything.
+
+use bytes::Bytes;
+use longshore_store::{
+    blob::{FinishedSegment, NewSegment, SegmentRow},
+    crypto::DomainKeys,
+    hash::UploadHash,
+    meta::Durability,
+};
+use longshore_types::id::{PhysicalId, UploadId};
+
+use super::{INLINE_BYTES, content_of, piece_aad};
+use crate::{
+    authz::Grant,
+    body::Body,
+    cx::Cx,
+    error::{Error, Result},
+    table::{doomed, link::KEEP},
+};
+
+/// Where a body goes, and how its upload stood before it.
+pub(crate) struct Target<'a> {
+    pub(crate) upload: UploadId,
+    pub(crate) start: i64,
+    pub(crate) keys: &'a DomainKeys,
+    pub(crate) hash: UploadHash,
+}
+
+/// A body that is complete and, if it became a segment, durable.
+pub(crate) struct Received {
+    pub(crate) bytes: i64,
+    pub(crate) hash: UploadHash,
+    pub(crate) piece: Option<Piece>,
+}
+
+/// One body's bytes, on their way into the rows.
+#[derive(Clone, Debug)]
+pub(crate) enum Piece {
+    /// Sealed, for the metadata.
+    Inline(Vec<u8>),
+    /// A finished segment.
+    Segment(Box<SegmentRow>),
+}
+
+/// Reads at most [`INLINE_BYTES`] less `inline_bytes` of `body`. The flag tells whether that was all.
+pub(crate) async fn peek(body: &mut dyn Body, inline_bytes: i64) -> Result<(Vec<Bytes>, bool)> {
+    let room = usize::try_from(INLINE_BYTES - inline_bytes).unwrap_or(0);
+    let (mut pieces, mut length) = (Vec::new(), 0);
+    loop {
+        match body.next().await {
+            None => return Ok((pieces, true)),
+            Some(piece) => {
+                let piece = piece?;
+                length += piece.len();
+                pieces.push(piece);
+                if length > room {
+                    return Ok((pieces, false));
+                }
+            }
+        }
+    }
+}
+
+/// Seals a small body for the metadata.
+pub(crate) fn inline(mut target: Target<'_>, pieces: &[Bytes]) -> Result<Received> {
+    let body = pieces.concat();
+    if body.is_empty() {
+        return Ok(Received {
+            bytes: 0,
+            hash: target.hash,
+            piece: None,
+        });
+    }
+    target.hash.update(&body);
+    let aad = piece_aad(content_of(target.upload), target.start);
+    let sealed = target.keys.seal(&aad, &body).map_err(Error::internal)?;
+    let bytes = i64::try_from(body.len()).map_err(Error::internal)?;
+    Ok(Received {
+        bytes,
+        hash: target.hash,
+        piece: Some(Piece::Inline(sealed)),
+    })
+}
+
+/// Receives a body that starts with `head` into a segment.
+pub(crate) async fn segment(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    target: Target<'_>,
+    head: Vec<Bytes>,
+    body: &mut dyn Body,
+) -> Result<Received> {
+    let physical = intend(cx, grant).await?;
+    let written = write(cx, physical, target, head, body).await;
+    if written.is_err() {
+        release(cx, physical).await;
+    }
+    let segment = written?;
+    Ok(Received {
+        bytes: i64::try_from(segment.row.size).map_err(Error::internal)?,
+        hash: segment.hash,
+        piece: Some(Piece::Segment(Box::new(segment.row))),
+    })
+}
+
+async fn write(
+    cx: &Cx<'_>,
+    physical: PhysicalId,
+    target: Target<'_>,
+    head: Vec<Bytes>,
+    body: &mut dyn Body,
+) -> Result<FinishedSegment> {
+    let spec = NewSegment {
+        physical_id: physical,
+        upload_id: target.upload,
+        start: target.start.cast_unsigned(),
+        hash: target.hash,
+    };
+    let mut writer = cx.core.blobs.create(target.keys, spec).await?;
+    for piece in head {
+        writer.write(piece).await?;
+    }
+    while let Some(piece) = body.next().await {
+        writer.write(piece?).await?;
+    }
+    Ok(writer.finish().await?)
+}
+
+/// Records, durably, the id of a file that is about to be made, so that it cannot leak.
+async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
+    let physical = PhysicalId::from_uuid(cx.core.fresh());
+    cx.write(grant, Durability::Durable, move |tx, _| {
+        let not_before = tx.now().plus(KEEP);
+        Ok(doomed::insert(tx, physical, not_before)?)
+    })
+    .await?;
+    Ok(physical)
+}
+
+/// Lets the file of a body that is not admitted go. When this fails, its intent dooms it all the same.
+pub(crate) async fn forget(cx: &Cx<'_>, piece: Option<&Piece>) {
+    if let Some(Piece::Segment(segment)) = piece {
+        release(cx, segment.physical_id).await;
+    }
+}
+
+async fn release(cx: &Cx<'_>, physical: PhysicalId) {
+    let released = cx
+        .core
+        .meta
+        .write(Durability::Soft, move |tx| doomed::release(tx, physical))
+        .await;
+    if let Err(error) = released {
+        tracing::warn!(%physical, %error, "an unused segment stays until its intent ends");
+    }
+}

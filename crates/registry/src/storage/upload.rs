@@ -1,0 +1,327 @@
+//! Uploads: beginning, appending, closing.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use longshore_store::{crypto::DomainKeys, hash::UploadHash, meta::Durability};
+use longshore_types::{
+    digest::{Algorithm, Digest},
+    id::UploadId,
+};
+
+use super::{
+    admit::{Admission, Closed},
+    content_of,
+    receive::{self, Received, Target},
+};
+use crate::{
+    authz::Grant,
+    body::Body,
+    cx::Cx,
+    error::{Error, Result},
+    table::upload::{self, Upload},
+};
+
+/// The least size of an API part that is not the last: 5 MiB (`behaviour.md` section 6).
+pub(crate) const MIN_PART_BYTES: i64 = 5 * 1024 * 1024;
+
+/// Begins an upload. `sha512` tells that the digest will be a SHA-512.
+pub(crate) async fn begin(cx: &Cx<'_>, grant: &Grant, sha512: bool) -> Result<UploadId> {
+    let id = UploadId::from_uuid(cx.core.fresh());
+    cx.write(grant, Durability::Soft, move |tx, grant| {
+        Ok(upload::insert(
+            tx,
+            grant.repository()?.incarnation,
+            id,
+            sha512,
+        )?)
+    })
+    .await?;
+    Ok(id)
+}
+
+/// Returns how an upload stands.
+pub(crate) async fn find(cx: &Cx<'_>, grant: &Grant, id: UploadId) -> Result<Upload> {
+    let found = cx
+        .query(grant, move |tx, grant| upload::find(tx, grant, id))
+        .await?;
+    found.ok_or_else(|| not_found(grant, &id.to_string()))
+}
+
+/// Where the client says that its body starts and ends, if it says.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Announced {
+    pub(crate) first: u64,
+    pub(crate) length: u64,
+}
+
+/// Appends a body. Returns how the upload stands after it.
+pub(crate) async fn append(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    id: UploadId,
+    at: Option<Announced>,
+    part: bool,
+    body: &mut dyn Body,
+) -> Result<Upload> {
+    let before = find(cx, grant, id).await?;
+    check_start(grant, &before, at)?;
+    let keys = cx.core.domain_keys(grant).await?;
+    let received = receive_after(cx, grant, &before, &keys, at, body).await?;
+    let state = keys
+        .seal(&hash_aad(id), &received.hash.save())
+        .map_err(Error::internal)?;
+    let admission = admission(id, before.received, &received);
+    let admitted = cx
+        .write(grant, Durability::Soft, move |tx, grant| {
+            admission.append(tx, grant, &before, part, state.clone())
+        })
+        .await;
+    if admitted.is_err() {
+        receive::forget(cx, received.piece.as_ref()).await;
+    }
+    admitted
+}
+
+/// Closes an upload with a last body, which may be empty, as the blob that one of `digests` names.
+pub(crate) async fn close(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    id: UploadId,
+    at: Option<Announced>,
+    digests: &[Digest],
+    body: &mut dyn Body,
+) -> Result<(Digest, Closed)> {
+    let before = find(cx, grant, id).await?;
+    check_start(grant, &before, at)?;
+    let keys = cx.core.domain_keys(grant).await?;
+    let mut before = before;
+    before.sha512 = before.sha512 || (before.received == 0 && wants_sha512(digests));
+    let received = receive_after(cx, grant, &before, &keys, at, body).await?;
+    let done = admit_close(cx, grant, &keys, before, &received, digests).await;
+    if done.is_err() {
+        receive::forget(cx, received.piece.as_ref()).await;
+    }
+    done
+}
+
+async fn admit_close(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    keys: &Arc<DomainKeys>,
+    before: Upload,
+    received: &Received,
+    digests: &[Digest],
+) -> Result<(Digest, Closed)> {
+    let digest = match matching(received.hash.clone(), digests) {
+        Some(digest) => digest,
+        None if wants_sha512(digests) && !before.sha512 => {
+            rehash(cx, keys, &before, received, digests).await?
+        }
+        None => return Err(Error::InvalidLayer),
+    };
+    let admission = admission(before.id, before.received, received);
+    let closed = cx
+        .write(grant, Durability::Durable, move |tx, grant| {
+            admission.close(tx, grant, &before, &digest)
+        })
+        .await?;
+    Ok((digest, closed))
+}
+
+/// Uploads a blob whole, in one request.
+pub(crate) async fn whole(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    digest: Digest,
+    body: &mut dyn Body,
+) -> Result<Closed> {
+    let before = fresh(
+        UploadId::from_uuid(cx.core.fresh()),
+        wants_sha512(&[digest]),
+    );
+    let keys = cx.core.domain_keys(grant).await?;
+    let received = receive_after(cx, grant, &before, &keys, None, body).await?;
+    let done = if matching(received.hash.clone(), &[digest]).is_some() {
+        let admission = admission(before.id, 0, &received);
+        cx.write(grant, Durability::Durable, move |tx, grant| {
+            admission.whole(tx, grant, &digest)
+        })
+        .await
+    } else {
+        Err(Error::InvalidLayer)
+    };
+    if done.is_err() {
+        receive::forget(cx, received.piece.as_ref()).await;
+    }
+    done
+}
+
+/// Ends an upload and dooms what it holds.
+pub(crate) async fn cancel(cx: &Cx<'_>, grant: &Grant, id: UploadId) -> Result<()> {
+    cx.write(grant, Durability::Soft, move |tx, grant| {
+        let incarnation = grant.repository()?.incarnation;
+        let Some(upload) = upload::get(tx, incarnation, id)? else {
+            return Err(not_found(grant, &id.to_string()));
+        };
+        discard(tx, incarnation, id, upload.received).map(drop)
+    })
+    .await
+}
+
+/// Removes an upload that still stands at `received`, and dooms what it holds; returns whether it did.
+pub(crate) fn discard(
+    tx: &mut dyn longshore_store::meta::Tx,
+    incarnation: longshore_types::id::Incarnation,
+    id: UploadId,
+    received: i64,
+) -> Result<bool> {
+    let removed = upload::remove(tx, incarnation, id, received)?;
+    if removed {
+        let now = tx.now();
+        crate::table::doomed::content(tx, content_of(id).as_bytes(), now)?;
+    }
+    Ok(removed)
+}
+
+/// How an upload stands before anything was received.
+pub(crate) fn fresh(id: UploadId, sha512: bool) -> Upload {
+    Upload {
+        id,
+        received: 0,
+        inline_bytes: 0,
+        pieces: 0,
+        segments: 0,
+        last_part: 0,
+        undersized: false,
+        sha512,
+        hash: None,
+    }
+}
+
+/// The error for a body that starts where the upload does not stand, or whose upload is gone.
+pub(crate) fn misplaced(grant: &Grant, id: UploadId, first: i64, now: Option<&Upload>) -> Error {
+    match (now, grant.repository()) {
+        (Some(now), Ok(repository)) => Error::InvalidLayerPart {
+            first: first.cast_unsigned(),
+            expected: now.received.cast_unsigned(),
+            id,
+            name: repository.name.clone(),
+            account: repository.registry.account(),
+        },
+        _ => not_found(grant, &id.to_string()),
+    }
+}
+
+/// The error for an upload that this repository does not have.
+pub(crate) fn not_found(grant: &Grant, id: &str) -> Error {
+    match grant.repository() {
+        Ok(repository) => Error::UploadNotFound {
+            id: id.to_owned(),
+            name: repository.name.clone(),
+            account: repository.registry.account(),
+        },
+        Err(error) => error,
+    }
+}
+
+fn check_start(grant: &Grant, before: &Upload, at: Option<Announced>) -> Result<()> {
+    match at {
+        Some(at) if at.first != before.received.cast_unsigned() => Err(misplaced(
+            grant,
+            before.id,
+            at.first.cast_signed(),
+            Some(before),
+        )),
+        _ => Ok(()),
+    }
+}
+
+async fn receive_after(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    before: &Upload,
+    keys: &DomainKeys,
+    at: Option<Announced>,
+    body: &mut dyn Body,
+) -> Result<Received> {
+    let target = Target {
+        upload: before.id,
+        start: before.received,
+        keys,
+        hash: hash_before(before, keys)?,
+    };
+    let (head, all) = receive::peek(body, before.inline_bytes).await?;
+    let announced = body.announced();
+    let received = if all {
+        receive::inline(target, &head)?
+    } else {
+        receive::segment(cx, grant, target, head, body).await?
+    };
+    let length = received.bytes.cast_unsigned();
+    for expected in [announced, at.map(|at| at.length)].into_iter().flatten() {
+        if expected != length {
+            receive::forget(cx, received.piece.as_ref()).await;
+            return Err(Error::SizeInvalid(format!(
+                "the body has {length} bytes instead of {expected}"
+            )));
+        }
+    }
+    Ok(received)
+}
+
+fn hash_before(before: &Upload, keys: &DomainKeys) -> Result<UploadHash> {
+    match &before.hash {
+        None => Ok(UploadHash::new(before.sha512.then_some(Algorithm::Sha512))),
+        Some(sealed) => {
+            let state = keys
+                .open(&hash_aad(before.id), sealed)
+                .map_err(Error::internal)?;
+            UploadHash::restore(&state).map_err(Error::internal)
+        }
+    }
+}
+
+/// SHA-512 was not announced, so the whole content is read once more.
+async fn rehash(
+    cx: &Cx<'_>,
+    keys: &Arc<DomainKeys>,
+    before: &Upload,
+    received: &Received,
+    digests: &[Digest],
+) -> Result<Digest> {
+    let mut hash = UploadHash::new(Some(Algorithm::Sha512));
+    let mut pieces = super::blob::open_upload(cx, keys, before, received).await?;
+    while let Some(bytes) = pieces.next().await {
+        let bytes: Bytes = bytes?;
+        hash.update(&bytes);
+    }
+    matching(hash, digests).ok_or(Error::InvalidLayer)
+}
+
+fn matching(hash: UploadHash, digests: &[Digest]) -> Option<Digest> {
+    let (sha256, sha512) = hash.finish();
+    digests
+        .iter()
+        .find(|digest| **digest == sha256 || Some(**digest) == sha512)
+        .copied()
+}
+
+fn wants_sha512(digests: &[Digest]) -> bool {
+    digests
+        .iter()
+        .any(|digest| digest.algorithm() == Algorithm::Sha512)
+}
+
+fn admission(upload: UploadId, start: i64, received: &Received) -> Admission {
+    Admission {
+        upload,
+        start,
+        bytes: received.bytes,
+        piece: received.piece.clone(),
+    }
+}
+
+fn hash_aad(id: UploadId) -> Vec<u8> {
+    [b"upload hash\0".as_slice(), id.as_bytes()].concat()
+}

@@ -1,0 +1,65 @@
+//! The tables: each module owns its SQL and its row types. Rules above them live in `storage`, `op` and `oci`.
+//!
+//! A hot read is one guarded statement: it answers the account's and the repository's version beside the data,
+//! and the caller's [`crate::authz::Grant`] is checked against them before the data goes anywhere.
+
+pub(crate) mod blob;
+pub(crate) mod candidate;
+pub(crate) mod domain;
+pub(crate) mod doomed;
+pub(crate) mod guard;
+pub(crate) mod image;
+pub(crate) mod link;
+pub(crate) mod principal;
+pub(crate) mod repository;
+pub(crate) mod repository_tag;
+pub(crate) mod sealing_key;
+pub(crate) mod segment;
+pub(crate) mod setting;
+pub(crate) mod tag;
+pub(crate) mod upload;
+
+/// Arguments of a statement, in order.
+macro_rules! args {
+    ($($value:expr),* $(,)?) => { &[$(longshore_store::meta::Value::from($value)),*] };
+}
+pub(crate) use args;
+
+/// A statement for one live repository: `?1` is the guard's account, `?2` the incarnation, columns 0 and 1 their versions.
+/// It answers no row when the repository is dead.
+macro_rules! guarded {
+    ($columns:literal, $joins:literal, $tail:literal) => {
+        concat!(
+            "SELECT a.version, r.version, ",
+            $columns,
+            " FROM account a JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL ",
+            $joins,
+            " WHERE a.id = ?1 ",
+            $tail
+        )
+    };
+}
+pub(crate) use guarded;
+
+/// Placeholders `?N, ?N+1, …` for a list of `count` values that follows `before` others.
+pub(crate) fn placeholders(before: usize, count: usize) -> String {
+    let mut text = String::with_capacity(count * 5);
+    for idx in 0..count {
+        if idx > 0 {
+            text.push(',');
+        }
+        text.push('?');
+        text.push_str(&(before + idx + 1).to_string());
+    }
+    text
+}
+
+/// Rows of a multi-row VALUES: `(?1, ?2, ?F+1, ?F+2)` with `shared` leading parameters in every row and `own` of its own.
+pub(crate) fn values(shared: usize, own: usize, rows: usize) -> String {
+    let lead: String = (1..=shared).map(|idx| format!("?{idx},")).collect();
+    let row = |idx: usize| format!("({lead}{})", placeholders(shared + idx * own, own));
+    (0..rows).map(row).collect::<Vec<_>>().join(",")
+}
+
+/// How many rows one statement carries at most.
+pub(crate) const ROWS_PER_STATEMENT: usize = 300;

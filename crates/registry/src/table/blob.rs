@@ -1,0 +1,198 @@
+//! Blobs: the live content of an encryption domain, by digest.
+
+use longshore_store::{
+    blob::SegmentRow,
+    meta::{Columns, Error, Result, Row, Tx},
+};
+use longshore_types::{
+    digest::Digest,
+    id::{ContentId, DomainId},
+};
+
+use super::{args, doomed, guarded, link::PROMISED, segment};
+use crate::authz::Grant;
+
+/// A blob that a read may serve, as far as its first statement tells.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) size: u64,
+    pub(crate) content: ContentId,
+    /// How many segments it has; with none it is wholly inline.
+    pub(crate) segments: i64,
+    /// Whether an image references it, if the promise alone did not make it present.
+    pub(crate) inline: Vec<Inline>,
+    pub(crate) rows: Vec<SegmentRow>,
+}
+
+/// A sealed piece and where it starts.
+#[derive(Debug)]
+pub(crate) struct Inline {
+    pub(crate) start: i64,
+    pub(crate) sealed: Vec<u8>,
+}
+
+impl Row for Inline {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            start: columns.int(0)?,
+            sealed: columns.blob(1)?.to_vec(),
+        })
+    }
+}
+
+/// Returns the size of a blob that is present in the grant's repository. One statement.
+pub(crate) fn head(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> crate::Result<Option<u64>> {
+    let incarnation = grant.repository()?.incarnation;
+    let least = tx.now().plus(PROMISED);
+    let (mut versions, mut size) = (None, None);
+    tx.query(
+        guarded!(
+            "b.size, CASE WHEN l.withdrawn = 0 AND l.keep_until >= ?4 THEN 1 WHEN EXISTS (SELECT 1 FROM image_layer x \
+             WHERE x.incarnation = ?2 AND x.layer = ?3) THEN 1 ELSE 0 END",
+            "LEFT JOIN link l ON l.incarnation = r.incarnation AND l.digest = ?3 \
+             LEFT JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0",
+            ""
+        ),
+        args![&grant.guard_account().to_string(), incarnation.as_bytes(), &digest.to_key(), least],
+        &mut |columns| {
+            versions = Some((columns.int(0)?, columns.int(1)?));
+            if columns.int(3)? != 0 {
+                size = columns.opt_int(2)?;
+            }
+            Ok(())
+        },
+    )?;
+    grant.check(versions)?;
+    Ok(size.map(i64::cast_unsigned))
+}
+
+/// Returns a blob that is present in the grant's repository, with its segments, or its bytes if it is wholly inline.
+/// One statement.
+pub(crate) fn find(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    digest: &Digest,
+) -> crate::Result<Option<Found>> {
+    let incarnation = grant.repository()?.incarnation;
+    let least = tx.now().plus(PROMISED);
+    let (mut versions, mut found) = (None, None);
+    tx.query(
+        guarded!(
+            "b.size, CASE WHEN l.withdrawn = 0 AND l.keep_until >= ?4 THEN 1 WHEN EXISTS (SELECT 1 FROM image_layer x \
+             WHERE x.incarnation = ?2 AND x.layer = ?3) THEN 1 ELSE 0 END, b.content, b.segments, n.start, n.sealed, \
+             s.physical, s.start, s.size, s.store, s.format, s.cipher, s.frame_size, s.header, s.key_version, s.wrapped_key, s.checks",
+            "LEFT JOIN link l ON l.incarnation = r.incarnation AND l.digest = ?3 \
+             LEFT JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0 \
+             LEFT JOIN inline_piece n ON b.segments = 0 AND n.content = b.content \
+             LEFT JOIN segment s ON b.segments > 0 AND s.content = b.content",
+            ""
+        ),
+        args![&grant.guard_account().to_string(), incarnation.as_bytes(), &digest.to_key(), least],
+        &mut |columns| {
+            versions = Some((columns.int(0)?, columns.int(1)?));
+            collect(columns, &mut found)
+        },
+    )?;
+    grant.check(versions)?;
+    Ok(found)
+}
+
+fn collect(columns: &dyn Columns, found: &mut Option<Found>) -> Result<()> {
+    let Some(size) = columns.opt_int(2)? else {
+        return Ok(());
+    };
+    if columns.int(3)? == 0 {
+        return Ok(());
+    }
+    let found = match found {
+        Some(found) => found,
+        None => found.insert(Found {
+            size: size.cast_unsigned(),
+            content: ContentId::from_slice(columns.blob(4)?)
+                .map_err(|_| Error::corrupt("blob.content"))?,
+            segments: columns.int(5)?,
+            inline: Vec::new(),
+            rows: Vec::new(),
+        }),
+    };
+    if let Some(start) = columns.opt_int(6)? {
+        found.inline.push(Inline {
+            start,
+            sealed: columns.blob(7)?.to_vec(),
+        });
+    }
+    if !columns.is_null(8)? {
+        found.rows.push(segment::read(columns, 8)?);
+    }
+    Ok(())
+}
+
+/// Returns the inline pieces of a content that also has segments.
+pub(crate) fn inline(tx: &mut dyn Tx, content: ContentId) -> Result<Vec<Inline>> {
+    tx.rows(
+        "SELECT start, sealed FROM inline_piece WHERE content = ?1",
+        args![content.as_bytes()],
+    )
+}
+
+/// A blob whose content is complete and durable.
+#[derive(Clone, Debug)]
+pub(crate) struct NewBlob {
+    pub(crate) domain: DomainId,
+    pub(crate) digest: Digest,
+    pub(crate) content: ContentId,
+    pub(crate) size: i64,
+    pub(crate) segments: i64,
+}
+
+/// Makes `blob`. If the domain has it already, the new content is doomed, unless the old one is damaged: then that goes.
+pub(crate) fn insert(tx: &mut dyn Tx, blob: &NewBlob) -> Result<()> {
+    let now = tx.now();
+    let key = blob.digest.to_key();
+    let made = tx.execute(
+        "INSERT INTO blob (domain, digest, content, size, segments, damaged, created_at) VALUES (?1, ?2, ?3, ?4, ?5, 0, ?6) \
+         ON CONFLICT (domain, digest) DO NOTHING",
+        args![blob.domain.as_bytes(), &key, blob.content.as_bytes(), blob.size, blob.segments, now],
+    )?;
+    if made == 1 {
+        return Ok(());
+    }
+    let not_before = now.plus(super::link::KEEP);
+    let sql = "SELECT content FROM blob WHERE domain = ?1 AND digest = ?2 AND damaged = 1";
+    let Some(old) = tx.row::<Vec<u8>>(sql, args![blob.domain.as_bytes(), &key])? else {
+        return doomed::content(tx, blob.content.as_bytes(), not_before);
+    };
+    tx.execute(
+        "UPDATE blob SET content = ?3, size = ?4, segments = ?5, damaged = 0 WHERE domain = ?1 AND digest = ?2",
+        args![blob.domain.as_bytes(), &key, blob.content.as_bytes(), blob.size, blob.segments],
+    )?;
+    doomed::content(tx, &old, not_before)
+}
+
+/// Marks a blob damaged: absent to every read and check until it is uploaded again.
+pub(crate) fn damage(
+    tx: &mut dyn Tx,
+    domain: DomainId,
+    digest: &Digest,
+    content: ContentId,
+) -> Result<bool> {
+    let marked = tx.execute(
+        "UPDATE blob SET damaged = 1 WHERE domain = ?1 AND digest = ?2 AND content = ?3 AND damaged = 0",
+        args![domain.as_bytes(), &digest.to_key(), content.as_bytes()],
+    )?;
+    Ok(marked == 1)
+}
+
+/// Removes a blob that no link references and dooms its segments; returns whether there was one.
+pub(crate) fn collect_unlinked(tx: &mut dyn Tx, domain: &[u8], digest: &Digest) -> Result<bool> {
+    let not_before = tx.now().plus(super::link::KEEP);
+    let content: Option<Vec<u8>> = tx.row(
+        "DELETE FROM blob WHERE domain = ?1 AND digest = ?2 AND NOT EXISTS \
+         (SELECT 1 FROM link l WHERE l.domain = ?1 AND l.digest = ?2) RETURNING content",
+        args![domain, &digest.to_key()],
+    )?;
+    match content {
+        Some(content) => doomed::content(tx, &content, not_before).map(|()| true),
+        None => Ok(false),
+    }
+}

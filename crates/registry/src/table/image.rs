@@ -1,0 +1,436 @@
+//! Images: manifests, what they reference, and their other digests.
+
+use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
+use longshore_types::{
+    digest::{Algorithm, Digest},
+    id::Incarnation,
+    name::{ImageTag, Reference},
+    time::Timestamp,
+};
+
+use super::{ROWS_PER_STATEMENT, args, guarded, placeholders, values};
+use crate::authz::Grant;
+
+/// A manifest as stored; `sealed` is absent when only the facts were asked for.
+#[derive(Debug)]
+pub(crate) struct Stored {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) bytes: i64,
+    pub(crate) sealed: Option<Vec<u8>>,
+}
+
+fn stored(columns: &dyn Columns, first: usize) -> Result<Option<Stored>> {
+    if columns.is_null(first)? {
+        return Ok(None);
+    }
+    Ok(Some(Stored {
+        digest: digest(columns, first)?,
+        media_type: columns.text(first + 1)?.to_owned(),
+        bytes: columns.int(first + 2)?,
+        sealed: columns.opt_blob(first + 3)?.map(<[u8]>::to_vec),
+    }))
+}
+
+fn digest(columns: &dyn Columns, idx: usize) -> Result<Digest> {
+    Digest::from_key(columns.blob(idx)?).map_err(|_| Error::corrupt("a digest of an image"))
+}
+
+const BY_TAG: &str = guarded!(
+    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END",
+    "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name = ?3 \
+     LEFT JOIN image i ON i.incarnation = t.incarnation AND i.digest = t.image",
+    ""
+);
+
+const BY_DIGEST: &str = guarded!(
+    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END",
+    "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.digest = ?3",
+    ""
+);
+
+const BY_ALIAS: &str = guarded!(
+    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END",
+    "LEFT JOIN image_alias x ON x.incarnation = r.incarnation AND x.digest = ?3 \
+     LEFT JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image",
+    ""
+);
+
+/// Returns the image that `reference` names in the grant's repository, with its manifest if `whole`. One statement.
+pub(crate) fn find(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    reference: &Reference,
+    whole: bool,
+) -> crate::Result<Option<Stored>> {
+    let incarnation = grant.repository()?.incarnation;
+    let account = grant.guard_account().to_string();
+    let (mut versions, mut found) = (None, None);
+    let mut each = |columns: &dyn Columns| {
+        versions = Some((columns.int(0)?, columns.int(1)?));
+        found = stored(columns, 2)?;
+        Ok(())
+    };
+    match reference {
+        Reference::Tag(tag) => {
+            tx.query(
+                BY_TAG,
+                args![&account, incarnation.as_bytes(), tag.as_str(), whole],
+                &mut each,
+            )?;
+        }
+        Reference::Digest(digest) => {
+            let sql = if digest.algorithm() == Algorithm::Sha256 {
+                BY_DIGEST
+            } else {
+                BY_ALIAS
+            };
+            tx.query(
+                sql,
+                args![&account, incarnation.as_bytes(), &digest.to_key(), whole],
+                &mut each,
+            )?;
+        }
+    }
+    grant.check(versions)?;
+    Ok(found)
+}
+
+/// Returns the SHA-256 digest of the image that any digest of it names.
+pub(crate) fn resolve(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digest: &Digest,
+) -> Result<Option<Digest>> {
+    let sql = if digest.algorithm() == Algorithm::Sha256 {
+        "SELECT digest FROM image WHERE incarnation = ?1 AND digest = ?2 /*for update*/"
+    } else {
+        "SELECT image FROM image_alias WHERE incarnation = ?1 AND digest = ?2"
+    };
+    let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), &digest.to_key()])?;
+    key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("image.digest")))
+        .transpose()
+}
+
+/// Everything about a new image but its tags.
+#[derive(Clone, Debug)]
+pub(crate) struct NewImage {
+    pub(crate) digest: Digest,
+    pub(crate) alias: Option<Digest>,
+    pub(crate) media_type: String,
+    pub(crate) artifact_type: Option<String>,
+    pub(crate) artifact_media_type: Option<String>,
+    pub(crate) manifest_bytes: i64,
+    pub(crate) size: i64,
+    pub(crate) subject: Option<Digest>,
+    pub(crate) annotations: Option<String>,
+    pub(crate) sealed: Vec<u8>,
+    /// Blobs that must be linked, once each, with their media types.
+    pub(crate) layers: Vec<(Digest, String)>,
+    /// Manifests that an index names, once each.
+    pub(crate) children: Vec<Digest>,
+}
+
+/// Stores an image whose links have been found.
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &NewImage,
+    size: i64,
+) -> Result<()> {
+    let now = tx.now();
+    let key = image.digest.to_key();
+    let subject = image.subject.as_ref().map(Digest::to_key);
+    tx.execute(
+        "INSERT INTO image (incarnation, digest, media_type, artifact_type, artifact_media_type, manifest_bytes, size, pushed_at, \
+         subject, annotations, manifest) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)",
+        args![
+            incarnation.as_bytes(),
+            &key,
+            &image.media_type,
+            image.artifact_type.as_ref(),
+            image.artifact_media_type.as_ref(),
+            image.manifest_bytes,
+            size,
+            now,
+            subject.as_ref(),
+            image.annotations.as_ref(),
+            &image.sealed,
+        ],
+    )?;
+    insert_layers(tx, incarnation, &key, &image.layers)?;
+    insert_children(tx, incarnation, &key, &image.children)
+}
+
+fn insert_layers(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &[u8],
+    layers: &[(Digest, String)],
+) -> Result<()> {
+    for chunk in layers.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(|(digest, _)| digest.to_key()).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(image)];
+        for (key, (_, media_type)) in keys.iter().zip(chunk) {
+            args.extend([Value::from(key), Value::from(media_type)]);
+        }
+        let rows = values(2, 2, chunk.len());
+        tx.execute(
+            &format!(
+                "INSERT INTO image_layer (incarnation, image, layer, media_type) VALUES {rows}"
+            ),
+            &args,
+        )?;
+    }
+    Ok(())
+}
+
+fn insert_children(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &[u8],
+    children: &[Digest],
+) -> Result<()> {
+    for chunk in children.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(image)];
+        args.extend(keys.iter().map(Value::from));
+        let rows = values(2, 1, chunk.len());
+        tx.execute(
+            &format!("INSERT INTO image_child (incarnation, image, child) VALUES {rows}"),
+            &args,
+        )?;
+    }
+    Ok(())
+}
+
+/// Records another digest of an image.
+pub(crate) fn insert_alias(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    alias: &Digest,
+    image: &Digest,
+) -> Result<()> {
+    tx.execute(
+        "INSERT INTO image_alias (incarnation, digest, image) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
+        args![incarnation.as_bytes(), &alias.to_key(), &image.to_key()],
+    )
+    .map(drop)
+}
+
+/// Notes that an image was pushed again.
+pub(crate) fn touch(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Digest) -> Result<()> {
+    let now = tx.now();
+    let sql = "UPDATE image SET pushed_at = ?3 WHERE incarnation = ?1 AND digest = ?2";
+    tx.execute(sql, args![incarnation.as_bytes(), &digest.to_key(), now])
+        .map(drop)
+}
+
+/// Returns those of `digests` that are images here, by the digest they were asked by, with their size; holds them there.
+pub(crate) fn present(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<(Digest, i64)>> {
+    let mut found = Vec::with_capacity(digests.len());
+    for chunk in digests.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(keys.iter().map(Value::from));
+        let list = placeholders(1, keys.len());
+        let direct = format!(
+            "SELECT digest, size FROM image WHERE incarnation = ?1 AND digest IN ({list}) /*for share*/"
+        );
+        let by_alias = format!(
+            "SELECT x.digest, i.size FROM image_alias x JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image \
+             WHERE x.incarnation = ?1 AND x.digest IN ({list}) /*for share*/"
+        );
+        for sql in [direct, by_alias] {
+            tx.query(&sql, &args, &mut |columns| {
+                found.push((digest(columns, 0)?, columns.int(1)?));
+                Ok(())
+            })?;
+        }
+    }
+    Ok(found)
+}
+
+/// Returns whether an index in the repository names the image, by any digest of it.
+pub(crate) fn is_child(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<bool> {
+    let found = tx.count(
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_child WHERE incarnation = ?1 AND (child = ?2 OR child IN \
+         (SELECT digest FROM image_alias WHERE incarnation = ?1 AND image = ?2))) THEN 1 ELSE 0 END",
+        args![incarnation.as_bytes(), &image.to_key()],
+    )?;
+    Ok(found == 1)
+}
+
+/// Returns whether the repository has an image.
+pub(crate) fn any(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<bool> {
+    let sql =
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM image WHERE incarnation = ?1) THEN 1 ELSE 0 END";
+    Ok(tx.count(sql, args![incarnation.as_bytes()])? == 1)
+}
+
+/// Removes an image that has no tags; the links it let go must have been raised before.
+pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
+    let key = image.to_key();
+    for sql in [
+        "DELETE FROM image_layer WHERE incarnation = ?1 AND image = ?2",
+        "DELETE FROM image_child WHERE incarnation = ?1 AND image = ?2",
+        "DELETE FROM image_alias WHERE incarnation = ?1 AND image = ?2",
+        "DELETE FROM image WHERE incarnation = ?1 AND digest = ?2",
+    ] {
+        tx.execute(sql, args![incarnation.as_bytes(), &key])?;
+    }
+    Ok(())
+}
+
+/// Returns up to `limit` images of a dead repository.
+pub(crate) fn of_dead(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    limit: i64,
+) -> Result<Vec<Vec<u8>>> {
+    let sql = "SELECT digest FROM image WHERE incarnation = ?1 LIMIT ?2";
+    tx.rows(sql, args![incarnation.as_bytes(), limit])
+}
+
+/// What DescribeImages tells, but for the tags.
+#[derive(Clone, Debug)]
+pub(crate) struct Detail {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) artifact_media_type: Option<String>,
+    pub(crate) size: i64,
+    pub(crate) pushed_at: Timestamp,
+    pub(crate) subject: Option<Digest>,
+}
+
+const DETAIL: &str =
+    "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject";
+
+impl Row for Detail {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        let subject = columns.opt_blob(5)?.map(Digest::from_key).transpose();
+        Ok(Self {
+            digest: digest(columns, 0)?,
+            media_type: columns.text(1)?.to_owned(),
+            artifact_media_type: columns.opt_text(2)?.map(str::to_owned),
+            size: columns.int(3)?,
+            pushed_at: Timestamp::from_millis(columns.int(4)?),
+            subject: subject.map_err(|_| Error::corrupt("image.subject"))?,
+        })
+    }
+}
+
+/// Returns up to `limit` images in order of digest, after `after`.
+pub(crate) fn page(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<Detail>> {
+    let sql = format!(
+        "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest > ?2 ORDER BY i.digest LIMIT ?3"
+    );
+    tx.rows(&sql, args![incarnation.as_bytes(), after, limit])
+}
+
+/// Returns the details of one image.
+pub(crate) fn detail(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+) -> Result<Option<Detail>> {
+    let sql = format!("SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest = ?2");
+    tx.row(&sql, args![incarnation.as_bytes(), &image.to_key()])
+}
+
+/// Returns up to `limit` pairs of image and tag in that order, after `after`; an untagged image has one pair without a tag.
+pub(crate) fn page_with_tags(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    after: (&[u8], &str),
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, Option<String>)>> {
+    tx.rows(
+        "SELECT i.digest, t.name FROM image i LEFT JOIN tag t ON t.incarnation = i.incarnation AND t.image = i.digest \
+         WHERE i.incarnation = ?1 AND i.digest >= ?2 AND (i.digest > ?2 OR t.name > ?3) ORDER BY i.digest, t.name LIMIT ?4",
+        args![incarnation.as_bytes(), after.0, after.1, limit],
+    )
+}
+
+/// An image that refers to a subject.
+#[derive(Clone, Debug)]
+pub(crate) struct Referrer {
+    pub(crate) digest: Digest,
+    pub(crate) media_type: String,
+    pub(crate) artifact_type: Option<String>,
+    pub(crate) bytes: i64,
+    pub(crate) annotations: Option<String>,
+}
+
+/// How many bytes of annotations one page of referrers holds; the page ends early rather than grow beyond.
+const REFERRERS_BYTES: usize = 2 * 1024 * 1024;
+
+/// Returns up to `limit` referrers of `subject` in order of digest, after `after`, filtered by artifact types if any. One statement.
+pub(crate) fn referrers(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    subject: &Digest,
+    types: &[String],
+    after: &[u8],
+    limit: usize,
+) -> crate::Result<(Vec<Referrer>, bool)> {
+    let incarnation = grant.repository()?.incarnation;
+    let account = grant.guard_account().to_string();
+    let key = subject.to_key();
+    let filter = if types.is_empty() {
+        String::new()
+    } else {
+        format!("AND i.artifact_type IN ({})", placeholders(4, types.len()))
+    };
+    let sql = format!(
+        "SELECT a.version, r.version, i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations FROM account a \
+         JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL \
+         LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {filter} \
+         WHERE a.id = ?1 ORDER BY i.digest LIMIT {}",
+        limit + 1
+    );
+    let mut args = args![&account, incarnation.as_bytes(), &key, after].to_vec();
+    args.extend(types.iter().map(Value::from));
+    let (mut versions, mut found, mut weight, mut rows) = (None, Vec::new(), 0, 0);
+    tx.query(&sql, &args, &mut |columns| {
+        versions = Some((columns.int(0)?, columns.int(1)?));
+        let annotations = columns.opt_text(6)?;
+        rows += usize::from(!columns.is_null(2)?);
+        weight += annotations.map_or(0, str::len);
+        if !columns.is_null(2)? && (weight <= REFERRERS_BYTES || found.is_empty()) {
+            found.push(Referrer {
+                digest: digest(columns, 2)?,
+                media_type: columns.text(3)?.to_owned(),
+                artifact_type: columns.opt_text(4)?.map(str::to_owned),
+                bytes: columns.int(5)?,
+                annotations: annotations.map(str::to_owned),
+            });
+        }
+        Ok(())
+    })?;
+    grant.check(versions)?;
+    let more = rows > found.len().min(limit);
+    found.truncate(limit);
+    Ok((found, more))
+}
+
+/// Returns the image that a tag names, inside a transaction that has proven its grant; holds it there.
+pub(crate) fn tagged(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    tag: &ImageTag,
+) -> Result<Option<Digest>> {
+    let sql = "SELECT image FROM tag WHERE incarnation = ?1 AND name = ?2 /*for update*/";
+    let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), tag.as_str()])?;
+    key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("tag.image")))
+        .transpose()
+}

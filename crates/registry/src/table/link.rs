@@ -1,0 +1,191 @@
+//! Links: a repository's access to a blob, and the promise that a positive answer makes.
+
+use std::time::Duration;
+
+use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
+use longshore_types::{
+    digest::Digest,
+    id::{DomainId, Incarnation},
+};
+
+use super::{args, candidate, candidate::Kind, placeholders};
+
+/// How long a link is kept from its last promise.
+pub(crate) const KEEP: Duration = Duration::from_hours(24);
+/// A link without a reference is present while at least this much of its promise is left.
+pub(crate) const PROMISED: Duration = Duration::from_hours(12);
+
+/// A blob that is present in a repository.
+#[derive(Debug)]
+pub(crate) struct Present {
+    pub(crate) digest: Digest,
+    pub(crate) size: i64,
+}
+
+impl Row for Present {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        let digest =
+            Digest::from_key(columns.blob(0)?).map_err(|_| Error::corrupt("link.digest"))?;
+        Ok(Self {
+            digest,
+            size: columns.int(1)?,
+        })
+    }
+}
+
+/// Returns those of `digests` that are present in a repository: referenced, or with a promise left.
+pub(crate) fn present(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<Present>> {
+    if digests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let least = tx.now().plus(PROMISED);
+    let keys: Vec<Vec<u8>> = digests.iter().map(Digest::to_key).collect();
+    let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(least)];
+    args.extend(keys.iter().map(Value::from));
+    let sql = format!(
+        "SELECT l.digest, b.size FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+         WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({}) AND ((l.withdrawn = 0 AND l.keep_until >= ?2) \
+         OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest))",
+        placeholders(2, keys.len())
+    );
+    tx.rows(&sql, &args)
+}
+
+/// Returns those of `digests` that an image may use: any link to a sound blob, promised or not.
+pub(crate) fn usable(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<Present>> {
+    let mut found = Vec::with_capacity(digests.len());
+    for chunk in digests.chunks(super::ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(keys.iter().map(Value::from));
+        let sql = format!(
+            "SELECT l.digest, b.size FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+             WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({})",
+            placeholders(1, keys.len())
+        );
+        found.extend(tx.rows::<Present>(&sql, &args)?);
+    }
+    Ok(found)
+}
+
+/// Links a blob, or raises the promise of a link that is there, and lifts its withdrawal.
+pub(crate) fn promise(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    domain: DomainId,
+    digest: &Digest,
+) -> Result<()> {
+    let until = tx.now().plus(KEEP);
+    tx.execute(
+        "INSERT INTO link (incarnation, digest, domain, keep_until, withdrawn) VALUES (?1, ?2, ?3, ?4, 0) \
+         ON CONFLICT (incarnation, digest) DO UPDATE SET withdrawn = 0, \
+         keep_until = CASE WHEN link.keep_until > excluded.keep_until THEN link.keep_until ELSE excluded.keep_until END",
+        args![incarnation.as_bytes(), &digest.to_key(), domain.as_bytes(), until],
+    )?;
+    candidate::insert(tx, until, Kind::Link, incarnation.as_bytes(), digest)
+}
+
+/// Raises the promise of the links that an image is about to let go, and has the collector look when it ends.
+pub(crate) fn let_go(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
+    let until = tx.now().plus(KEEP);
+    tx.execute(
+        "UPDATE link SET keep_until = ?3 WHERE incarnation = ?1 AND keep_until < ?3 \
+         AND digest IN (SELECT layer FROM image_layer WHERE incarnation = ?1 AND image = ?2)",
+        args![incarnation.as_bytes(), &image.to_key(), until],
+    )?;
+    tx.execute(
+        "INSERT INTO candidate (due, kind, scope, digest) SELECT CAST(?3 AS BIGINT), 1, incarnation, layer FROM image_layer \
+         WHERE incarnation = ?1 AND image = ?2 ON CONFLICT DO NOTHING",
+        args![incarnation.as_bytes(), &image.to_key(), until],
+    )
+    .map(drop)
+}
+
+/// What the collector needs to know of a link.
+#[derive(Debug)]
+pub(crate) struct Standing {
+    pub(crate) domain: DomainId,
+    pub(crate) keep_until: i64,
+    pub(crate) withdrawn: bool,
+    pub(crate) referenced: bool,
+}
+
+impl Row for Standing {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            domain: DomainId::from_slice(columns.blob(0)?)
+                .map_err(|_| Error::corrupt("link.domain"))?,
+            keep_until: columns.int(1)?,
+            withdrawn: columns.int(2)? != 0,
+            referenced: columns.int(3)? != 0,
+        })
+    }
+}
+
+/// Returns how a link stands.
+pub(crate) fn standing(
+    tx: &mut dyn Tx,
+    incarnation: &[u8],
+    digest: &Digest,
+) -> Result<Option<Standing>> {
+    tx.row(
+        "SELECT domain, keep_until, withdrawn, CASE WHEN EXISTS (SELECT 1 FROM image_layer x \
+         WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2",
+        args![incarnation, &digest.to_key()],
+    )
+}
+
+/// Withdraws a link: absent to reads and checks, usable by an image until its promise ends.
+pub(crate) fn withdraw(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Digest) -> Result<()> {
+    let sql = "UPDATE link SET withdrawn = 1 WHERE incarnation = ?1 AND digest = ?2";
+    tx.execute(sql, args![incarnation.as_bytes(), &digest.to_key()])
+        .map(drop)
+}
+
+/// Removes a link that nothing references, and has the collector look at its blob.
+pub(crate) fn remove(
+    tx: &mut dyn Tx,
+    incarnation: &[u8],
+    domain: DomainId,
+    digest: &Digest,
+) -> Result<()> {
+    let now = tx.now();
+    let sql = "DELETE FROM link WHERE incarnation = ?1 AND digest = ?2";
+    tx.execute(sql, args![incarnation, &digest.to_key()])?;
+    candidate::insert(tx, now, Kind::Blob, domain.as_bytes(), digest)
+}
+
+/// Returns up to `limit` links of a dead repository.
+pub(crate) fn of_dead(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+    let sql = "SELECT digest, domain FROM link WHERE incarnation = ?1 LIMIT ?2";
+    tx.rows(sql, args![incarnation.as_bytes(), limit])
+}
+
+/// Returns up to `limit` live repositories of the domain that link a sound, present blob.
+pub(crate) fn holders(
+    tx: &mut dyn Tx,
+    domain: DomainId,
+    digest: &Digest,
+    limit: i64,
+) -> Result<Vec<String>> {
+    let least = tx.now().plus(PROMISED);
+    tx.rows(
+        "SELECT r.name FROM link l JOIN repository r ON r.incarnation = l.incarnation AND r.died_at IS NULL \
+         JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0 \
+         WHERE l.domain = ?1 AND l.digest = ?2 AND ((l.withdrawn = 0 AND l.keep_until >= ?3) \
+         OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest)) LIMIT ?4",
+        args![domain.as_bytes(), &digest.to_key(), least, limit],
+    )
+}

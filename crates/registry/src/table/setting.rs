@@ -1,0 +1,19 @@
+//! Facts about the store.
+
+use longshore_store::meta::{Result, Tx};
+
+use super::args;
+
+/// Returns the value of `name`.
+pub(crate) fn get(tx: &mut dyn Tx, name: &str) -> Result<Option<Vec<u8>>> {
+    tx.row("SELECT value FROM setting WHERE name = ?1", args![name])
+}
+
+/// Stores `value` unless there is one already; returns whether it did.
+pub(crate) fn insert(tx: &mut dyn Tx, name: &str, value: &[u8]) -> Result<bool> {
+    let inserted = tx.execute(
+        "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        args![name, value],
+    )?;
+    Ok(inserted == 1)
+}

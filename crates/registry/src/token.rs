@@ -1,0 +1,157 @@
+//! Opaque values that leave the server and come back: registry tokens, layer URLs, page tokens.
+//!
+//! All are base64url of a key version and a sealed body. A registry token stands for a principal, not for its
+//! rights: those are decided on every request.
+
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use longshore_store::{
+    crypto::SealingKey,
+    meta::{Durability, Metadata},
+};
+use longshore_types::{
+    account::{AccountId, Region},
+    digest::Digest,
+    id::Incarnation,
+    time::Timestamp,
+};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
+
+use crate::{
+    error::{Error, Result},
+    keys::Keys,
+    table::sealing_key,
+};
+
+/// How long a registry token is good for (`behaviour.md` section 3.1).
+pub const TOKEN_LIFE: Duration = Duration::from_hours(12);
+/// How long a layer URL is good for.
+pub const LAYER_URL_LIFE: Duration = Duration::from_hours(1);
+/// No sealed value is longer than this as text.
+const MAX_TEXT: usize = 8192;
+
+/// Whom a registry token stands for, and where.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RegistryToken {
+    /// The principal's id; absent in an anonymous token.
+    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
+    pub principal: Option<String>,
+    /// The account that `/v2` means on a host that names none.
+    #[serde(rename = "a")]
+    pub account: AccountId,
+    /// The Region that the token was made in, and is good in.
+    #[serde(rename = "r")]
+    pub region: Region,
+    /// When it was made, in milliseconds.
+    #[serde(rename = "i")]
+    pub issued_at: i64,
+    /// When it ends, in milliseconds.
+    #[serde(rename = "e")]
+    pub expires_at: i64,
+}
+
+impl RegistryToken {
+    /// Whether the token has ended at `now`.
+    pub fn is_expired(&self, now: Timestamp) -> bool {
+        now.as_millis() >= self.expires_at
+    }
+}
+
+/// What a layer URL grants, to be authorized again when it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LayerGrant {
+    /// The repository incarnation.
+    #[serde(rename = "n")]
+    pub incarnation: Incarnation,
+    /// The layer.
+    #[serde(rename = "d")]
+    pub digest: Digest,
+    /// The principal that asked for the URL.
+    #[serde(rename = "p")]
+    pub principal: String,
+    /// When the URL ends, in milliseconds.
+    #[serde(rename = "e")]
+    pub expires_at: i64,
+}
+
+/// What a sealed value is for; a value sealed for one purpose never opens for another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// A registry password.
+    Registry,
+    /// A layer URL.
+    Layer,
+    /// A page token.
+    Page,
+}
+
+impl Purpose {
+    fn aad(self) -> &'static [u8] {
+        match self {
+            Self::Registry => b"longshore registry token",
+            Self::Layer => b"longshore layer url",
+            Self::Page => b"longshore page token",
+        }
+    }
+}
+
+/// Seals and opens those values. Keys live in the store, so that every replica opens every value.
+#[derive(Clone, Debug)]
+pub struct Tokens {
+    keys: Arc<BTreeMap<u32, SealingKey>>,
+}
+
+impl Tokens {
+    /// Reads the keys, making the first if there is none.
+    pub async fn load(meta: &Metadata, keys: &Keys) -> Result<Self> {
+        let sealed = keys.generate(&key_aad(1))?;
+        let rows = meta
+            .write(Durability::Durable, move |tx| {
+                sealing_key::ensure(tx, "token", &sealed)
+            })
+            .await?;
+        let mut opened = BTreeMap::new();
+        for (version, sealed) in rows {
+            opened.insert(
+                u32::try_from(version).map_err(Error::internal)?,
+                keys.unwrap(&key_aad(version), &sealed)?,
+            );
+        }
+        Ok(Self {
+            keys: Arc::new(opened),
+        })
+    }
+
+    /// Seals `value` as text without `:`, `/`, `+` or `=`.
+    pub fn seal<T: Serialize>(&self, purpose: Purpose, value: &T) -> Result<String> {
+        let (version, key) = self
+            .keys
+            .last_key_value()
+            .ok_or_else(|| Error::internal("no sealing key"))?;
+        let body = serde_json::to_vec(value).map_err(Error::internal)?;
+        let mut bytes = version.to_be_bytes().to_vec();
+        bytes.extend(key.seal(purpose.aad(), &body).map_err(Error::internal)?);
+        Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Opens `text`; `None` when it was not sealed here for `purpose`.
+    pub fn open<T: DeserializeOwned>(&self, purpose: Purpose, text: &str) -> Option<T> {
+        if text.len() > MAX_TEXT {
+            return None;
+        }
+        let bytes = URL_SAFE_NO_PAD.decode(text).ok()?;
+        let (version, sealed) = bytes.split_first_chunk::<4>()?;
+        let key = self.keys.get(&u32::from_be_bytes(*version))?;
+        let body = key.open(purpose.aad(), sealed).ok()?;
+        serde_json::from_slice(&body).ok()
+    }
+}
+
+fn key_aad(version: i64) -> Vec<u8> {
+    [
+        b"longshore sealing key\0".as_slice(),
+        &version.to_be_bytes(),
+    ]
+    .concat()
+}

@@ -1,0 +1,102 @@
+//! The schema of a store: brought to the program's version when it is opened.
+
+use longshore_types::time::Timestamp;
+use rusqlite::{Connection, params};
+
+use super::failure::Failure;
+use crate::meta::error::{Error, Result};
+use crate::meta::migration::{Dialect, Migration, pending};
+
+/// The engine's own tables, version 0.
+const ENGINE: &str = include_str!("../../../migrations/0000_engine.sql");
+
+/// Runs the migrations that the store lacks, all in one transaction.
+pub(super) fn migrate(connection: &Connection, migrations: &[Migration]) -> Result<()> {
+    connection
+        .execute_batch("BEGIN IMMEDIATE")
+        .map_err(Failure::sqlite)?;
+    let migrated = run(connection, migrations);
+    let end = if migrated.is_ok() {
+        "COMMIT"
+    } else {
+        "ROLLBACK"
+    };
+    let ended = if connection.is_autocommit() {
+        Ok(())
+    } else {
+        connection.execute_batch(end)
+    };
+    migrated?;
+    ended.map_err(Failure::sqlite)
+}
+
+fn run(connection: &Connection, migrations: &[Migration]) -> Result<()> {
+    if !has_schema(connection).map_err(Failure::sqlite)? {
+        apply(
+            connection,
+            &Migration {
+                version: 0,
+                min_reader: 0,
+                sql: ENGINE,
+            },
+        )?;
+    }
+    let (version, min_reader) = newest(connection).map_err(Failure::sqlite)?;
+    for migration in pending(migrations, version, min_reader)? {
+        apply(connection, migration)?;
+        tracing::info!(
+            version = migration.version,
+            "the metadata schema is at a new version"
+        );
+    }
+    Ok(())
+}
+
+fn has_schema(connection: &Connection) -> rusqlite::Result<bool> {
+    connection.query_row(
+        "SELECT count(*) FROM sqlite_schema WHERE name = 'schema'",
+        [],
+        |row| row.get(0),
+    )
+}
+
+fn newest(connection: &Connection) -> rusqlite::Result<(i64, i64)> {
+    connection.query_row(
+        "SELECT max(version), max(min_reader) FROM schema",
+        [],
+        |row| Ok((row.get(0)?, row.get(1)?)),
+    )
+}
+
+fn apply(connection: &Connection, migration: &Migration) -> Result<()> {
+    let sql = Dialect::Sqlite.expand(migration.sql)?;
+    connection.execute_batch(&sql).map_err(Failure::sqlite)?;
+    connection
+        .execute(
+            "INSERT INTO schema (version, min_reader) VALUES (?1, ?2)",
+            params![migration.version, migration.min_reader],
+        )
+        .map_err(Failure::sqlite)?;
+    Ok(())
+}
+
+/// Returns the time that the store never runs behind.
+pub(super) fn highest_time(connection: &Connection) -> Result<Timestamp> {
+    let millis = connection.query_row("SELECT highest FROM clock WHERE id = 1", [], |row| {
+        row.get(0)
+    });
+    match millis {
+        Ok(millis) => Ok(Timestamp::from_millis(millis)),
+        Err(rusqlite::Error::QueryReturnedNoRows) => {
+            Err(Error::corrupt("the clock row is missing"))
+        }
+        Err(error) => Err(Failure::sqlite(error)),
+    }
+}
+
+/// Raises the time that the store never runs behind; inside a transaction.
+pub(super) fn set_highest_time(connection: &Connection, time: Timestamp) -> Result<(), Failure> {
+    let mut statement = connection.prepare_cached("UPDATE clock SET highest = ?1 WHERE id = 1")?;
+    statement.execute([time.as_millis()])?;
+    Ok(())
+}
