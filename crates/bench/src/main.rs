@@ -98,9 +98,9 @@ fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run(args),
         Command::List(args) => {
-            workload::all(&args.into())
-                .iter()
-                .for_each(|case| println!("{}", case.label()));
+            for case in workload::all(&args.into()) {
+                println!("{}", case.label());
+            }
             Ok(())
         }
         Command::Table { report } => {
@@ -127,15 +127,11 @@ fn run(args: RunArgs) -> Result<()> {
         .build()?;
     let report = runtime.block_on(plan.run(|report| save(report, json.as_deref())))?;
     let table = report::markdown(&report);
-    match markdown {
-        Some(path) => {
-            fs::write(&path, table).with_context(|| format!("cannot write {}", path.display()))
-        }
-        None => {
-            print!("{table}");
-            Ok(())
-        }
+    if let Some(path) = markdown {
+        return fs::write(&path, table).with_context(|| format!("cannot write {}", path.display()));
     }
+    print!("{table}");
+    Ok(())
 }
 
 fn plan(args: RunArgs) -> Result<Plan> {

@@ -1,9 +1,9 @@
 //! Deterministic pseudo-random bodies whose digests cost nothing inside a measured window.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::rc::Rc;
 
-use sha2::{Digest as _, Sha256};
+use aws_lc_rs::digest::{Context, SHA256};
 
 /// Bytes at the end of a large body that make it distinct.
 const TAIL: usize = 64;
@@ -38,34 +38,43 @@ impl Payload {
     }
 
     /// Returns the body's length in bytes.
-    pub fn len(&self) -> usize {
+    pub fn size(&self) -> usize {
         self.base.len() + self.tail.len()
     }
 }
 
 /// Makes large distinct bodies that share all but their last bytes, so each digest is one hash step away.
-#[derive(Debug)]
 pub struct Mold {
     base: Rc<[u8]>,
-    state: Sha256,
+    state: Context,
+}
+
+impl fmt::Debug for Mold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mold")
+            .field("size", &(self.base.len() + TAIL))
+            .finish_non_exhaustive()
+    }
 }
 
 impl Mold {
     /// Prepares bodies of `size` bytes from `seed`.
     pub fn new(size: usize, seed: u64) -> Self {
         let base: Rc<[u8]> = random(size.saturating_sub(TAIL), seed).into();
-        let state = Sha256::new_with_prefix(&base);
+        let mut state = Context::new(&SHA256);
+        state.update(&base);
         Self { base, state }
     }
 
     /// Returns the body numbered `sequence`.
     pub fn cast(&self, sequence: u64) -> Payload {
         let tail = random(TAIL, mix(sequence));
-        let hash = self.state.clone().chain_update(&tail).finalize();
+        let mut state = self.state.clone();
+        state.update(&tail);
         Payload {
             base: Rc::clone(&self.base),
             tail,
-            digest: display(&hash),
+            digest: display(state.finish().as_ref()),
         }
     }
 }
@@ -91,7 +100,7 @@ pub fn mix(value: u64) -> u64 {
 
 /// Returns the `sha256:hex` digest of `bytes`.
 pub fn digest(bytes: &[u8]) -> String {
-    display(&Sha256::digest(bytes))
+    display(aws_lc_rs::digest::digest(&SHA256, bytes).as_ref())
 }
 
 /// Returns `bytes` in lower-case hexadecimal.
@@ -114,7 +123,7 @@ mod tests {
     #[test]
     fn a_cast_body_has_the_digest_of_its_bytes() {
         let payload = Mold::new(10_000, 7).cast(3);
-        assert_eq!(payload.len(), 10_000);
+        assert_eq!(payload.size(), 10_000);
         assert_eq!(payload.digest(), digest(&payload.parts().concat()));
     }
 

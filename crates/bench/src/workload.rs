@@ -133,7 +133,7 @@ pub fn all(load: &Load) -> Vec<Case> {
         case.has_reference = true;
         // Bytes on disk, not time, is what has to be bounded here.
         case.bound = Bound {
-            time: Duration::from_secs(60),
+            time: Duration::from_mins(1),
             count: load.count.unwrap_or(32),
         };
         cases.push(case);

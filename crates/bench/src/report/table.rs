@@ -32,24 +32,12 @@ fn ratio_row(case: &CaseResult, subject: &str) -> String {
     let sides = Sides::of(case, subject);
     let reference = (!case.reference.is_empty()).then(|| median(case.reference.iter().copied()));
     let cells = [
-        ratio(
-            sides.subject(rate),
-            sides.best(Kind::Registry, rate, f64::max),
-        ),
-        ratio(
-            sides.subject(cpu),
-            sides.best(Kind::Registry, cpu, f64::min),
-        ),
-        ratio(
-            sides.subject(p99),
-            sides.best(Kind::Registry, p99, f64::min),
-        ),
-        ratio(
-            sides.subject(rate),
-            sides.best(Kind::Static, rate, f64::max),
-        ),
-        ratio(sides.subject(cpu), sides.best(Kind::Static, cpu, f64::min)),
-        ratio(sides.subject(cpu), reference),
+        sides.against(Kind::Registry, Figure::Rate),
+        sides.against(Kind::Registry, Figure::Cpu),
+        sides.against(Kind::Registry, Figure::P99),
+        sides.against(Kind::Static, Figure::Rate),
+        sides.against(Kind::Static, Figure::Cpu),
+        ratio(sides.subject(Figure::Cpu), reference),
     ];
     format!(
         "| {}@{} | {} | {} |",
@@ -147,31 +135,45 @@ impl<'a> Sides<'a> {
         }
     }
 
-    fn subject(&self, figure: fn(&Round) -> Option<f64>) -> Option<f64> {
-        self.subject?.median(figure)
+    fn subject(&self, figure: Figure) -> Option<f64> {
+        self.subject?.median(|round| figure.of(round))
     }
 
-    fn best(
-        &self,
-        kind: Kind,
-        figure: fn(&Round) -> Option<f64>,
-        better: fn(f64, f64) -> f64,
-    ) -> Option<f64> {
+    fn best(&self, kind: Kind, figure: Figure) -> Option<f64> {
         let peers = self.peers.iter().filter(|peer| peer.kind == kind);
-        peers.filter_map(|peer| peer.median(figure)).reduce(better)
+        peers
+            .filter_map(|peer| peer.median(|round| figure.of(round)))
+            .reduce(|one, other| figure.better(one, other))
+    }
+
+    /// Returns the subject's figure as a multiple of the best peer's of a kind.
+    fn against(&self, kind: Kind, figure: Figure) -> String {
+        ratio(self.subject(figure), self.best(kind, figure))
     }
 }
 
-fn rate(round: &Round) -> Option<f64> {
-    Some(round.rate)
+#[derive(Debug, Clone, Copy)]
+enum Figure {
+    Rate,
+    Cpu,
+    P99,
 }
 
-fn cpu(round: &Round) -> Option<f64> {
-    round.server_cpu_per_unit
-}
+impl Figure {
+    fn of(self, round: &Round) -> Option<f64> {
+        match self {
+            Self::Rate => Some(round.rate),
+            Self::Cpu => round.server_cpu_per_unit,
+            Self::P99 => Some(round.p99_ms),
+        }
+    }
 
-fn p99(round: &Round) -> Option<f64> {
-    Some(round.p99_ms)
+    fn better(self, one: f64, other: f64) -> f64 {
+        match self {
+            Self::Rate => one.max(other),
+            Self::Cpu | Self::P99 => one.min(other),
+        }
+    }
 }
 
 fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
@@ -180,3 +182,6 @@ fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
         _ => "–".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -41,7 +41,7 @@ impl Workload for BigPush {
                     .push_blob(repository, &layer, self.style)
                     .await?;
             }
-            Ok(layer.len() as u64)
+            Ok(layer.size() as u64)
         });
         Ok(tally.await)
     }

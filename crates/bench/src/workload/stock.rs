@@ -78,7 +78,7 @@ impl SmallImage {
 
     /// Returns the bytes of its blobs and manifest.
     pub(super) fn size(&self) -> usize {
-        self.config.len() + self.layer.len() + self.manifest.len()
+        self.config.size() + self.layer.size() + self.manifest.len()
     }
 
     /// Returns the digest of its layer.
@@ -108,7 +108,7 @@ fn manifest_of(config: &Payload, layer: &Payload) -> Vec<u8> {
         format!(
             r#"{{"mediaType":"{media_type}","digest":"{}","size":{}}}"#,
             blob.digest(),
-            blob.len()
+            blob.size()
         )
     };
     let (config, layer) = (descriptor(CONFIG, config), descriptor(LAYER, layer));
@@ -132,7 +132,7 @@ mod tests {
     #[test]
     fn a_small_image_has_the_sizes_and_digests_it_claims() {
         let image = SmallImage::new(1, 2);
-        assert_eq!((image.config.len(), image.layer.len()), (1024, 2048));
+        assert_eq!((image.config.size(), image.layer.size()), (1024, 2048));
         let manifest: serde_json::Value = serde_json::from_slice(&image.manifest).unwrap();
         assert_eq!(manifest["config"]["digest"], image.config.digest());
         assert_eq!(manifest["layers"][0]["size"], 2048);

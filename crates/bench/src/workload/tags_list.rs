@@ -88,16 +88,15 @@ impl TagsList {
                 .await?;
             Ok(0)
         });
-        match put.await {
-            Tally {
-                first_error: Some(error),
-                ..
-            } => bail!("cannot preload tags: {error}"),
-            tally => Ok(ensure!(
-                tally.operations == self.count - 1,
-                "preloading tags took too long"
-            )),
+        let tally = put.await;
+        if let Some(error) = tally.first_error {
+            bail!("cannot preload tags: {error}");
         }
+        ensure!(
+            tally.operations == self.count - 1,
+            "preloading tags took too long"
+        );
+        Ok(())
     }
 
     /// Fails unless a page in the middle holds the tags that follow its marker.
