@@ -22,22 +22,28 @@ impl std::fmt::Debug for dyn Body {
 
 /// A body that is wholly in memory.
 #[derive(Debug)]
-pub struct Whole(Option<Bytes>);
+pub struct Whole {
+    bytes: Option<Bytes>,
+    length: u64,
+}
 
 impl Whole {
     /// Wraps `bytes`.
     pub fn new(bytes: Bytes) -> Self {
-        Self((!bytes.is_empty()).then_some(bytes))
+        Self {
+            length: bytes.len() as u64,
+            bytes: (!bytes.is_empty()).then_some(bytes),
+        }
     }
 }
 
 #[async_trait::async_trait]
 impl Body for Whole {
     async fn next(&mut self) -> Option<Result<Bytes>> {
-        self.0.take().map(Ok)
+        self.bytes.take().map(Ok)
     }
 
     fn announced(&self) -> Option<u64> {
-        Some(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        Some(self.length)
     }
 }
