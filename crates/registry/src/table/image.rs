@@ -344,7 +344,7 @@ pub(crate) fn of_dead(
     tx.rows(sql, args![incarnation.as_bytes(), limit])
 }
 
-/// What DescribeImages tells, but for the tags.
+/// What `DescribeImages` tells, but for the tags.
 #[derive(Clone, Debug)]
 pub(crate) struct Detail {
     pub(crate) digest: Digest,

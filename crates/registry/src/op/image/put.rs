@@ -41,6 +41,7 @@ pub struct PutImageOutput {
 /// An image with its manifest.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub struct Image {
     pub(super) registry_id: AccountId,
     pub(super) repository_name: RepositoryName,

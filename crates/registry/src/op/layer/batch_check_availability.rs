@@ -37,6 +37,7 @@ pub struct CheckedLayers {
 /// A layer, here or not.
 #[derive(Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub struct Layer {
     layer_digest: String,
     layer_availability: LayerAvailability,

@@ -58,21 +58,20 @@ impl Operation for GetAuthorizationToken {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<AuthorizationTokens> {
         let now = cx.read(permit.grant(), |tx, _| Ok(tx.now())).await?;
-        let authorization_data = match self.registries(&cx.scope)? {
-            Some(named) => named
-                .iter()
-                .map(|registry| {
-                    let endpoint = cx.endpoints.ecr_proxy_endpoint(registry);
-                    authorization(cx, registry, endpoint, now)
-                })
-                .collect::<Result<_>>()?,
-            None => {
-                let registry = &cx.scope.registry;
-                let endpoint = cx.endpoints.proxy_endpoint(registry);
-                vec![authorization(cx, registry, endpoint, now)?]
-            }
+        let Some(named) = self.registries(&cx.scope)? else {
+            let registry = &cx.scope.registry;
+            let endpoint = cx.endpoints.proxy_endpoint(registry);
+            return Ok(AuthorizationTokens {
+                authorization_data: vec![authorization(cx, registry, endpoint, now)?],
+            });
         };
-        Ok(AuthorizationTokens { authorization_data })
+        let named = named.iter().map(|registry| {
+            let endpoint = cx.endpoints.ecr_proxy_endpoint(registry);
+            authorization(cx, registry, endpoint, now)
+        });
+        Ok(AuthorizationTokens {
+            authorization_data: named.collect::<Result<_>>()?,
+        })
     }
 }
 

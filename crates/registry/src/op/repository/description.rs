@@ -13,6 +13,7 @@ use crate::{endpoints::Endpoints, table::repository};
 /// A repository as the API tells it.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 pub struct Repository {
     repository_arn: RepositoryArn,
     registry_id: AccountId,
