@@ -8,6 +8,7 @@ use std::{marker::PhantomData, sync::Arc};
 use longshore_store::meta::Tx;
 use longshore_types::{
     account::{AccountId, Registry},
+    arn::RepositoryArn,
     id::Incarnation,
     name::RepositoryName,
 };
@@ -39,13 +40,19 @@ pub enum Resource {
 #[derive(Clone, Debug)]
 pub struct Need {
     action: Action,
+    /// An action that is as good.
+    alternative: Option<Action>,
     resource: Resource,
 }
 
 impl Need {
     /// `action` on `resource`.
     pub fn new(action: Action, resource: Resource) -> Self {
-        Self { action, resource }
+        Self {
+            action,
+            alternative: None,
+            resource,
+        }
     }
 }
 
@@ -59,7 +66,19 @@ pub struct Needs {
 impl Needs {
     /// One action on one resource.
     pub fn one(action: Action, resource: Resource) -> Self {
-        Self { required: vec![Need::new(action, resource)], optional: None }
+        Self {
+            required: vec![Need::new(action, resource)],
+            optional: None,
+        }
+    }
+
+    /// Makes `action` as good as the first need's.
+    #[must_use]
+    pub fn or(mut self, action: Action) -> Self {
+        if let Some(first) = self.required.first_mut() {
+            first.alternative = Some(action);
+        }
+        self
     }
 
     /// One action on one repository that must exist.
@@ -69,7 +88,10 @@ impl Needs {
 
     /// Several; there must be one at least.
     pub fn all(required: Vec<Need>) -> Self {
-        Self { required, optional: None }
+        Self {
+            required,
+            optional: None,
+        }
     }
 
     /// Also asks for `action` on the same resource as the first need.
@@ -77,7 +99,7 @@ impl Needs {
     pub fn and(mut self, action: Action) -> Self {
         if let Some(first) = self.required.first() {
             let resource = first.resource.clone();
-            self.required.push(Need { action, resource });
+            self.required.push(Need::new(action, resource));
         }
         self
     }
@@ -103,7 +125,9 @@ pub struct Grant {
 impl Grant {
     /// The repository the grant is for; operations on a registry have none.
     pub fn repository(&self) -> Result<&Arc<Repository>> {
-        self.repository.as_ref().ok_or_else(|| Error::internal("the grant names no repository"))
+        self.repository
+            .as_ref()
+            .ok_or_else(|| Error::internal("the grant names no repository"))
     }
 
     /// The registry the grant is for.
@@ -127,8 +151,15 @@ impl Grant {
 
     /// Fails with [`Error::Stale`] unless `current` (account and repository version) is what was decided on.
     pub(crate) fn check(&self, current: Option<(i64, i64)>) -> Result<()> {
-        let repository = self.repository.as_ref().map_or(0, |repository| repository.version);
-        if current == Some((self.account_version, repository)) { Ok(()) } else { Err(Error::Stale) }
+        let repository = self
+            .repository
+            .as_ref()
+            .map_or(0, |repository| repository.version);
+        if current == Some((self.account_version, repository)) {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
     }
 }
 
@@ -169,17 +200,35 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
         None => None,
     };
     let mut grants = grants.into_iter();
-    let first = grants.next().ok_or_else(|| Error::internal("an operation that needs nothing"))?;
-    Ok(Permit { first, rest: grants.collect(), optional, operation: PhantomData })
+    let first = grants
+        .next()
+        .ok_or_else(|| Error::internal("an operation that needs nothing"))?;
+    Ok(Permit {
+        first,
+        rest: grants.collect(),
+        optional,
+        operation: PhantomData,
+    })
+}
+
+/// Decides one more need of a running operation, such as a source to mount from; `None` when it is denied.
+pub(crate) async fn allowed(cx: &Cx<'_>, need: Need) -> Option<Grant> {
+    grant(cx, &cx.caller, need, Freshness::Cached).await.ok()
 }
 
 /// Decides `stale` again from rows read now.
 pub(crate) async fn again(cx: &Cx<'_>, stale: &Grant) -> Result<Grant> {
-    let caller = cx.core.principals.refresh(&cx.core.meta, &cx.core.keys, &cx.caller).await?;
+    let caller = cx
+        .core
+        .principals
+        .refresh(&cx.core.meta, &cx.core.keys, &cx.caller)
+        .await?;
     let fresh = grant(cx, &caller, stale.need.clone(), Freshness::Read).await?;
     match (&stale.repository, &fresh.repository) {
         // Whatever was begun in the old incarnation must not reach the new one.
-        (Some(old), Some(new)) if old.incarnation != new.incarnation => Err(not_found(new.name.as_str(), &new.registry)),
+        (Some(old), Some(new)) if old.incarnation != new.incarnation => {
+            Err(not_found(new.name.as_str(), &new.registry))
+        }
         _ => Ok(fresh),
     }
 }
@@ -192,7 +241,13 @@ enum Freshness {
 
 async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -> Result<Grant> {
     let (registry, name, repository) = locate(cx, &need.resource, freshness).await?;
-    decide(caller, need.action, &registry, name.as_deref())?;
+    let decision = decide(caller, need.action, &registry, name.as_deref());
+    match (decision, need.alternative) {
+        (Err(Error::AccessDenied(_)), Some(action)) => {
+            decide(caller, action, &registry, name.as_deref())?
+        }
+        (decision, _) => decision?,
+    }
     if repository.is_none()
         && let Resource::Repository(_, name) = &need.resource
     {
@@ -202,7 +257,13 @@ async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -
         Caller::Known(known) => (known.account, known.account_version),
         Caller::Anonymous => return Err(Error::AuthenticationRequired),
     };
-    Ok(Grant { need, registry, guard_account, account_version, repository })
+    Ok(Grant {
+        need,
+        registry,
+        guard_account,
+        account_version,
+        repository,
+    })
 }
 
 type Located = (Registry, Option<String>, Option<Arc<Repository>>);
@@ -210,24 +271,36 @@ type Located = (Registry, Option<String>, Option<Arc<Repository>>);
 async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Result<Located> {
     let repositories = &cx.core.repositories;
     Ok(match resource {
-        Resource::Registry(registry) => (registry.clone(), None, None),
-        Resource::NewRepository(registry, name) => (registry.clone(), Some(name.to_string()), None),
+        Resource::Registry(registry) => (*registry, None, None),
+        Resource::NewRepository(registry, name) => (*registry, Some(name.to_string()), None),
         Resource::Repository(registry, name) => {
             if freshness == Freshness::Read {
                 repositories.forget(registry, name);
             }
             let repository = repositories.named(&cx.core.meta, registry, name).await?;
-            (registry.clone(), Some(name.to_string()), repository)
+            (*registry, Some(name.to_string()), repository)
         }
         Resource::Incarnation(incarnation) => {
-            let repository = repositories.incarnation(&cx.core.meta, *incarnation).await?.ok_or(Error::BlobUnknown)?;
-            (repository.registry.clone(), Some(repository.name.to_string()), Some(repository))
+            let repository = repositories
+                .incarnation(&cx.core.meta, *incarnation)
+                .await?
+                .ok_or(Error::BlobUnknown)?;
+            (
+                repository.registry,
+                Some(repository.name.to_string()),
+                Some(repository),
+            )
         }
     })
 }
 
 /// Evaluates: an account's administrator may do everything there; nobody else exists before the policy language does.
-fn decide(caller: &Caller, action: Action, registry: &Registry, repository: Option<&str>) -> Result<()> {
+fn decide(
+    caller: &Caller,
+    action: Action,
+    registry: &Registry,
+    repository: Option<&str>,
+) -> Result<()> {
     let Caller::Known(known) = caller else {
         return Err(Error::AuthenticationRequired);
     };
@@ -235,14 +308,28 @@ fn decide(caller: &Caller, action: Action, registry: &Registry, repository: Opti
     if own && known.is_administrator() {
         return Ok(());
     }
-    let resource = repository.map_or_else(|| "*".to_owned(), |name| registry.repository_arn_text(name));
-    let side = if own { "identity-based" } else { "resource-based" };
+    let resource = repository.map_or_else(|| "*".to_owned(), |name| arn_of(registry, name));
+    let side = if own {
+        "identity-based"
+    } else {
+        "resource-based"
+    };
     Err(Error::AccessDenied(format!(
         "User: {arn} is not authorized to perform: {action} on resource: {resource} because no {side} policy allows the {action} action",
         arn = known.arn,
     )))
 }
 
+fn arn_of(registry: &Registry, name: &str) -> String {
+    match name.parse() {
+        Ok(name) => RepositoryArn::new(*registry, name).to_string(),
+        Err(_) => "*".to_owned(),
+    }
+}
+
 pub(crate) fn not_found(name: &str, registry: &Registry) -> Error {
-    Error::RepositoryNotFound { name: name.to_owned(), account: registry.account() }
+    Error::RepositoryNotFound {
+        name: name.to_owned(),
+        account: registry.account(),
+    }
 }

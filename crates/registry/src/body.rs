@@ -14,6 +14,12 @@ pub trait Body: Send {
     fn announced(&self) -> Option<u64>;
 }
 
+impl std::fmt::Debug for dyn Body {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "a body of {:?} bytes", self.announced())
+    }
+}
+
 /// A body that is wholly in memory.
 #[derive(Debug)]
 pub struct Whole(Option<Bytes>);

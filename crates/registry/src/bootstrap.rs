@@ -23,14 +23,19 @@ pub struct AdministratorKey {
 
 impl std::fmt::Debug for AdministratorKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AdministratorKey").field("id", &self.id).finish_non_exhaustive()
+        f.debug_struct("AdministratorKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
     }
 }
 
 impl AdministratorKey {
     /// Makes a fresh one: `AKIA` and 16 letters or digits, and 40 letters or digits.
     pub fn generate() -> Result<Self> {
-        Ok(Self { id: format!("AKIA{}", letters::<16>(BASE32)?), secret: letters::<40>(BASE62)? })
+        Ok(Self {
+            id: format!("AKIA{}", letters::<16>(BASE32)?),
+            secret: letters::<40>(BASE62)?,
+        })
     }
 }
 
@@ -52,7 +57,12 @@ impl From<longshore_store::meta::Error> for Refused {
 }
 
 /// Prepares the store. Returns whether `administrator` was made: its key is good then, and only then.
-pub async fn bootstrap(meta: &Metadata, master: &MasterKey, account: AccountId, administrator: &AdministratorKey) -> Result<bool, Refused> {
+pub async fn bootstrap(
+    meta: &Metadata,
+    master: &MasterKey,
+    account: AccountId,
+    administrator: &AdministratorKey,
+) -> Result<bool, Refused> {
     let check = master.check_value();
     let store_id = crypto::random::<16>().map_err(Error::internal)?;
     let sealed = Keys::seal_secret_with(master, &administrator.id, &administrator.secret)?;
@@ -69,7 +79,12 @@ pub async fn bootstrap(meta: &Metadata, master: &MasterKey, account: AccountId, 
 }
 
 /// Only the first start makes an account: a store that has any keeps what it has.
-fn create_account(tx: &mut dyn Tx, account: AccountId, key_id: &str, sealed: &[u8]) -> Result<bool> {
+fn create_account(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    key_id: &str,
+    sealed: &[u8],
+) -> Result<bool> {
     if principal::any_account(tx)? {
         return Ok(false);
     }
@@ -91,7 +106,11 @@ fn letters<const N: usize>(alphabet: &[u8]) -> Result<String> {
         for byte in crypto::random::<N>().map_err(Error::internal)? {
             let byte = usize::from(byte);
             if byte < fair && text.len() < N {
-                text.extend(alphabet.get(byte % alphabet.len()).map(|letter| char::from(*letter)));
+                text.extend(
+                    alphabet
+                        .get(byte % alphabet.len())
+                        .map(|letter| char::from(*letter)),
+                );
             }
         }
     }

@@ -11,12 +11,8 @@ use longshore_types::account::Registry;
 use uuid::Uuid;
 
 use crate::{
-    authz::Grant,
-    error::Result,
-    keys::Keys,
-    principal::Principals,
-    table::repository::Repositories,
-    token::Tokens,
+    authz::Grant, error::Result, keys::Keys, principal::Principals,
+    table::repository::Repositories, token::Tokens,
 };
 
 /// What the operator chose, as far as the product cares.
@@ -63,7 +59,13 @@ pub struct Core {
 
 impl Core {
     /// Opens the product over its stores. The store must have been bootstrapped.
-    pub async fn open(meta: Metadata, blobs: Blobs, master: MasterKey, settings: Settings, ids: Box<dyn Ids>) -> Result<Self> {
+    pub async fn open(
+        meta: Metadata,
+        blobs: Blobs,
+        master: MasterKey,
+        settings: Settings,
+        ids: Box<dyn Ids>,
+    ) -> Result<Self> {
         let keys = Keys::new(master);
         let tokens = Tokens::load(&meta, &keys).await?;
         Ok(Self {
@@ -91,6 +93,8 @@ impl Core {
     /// The keys of the encryption domain of the grant's repository.
     pub(crate) async fn domain_keys(&self, grant: &Grant) -> Result<Arc<DomainKeys>> {
         let repository = grant.repository()?;
-        self.keys.domain(&self.meta, repository.registry, repository.domain).await
+        self.keys
+            .domain(&self.meta, repository.registry, repository.domain)
+            .await
     }
 }

@@ -25,7 +25,8 @@ impl Scope {
     /// The registry of `account`, or this scope's own.
     pub fn registry_of(&self, account: Option<AccountId>) -> Registry {
         match account {
-            Some(account) => Registry::new(self.registry.kind(), account, self.registry.region()).unwrap_or(self.registry),
+            Some(account) => Registry::new(self.registry.kind(), account, self.registry.region())
+                .unwrap_or(self.registry),
             None => self.registry,
         }
     }

@@ -27,7 +27,8 @@ pub struct Endpoints {
 impl Endpoints {
     /// `HOST/NAME`, with no scheme and no tag.
     pub fn repository_uri(&self, registry: &Registry, name: &RepositoryName) -> String {
-        let shadowed = name.as_str().starts_with("public/") && registry.kind() == RegistryKind::Private;
+        let shadowed =
+            name.as_str().starts_with("public/") && registry.kind() == RegistryKind::Private;
         if self.reaches(registry) && !shadowed {
             format!("{}/{name}", self.host)
         } else {
@@ -51,7 +52,10 @@ impl Endpoints {
 
     /// Where a layer downloads from, by a sealed `grant`.
     pub fn layer_url(&self, digest: &Digest, grant: &str) -> String {
-        format!("{}://{}/layers/{digest}?grant={grant}", self.scheme, self.host)
+        format!(
+            "{}://{}/layers/{digest}?grant={grant}",
+            self.scheme, self.host
+        )
     }
 
     /// The absolute path of a blob.
@@ -69,7 +73,16 @@ impl Endpoints {
     }
 
     fn ecr_host(&self, registry: &Registry) -> String {
-        let port = if self.port == 443 { String::new() } else { format!(":{}", self.port) };
-        format!("{}.dkr.ecr.{}.{}{port}", registry.account(), registry.region(), self.domain)
+        let port = if self.port == 443 {
+            String::new()
+        } else {
+            format!(":{}", self.port)
+        };
+        format!(
+            "{}.dkr.ecr.{}.{}{port}",
+            registry.account(),
+            registry.region(),
+            self.domain
+        )
     }
 }

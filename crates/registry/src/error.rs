@@ -92,7 +92,9 @@ pub enum Error {
         account: AccountId,
     },
     /// An immutable tag is taken.
-    #[error("The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the repository is immutable.")]
+    #[error(
+        "The image tag '{tag}' already exists in the '{name}' repository and cannot be overwritten because the repository is immutable."
+    )]
     ImageTagAlreadyExists {
         /// The tag.
         tag: ImageTag,
@@ -287,7 +289,14 @@ impl Error {
 
 impl From<meta::Error> for Error {
     fn from(error: meta::Error) -> Self {
-        if error.is_transient() { Self::Unavailable } else { Self::internal(error) }
+        match error {
+            meta::Error::Overloaded
+            | meta::Error::Busy
+            | meta::Error::Conflict
+            | meta::Error::Full
+            | meta::Error::Unavailable => Self::Unavailable,
+            error => Self::internal(error),
+        }
     }
 }
 

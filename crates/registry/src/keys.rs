@@ -30,33 +30,58 @@ pub struct Keys {
 impl Keys {
     /// Starts with nothing unwrapped.
     pub fn new(master: MasterKey) -> Self {
-        Self { master, domains: Mutex::default() }
+        Self {
+            master,
+            domains: Mutex::default(),
+        }
     }
 
     /// Seals an access key's secret under `master`.
-    pub(crate) fn seal_secret_with(master: &MasterKey, access_key: &str, secret: &str) -> Result<Vec<u8>> {
-        master.key().seal(&secret_aad(access_key), secret.as_bytes()).map_err(Error::internal)
+    pub(crate) fn seal_secret_with(
+        master: &MasterKey,
+        access_key: &str,
+        secret: &str,
+    ) -> Result<Vec<u8>> {
+        master
+            .key()
+            .seal(&secret_aad(access_key), secret.as_bytes())
+            .map_err(Error::internal)
     }
 
     /// Opens an access key's secret; fails when the row was tampered with.
     pub fn open_secret(&self, access_key: &str, sealed: &[u8]) -> Result<String> {
-        let secret = self.master.key().open(&secret_aad(access_key), sealed).map_err(Error::internal)?;
+        let secret = self
+            .master
+            .key()
+            .open(&secret_aad(access_key), sealed)
+            .map_err(Error::internal)?;
         String::from_utf8(secret).map_err(Error::internal)
     }
 
     /// Makes a new random key and wraps it under `aad` for a row.
     pub(crate) fn generate(&self, aad: &[u8]) -> Result<Vec<u8>> {
         let key = SealingKey::generate().map_err(Error::internal)?;
-        self.master.key().wrap(aad, &key).map_err(Error::internal)
+        self.master
+            .key()
+            .wrap_key(aad, &key)
+            .map_err(Error::internal)
     }
 
     /// Unwraps a key that [`Self::generate`] wrapped.
     pub(crate) fn unwrap(&self, aad: &[u8], wrapped: &[u8]) -> Result<SealingKey> {
-        self.master.key().unwrap(aad, wrapped).map_err(Error::internal)
+        self.master
+            .key()
+            .unwrap_key(aad, wrapped)
+            .map_err(Error::internal)
     }
 
     /// Returns the keys of a domain, unwrapped at most [`UNWRAPPED_FOR`] ago.
-    pub async fn domain(&self, meta: &Metadata, registry: Registry, id: DomainId) -> Result<Arc<DomainKeys>> {
+    pub async fn domain(
+        &self,
+        meta: &Metadata,
+        registry: Registry,
+        id: DomainId,
+    ) -> Result<Arc<DomainKeys>> {
         if let Some(keys) = self.unwrapped(id) {
             return Ok(keys);
         }
@@ -96,5 +121,10 @@ fn secret_aad(access_key: &str) -> Vec<u8> {
 }
 
 fn domain_key_aad(id: DomainId, version: i64) -> Vec<u8> {
-    [b"longshore domain key\0".as_slice(), id.as_bytes(), &version.to_be_bytes()].concat()
+    [
+        b"longshore domain key\0".as_slice(),
+        id.as_bytes(),
+        &version.to_be_bytes(),
+    ]
+    .concat()
 }

@@ -14,7 +14,6 @@ pub mod job;
 pub mod keys;
 pub mod member;
 pub mod oci;
-pub mod op;
 pub mod operation;
 pub mod page;
 pub mod principal;

@@ -28,19 +28,28 @@ impl<T> fmt::Debug for Member<T> {
 
 impl<T> Default for Member<T> {
     fn default() -> Self {
-        Self { text: None, form: std::marker::PhantomData }
+        Self {
+            text: None,
+            form: std::marker::PhantomData,
+        }
     }
 }
 
 impl<T> Clone for Member<T> {
     fn clone(&self) -> Self {
-        Self { text: self.text.clone(), form: std::marker::PhantomData }
+        Self {
+            text: self.text.clone(),
+            form: std::marker::PhantomData,
+        }
     }
 }
 
 impl<'de, T> Deserialize<'de> for Member<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Ok(Self { text: Option::deserialize(deserializer)?, form: std::marker::PhantomData })
+        Ok(Self {
+            text: Option::deserialize(deserializer)?,
+            form: std::marker::PhantomData,
+        })
     }
 }
 
@@ -53,12 +62,16 @@ pub trait Form: FromStr {
 impl<T: Form> Member<T> {
     /// Returns the value; fails when it is absent or of another form.
     pub fn required(&self, member: &str) -> Result<T> {
-        self.optional(member)?.ok_or_else(|| Error::invalid(member, "Member must not be null"))
+        self.optional(member)?
+            .ok_or_else(|| Error::invalid(member, "Member must not be null"))
     }
 
     /// Returns the value if there is one; fails when it is of another form.
     pub fn optional(&self, member: &str) -> Result<Option<T>> {
-        let parse = |text: &String| text.parse().map_err(|_| Error::invalid(member, T::constraint()));
+        let parse = |text: &String| {
+            text.parse()
+                .map_err(|_| Error::invalid(member, T::constraint()))
+        };
         self.text.as_ref().map(parse).transpose()
     }
 
@@ -117,10 +130,16 @@ impl Form for ExclusionFilter {
 /// Checks that a list member has between 1 and `max` items.
 pub fn check_length(member: &str, length: usize, max: usize) -> Result<()> {
     if length == 0 {
-        return Err(Error::invalid(member, "Member must have length greater than or equal to 1"));
+        return Err(Error::invalid(
+            member,
+            "Member must have length greater than or equal to 1",
+        ));
     }
     if length > max {
-        return Err(Error::invalid(member, format!("Member must have length less than or equal to {max}")));
+        return Err(Error::invalid(
+            member,
+            format!("Member must have length less than or equal to {max}"),
+        ));
     }
     Ok(())
 }

@@ -15,7 +15,11 @@ pub trait Operation: Sized + Send {
     fn needs(&self, scope: &Scope) -> Result<Needs>;
 
     /// Does it. Only [`execute`] has the permit to call this.
-    fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> impl Future<Output = Result<Self::Output>> + Send;
+    fn run(
+        self,
+        cx: &Cx<'_>,
+        permit: Permit<Self>,
+    ) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
 /// Authorizes and runs `operation`.

@@ -18,13 +18,19 @@ pub struct PageSize {
 
 impl PageSize {
     /// 100 by default, 1000 at most: most lists.
-    pub const USUAL: Self = Self { default: 100, max: 1000 };
+    pub const USUAL: Self = Self {
+        default: 100,
+        max: 1000,
+    };
 
     /// Checks `maxResults`.
     pub fn check(self, asked: Option<i64>) -> Result<usize> {
         let size = asked.unwrap_or(self.default);
         if size < 1 {
-            return Err(Error::invalid("maxResults", "Member must have value greater than or equal to 1"));
+            return Err(Error::invalid(
+                "maxResults",
+                "Member must have value greater than or equal to 1",
+            ));
         }
         if size > self.max {
             let text = format!("Member must have value less than or equal to {}", self.max);
@@ -44,11 +50,21 @@ struct Token<K> {
 
 /// Makes the token that continues `list` after `key`. `list` names the operation and all its filters.
 pub fn next_token<K: Serialize>(tokens: &Tokens, list: &str, key: &K) -> Result<String> {
-    tokens.seal(Purpose::Page, &Token { list: list.to_owned(), key })
+    tokens.seal(
+        Purpose::Page,
+        &Token {
+            list: list.to_owned(),
+            key,
+        },
+    )
 }
 
 /// Returns the key that `token` continues `list` after; refuses the token of another list.
-pub fn resume<K: for<'de> Deserialize<'de>>(tokens: &Tokens, list: &str, token: Option<&str>) -> Result<Option<K>> {
+pub fn resume<K: for<'de> Deserialize<'de>>(
+    tokens: &Tokens,
+    list: &str,
+    token: Option<&str>,
+) -> Result<Option<K>> {
     let Some(token) = token else {
         return Ok(None);
     };

@@ -1,9 +1,15 @@
 //! Who calls: resolving a credential to a principal that exists now.
 
-use std::{num::NonZeroUsize, sync::{Arc, Mutex, PoisonError}};
+use std::{
+    num::NonZeroUsize,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 use longshore_store::meta::Metadata;
-use longshore_types::{account::AccountId, arn::PrincipalArn};
+use longshore_types::{
+    account::AccountId,
+    arn::{PrincipalArn, PrincipalKind},
+};
 use lru::LruCache;
 
 use crate::{
@@ -41,7 +47,7 @@ pub struct Known {
 impl Known {
     /// Whether this is the account's administrator, who may do everything in it.
     pub fn is_administrator(&self) -> bool {
-        self.arn.is_root()
+        self.arn.kind() == PrincipalKind::Root
     }
 }
 
@@ -65,7 +71,9 @@ pub struct AccessKey {
 
 impl std::fmt::Debug for AccessKey {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AccessKey").field("known", &self.known).finish_non_exhaustive()
+        f.debug_struct("AccessKey")
+            .field("known", &self.known)
+            .finish_non_exhaustive()
     }
 }
 
@@ -78,13 +86,21 @@ pub struct Principals {
 
 impl Default for Principals {
     fn default() -> Self {
-        Self { keys: Mutex::new(LruCache::new(CACHED)), known: Mutex::new(LruCache::new(CACHED)) }
+        Self {
+            keys: Mutex::new(LruCache::new(CACHED)),
+            known: Mutex::new(LruCache::new(CACHED)),
+        }
     }
 }
 
 impl Principals {
     /// Returns the active access key `id`, if there is one.
-    pub async fn access_key(&self, meta: &Metadata, keys: &Keys, id: &str) -> Result<Option<AccessKey>> {
+    pub async fn access_key(
+        &self,
+        meta: &Metadata,
+        keys: &Keys,
+        id: &str,
+    ) -> Result<Option<AccessKey>> {
         let cached = lock(&self.keys).get(id).cloned();
         match cached {
             Some(key) => Ok(Some(key)),
@@ -102,27 +118,45 @@ impl Principals {
     }
 
     /// Reads the caller's principal again. Fails when it, or the key it used, is gone.
-    pub(crate) async fn refresh(&self, meta: &Metadata, keys: &Keys, caller: &Caller) -> Result<Caller> {
+    pub(crate) async fn refresh(
+        &self,
+        meta: &Metadata,
+        keys: &Keys,
+        caller: &Caller,
+    ) -> Result<Caller> {
         let Caller::Known(known) = caller else {
             return Ok(Caller::Anonymous);
         };
         let fresh = match &known.credential {
-            Credential::AccessKey(id) => self.read_access_key(meta, keys, id).await?.map(|key| key.known),
+            Credential::AccessKey(id) => self
+                .read_access_key(meta, keys, id)
+                .await?
+                .map(|key| key.known),
             Credential::Principal(id) => self.read_principal(meta, id).await?,
         };
         fresh.map(Caller::Known).ok_or(Error::UnrecognizedClient)
     }
 
-    async fn read_access_key(&self, meta: &Metadata, keys: &Keys, id: &str) -> Result<Option<AccessKey>> {
+    async fn read_access_key(
+        &self,
+        meta: &Metadata,
+        keys: &Keys,
+        id: &str,
+    ) -> Result<Option<AccessKey>> {
         let wanted = id.to_owned();
-        let row = meta.query(move |tx| principal::active_key(tx, &wanted)).await?;
+        let row = meta
+            .query(move |tx| principal::active_key(tx, &wanted))
+            .await?;
         let Some(row) = row else {
             lock(&self.keys).pop(id);
             return Ok(None);
         };
         let secret = keys.open_secret(id, &row.secret)?;
         let known = Arc::new(row.principal.known(Credential::AccessKey(id.to_owned())));
-        let key = AccessKey { secret: secret.into(), known };
+        let key = AccessKey {
+            secret: secret.into(),
+            known,
+        };
         lock(&self.keys).put(id.to_owned(), key.clone());
         Ok(Some(key))
     }
@@ -144,4 +178,3 @@ impl Principals {
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
-

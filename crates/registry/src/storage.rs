@@ -20,5 +20,10 @@ pub(crate) fn content_of(upload: UploadId) -> ContentId {
 
 /// What a sealed inline piece is bound to.
 pub(crate) fn piece_aad(content: ContentId, start: i64) -> Vec<u8> {
-    [b"inline\0".as_slice(), content.as_bytes(), &start.to_be_bytes()].concat()
+    [
+        b"inline\0".as_slice(),
+        content.as_bytes(),
+        &start.to_be_bytes(),
+    ]
+    .concat()
 }

@@ -106,17 +106,29 @@ impl Tokens {
     /// Reads the keys, making the first if there is none.
     pub async fn load(meta: &Metadata, keys: &Keys) -> Result<Self> {
         let sealed = keys.generate(&key_aad(1))?;
-        let rows = meta.write(Durability::Durable, move |tx| sealing_key::ensure(tx, "token", &sealed)).await?;
+        let rows = meta
+            .write(Durability::Durable, move |tx| {
+                sealing_key::ensure(tx, "token", &sealed)
+            })
+            .await?;
         let mut opened = BTreeMap::new();
         for (version, sealed) in rows {
-            opened.insert(u32::try_from(version).map_err(Error::internal)?, keys.unwrap(&key_aad(version), &sealed)?);
+            opened.insert(
+                u32::try_from(version).map_err(Error::internal)?,
+                keys.unwrap(&key_aad(version), &sealed)?,
+            );
         }
-        Ok(Self { keys: Arc::new(opened) })
+        Ok(Self {
+            keys: Arc::new(opened),
+        })
     }
 
     /// Seals `value` as text without `:`, `/`, `+` or `=`.
     pub fn seal<T: Serialize>(&self, purpose: Purpose, value: &T) -> Result<String> {
-        let (version, key) = self.keys.last_key_value().ok_or_else(|| Error::internal("no sealing key"))?;
+        let (version, key) = self
+            .keys
+            .last_key_value()
+            .ok_or_else(|| Error::internal("no sealing key"))?;
         let body = serde_json::to_vec(value).map_err(Error::internal)?;
         let mut bytes = version.to_be_bytes().to_vec();
         bytes.extend(key.seal(purpose.aad(), &body).map_err(Error::internal)?);
@@ -137,5 +149,9 @@ impl Tokens {
 }
 
 fn key_aad(version: i64) -> Vec<u8> {
-    [b"longshore sealing key\0".as_slice(), &version.to_be_bytes()].concat()
+    [
+        b"longshore sealing key\0".as_slice(),
+        &version.to_be_bytes(),
+    ]
+    .concat()
 }

@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The longshore server: HTTP, the AWS and OCI protocols, configuration.
+
+pub mod aws;

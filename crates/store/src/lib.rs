@@ -1,3 +1,6 @@
-//! Where things are kept: the SQL metadata engine.
+//! Where things are kept: blob segments and the SQL metadata engine.
 
+pub mod blob;
+pub mod crypto;
+pub mod hash;
 pub mod meta;

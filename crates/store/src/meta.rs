@@ -19,8 +19,11 @@ mod job;
 mod lock;
 mod migration;
 mod row;
+mod schema;
 pub mod sqlite;
 mod stats;
+#[cfg(test)]
+mod suite;
 mod tx;
 mod value;
 
@@ -35,7 +38,8 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::error::{Constraint, Error, Result};
 pub use self::lock::DataDirLock;
 pub use self::migration::{Dialect, Migration};
-pub use self::row::{Columns, Row};
+pub use self::row::{Column, Columns, Row};
+pub use self::schema::SCHEMA;
 pub use self::stats::{Counters, Stats};
 pub use self::tx::Tx;
 pub use self::value::Value;

@@ -6,7 +6,9 @@ mod text;
 
 pub mod account;
 pub mod arn;
+pub mod constraint;
 pub mod digest;
+pub mod fuzz;
 pub mod id;
 pub mod manifest;
 pub mod media_type;

@@ -117,6 +117,12 @@ impl Manifest {
         self.config.as_ref().map(|config| &config.media_type)
     }
 
+    /// Returns what must be in the repository: the configuration, then the layers that are not foreign.
+    pub fn required_blobs(&self) -> impl Iterator<Item = &Descriptor> {
+        let layers = self.layers.iter().filter(|layer| !layer.foreign);
+        self.config.iter().chain(layers)
+    }
+
     /// Returns the sum of the sizes of the layers, the configuration not included.
     pub fn layer_bytes(&self) -> u64 {
         self.layers

@@ -32,26 +32,50 @@ pub(crate) struct Closed {
 
 impl Admission {
     /// Adds the body to its open upload; `hash` is the sealed hash state after it.
-    pub(crate) fn append(&self, tx: &mut dyn Tx, grant: &Grant, before: &Upload, part: bool, hash: Vec<u8>) -> Result<Upload> {
+    pub(crate) fn append(
+        &self,
+        tx: &mut dyn Tx,
+        grant: &Grant,
+        before: &Upload,
+        part: bool,
+        hash: Vec<u8>,
+    ) -> Result<Upload> {
         let incarnation = grant.repository()?.incarnation;
         let mut after = self.after(before)?;
         after.hash = Some(hash);
-        after.undersized = before.undersized || (before.last_part > 0 && before.last_part < super::upload::MIN_PART_BYTES);
+        after.undersized = before.undersized
+            || (before.last_part > 0 && before.last_part < super::upload::MIN_PART_BYTES);
         after.last_part = if part { self.bytes } else { 0 };
         if !upload::advance(tx, incarnation, self.start, &after)? {
             let now = upload::get(tx, incarnation, self.upload)?;
-            return Err(super::upload::misplaced(grant, self.upload, self.start, now.as_ref()));
+            return Err(super::upload::misplaced(
+                grant,
+                self.upload,
+                self.start,
+                now.as_ref(),
+            ));
         }
         self.hang(tx)?;
         Ok(after)
     }
 
     /// Ends the upload with this body and makes the blob `digest` of it.
-    pub(crate) fn close(&self, tx: &mut dyn Tx, grant: &Grant, before: &Upload, digest: &Digest) -> Result<Closed> {
+    pub(crate) fn close(
+        &self,
+        tx: &mut dyn Tx,
+        grant: &Grant,
+        before: &Upload,
+        digest: &Digest,
+    ) -> Result<Closed> {
         let incarnation = grant.repository()?.incarnation;
         if !upload::remove(tx, incarnation, self.upload, self.start)? {
             let now = upload::get(tx, incarnation, self.upload)?;
-            return Err(super::upload::misplaced(grant, self.upload, self.start, now.as_ref()));
+            return Err(super::upload::misplaced(
+                grant,
+                self.upload,
+                self.start,
+                now.as_ref(),
+            ));
         }
         self.become_blob(tx, grant, before, digest)
     }
@@ -61,7 +85,13 @@ impl Admission {
         self.become_blob(tx, grant, &super::upload::fresh(self.upload, false), digest)
     }
 
-    fn become_blob(&self, tx: &mut dyn Tx, grant: &Grant, before: &Upload, digest: &Digest) -> Result<Closed> {
+    fn become_blob(
+        &self,
+        tx: &mut dyn Tx,
+        grant: &Grant,
+        before: &Upload,
+        digest: &Digest,
+    ) -> Result<Closed> {
         let repository = grant.repository()?;
         let after = self.after(before)?;
         self.hang(tx)?;
@@ -98,12 +128,12 @@ impl Admission {
         match &self.piece {
             None => {}
             Some(Piece::Inline(sealed)) => segment::insert_inline(tx, content, self.start, sealed)?,
-            Some(Piece::Segment(finished)) => {
+            Some(Piece::Segment(row)) => {
                 // The intent ends after a day, and its file may be gone with it.
-                if !doomed::claim(tx, finished.row.physical)? {
+                if !doomed::claim(tx, row.physical_id)? {
                     return Err(Error::BodyBroken("the upload took too long".to_owned()));
                 }
-                segment::insert(tx, content, &finished.row)?;
+                segment::insert(tx, content, row)?;
             }
         }
         Ok(())

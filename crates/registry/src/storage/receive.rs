@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use longshore_store::{
-    blob::{FinishedSegment, NewSegment},
+    blob::{FinishedSegment, NewSegment, SegmentRow},
     crypto::DomainKeys,
     hash::UploadHash,
     meta::Durability,
@@ -22,7 +22,6 @@ use crate::{
 pub(crate) struct Target<'a> {
     pub(crate) upload: UploadId,
     pub(crate) start: i64,
-    pub(crate) inline_bytes: i64,
     pub(crate) keys: &'a DomainKeys,
     pub(crate) hash: UploadHash,
 }
@@ -40,7 +39,7 @@ pub(crate) enum Piece {
     /// Sealed, for the metadata.
     Inline(Vec<u8>),
     /// A finished segment.
-    Segment(Box<FinishedSegment>),
+    Segment(Box<SegmentRow>),
 }
 
 /// Reads at most [`INLINE_BYTES`] less `inline_bytes` of `body`. The flag tells whether that was all.
@@ -62,37 +61,35 @@ pub(crate) async fn peek(body: &mut dyn Body, inline_bytes: i64) -> Result<(Vec<
     }
 }
 
-/// Receives the whole of a body that starts with `head`.
-pub(crate) async fn receive(cx: &Cx<'_>, grant: &Grant, target: Target<'_>, head: Vec<Bytes>, rest: Option<&mut dyn Body>) -> Result<Received> {
-    let announced = rest.as_ref().and_then(|body| body.announced());
-    let received = match rest {
-        None => inline(target, &head)?,
-        Some(body) => segment(cx, grant, target, head, body).await?,
-    };
-    // A body that disagrees with its announced length must not be admitted.
-    match announced {
-        Some(announced) if i64::try_from(announced) != Ok(received.bytes) => {
-            forget(cx, received.piece.as_ref()).await;
-            Err(Error::SizeInvalid(format!("the body has {} bytes instead of {announced}", received.bytes)))
-        }
-        _ => Ok(received),
-    }
-}
-
 /// Seals a small body for the metadata.
 pub(crate) fn inline(mut target: Target<'_>, pieces: &[Bytes]) -> Result<Received> {
     let body = pieces.concat();
     if body.is_empty() {
-        return Ok(Received { bytes: 0, hash: target.hash, piece: None });
+        return Ok(Received {
+            bytes: 0,
+            hash: target.hash,
+            piece: None,
+        });
     }
     target.hash.update(&body);
     let aad = piece_aad(content_of(target.upload), target.start);
     let sealed = target.keys.seal(&aad, &body).map_err(Error::internal)?;
     let bytes = i64::try_from(body.len()).map_err(Error::internal)?;
-    Ok(Received { bytes, hash: target.hash, piece: Some(Piece::Inline(sealed)) })
+    Ok(Received {
+        bytes,
+        hash: target.hash,
+        piece: Some(Piece::Inline(sealed)),
+    })
 }
 
-async fn segment(cx: &Cx<'_>, grant: &Grant, target: Target<'_>, head: Vec<Bytes>, body: &mut dyn Body) -> Result<Received> {
+/// Receives a body that starts with `head` into a segment.
+pub(crate) async fn segment(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    target: Target<'_>,
+    head: Vec<Bytes>,
+    body: &mut dyn Body,
+) -> Result<Received> {
     let physical = intend(cx, grant).await?;
     let written = write(cx, physical, target, head, body).await;
     if written.is_err() {
@@ -101,20 +98,25 @@ async fn segment(cx: &Cx<'_>, grant: &Grant, target: Target<'_>, head: Vec<Bytes
     let segment = written?;
     Ok(Received {
         bytes: i64::try_from(segment.row.size).map_err(Error::internal)?,
-        hash: segment.hash.clone(),
-        piece: Some(Piece::Segment(Box::new(segment))),
+        hash: segment.hash,
+        piece: Some(Piece::Segment(Box::new(segment.row))),
     })
 }
 
-async fn write(cx: &Cx<'_>, physical: PhysicalId, target: Target<'_>, head: Vec<Bytes>, body: &mut dyn Body) -> Result<FinishedSegment> {
+async fn write(
+    cx: &Cx<'_>,
+    physical: PhysicalId,
+    target: Target<'_>,
+    head: Vec<Bytes>,
+    body: &mut dyn Body,
+) -> Result<FinishedSegment> {
     let spec = NewSegment {
-        physical,
-        upload: target.upload,
+        physical_id: physical,
+        upload_id: target.upload,
         start: target.start.cast_unsigned(),
-        keys: target.keys,
         hash: target.hash,
     };
-    let mut writer = cx.core.blobs.create(spec).await?;
+    let mut writer = cx.core.blobs.create(target.keys, spec).await?;
     for piece in head {
         writer.write(piece).await?;
     }
@@ -138,12 +140,16 @@ async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
 /// Lets the file of a body that is not admitted go. When this fails, its intent dooms it all the same.
 pub(crate) async fn forget(cx: &Cx<'_>, piece: Option<&Piece>) {
     if let Some(Piece::Segment(segment)) = piece {
-        release(cx, segment.row.physical).await;
+        release(cx, segment.physical_id).await;
     }
 }
 
 async fn release(cx: &Cx<'_>, physical: PhysicalId) {
-    let released = cx.core.meta.write(Durability::Soft, move |tx| doomed::release(tx, physical)).await;
+    let released = cx
+        .core
+        .meta
+        .write(Durability::Soft, move |tx| doomed::release(tx, physical))
+        .await;
     if let Err(error) = released {
         tracing::warn!(%physical, %error, "an unused segment stays until its intent ends");
     }

@@ -1,5 +1,7 @@
 //! Uploads: beginning, appending, closing.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use longshore_store::{crypto::DomainKeys, hash::UploadHash, meta::Durability};
 use longshore_types::{
@@ -27,7 +29,12 @@ pub(crate) const MIN_PART_BYTES: i64 = 5 * 1024 * 1024;
 pub(crate) async fn begin(cx: &Cx<'_>, grant: &Grant, sha512: bool) -> Result<UploadId> {
     let id = UploadId::from_uuid(cx.core.fresh());
     cx.write(grant, Durability::Soft, move |tx, grant| {
-        Ok(upload::insert(tx, grant.repository()?.incarnation, id, sha512)?)
+        Ok(upload::insert(
+            tx,
+            grant.repository()?.incarnation,
+            id,
+            sha512,
+        )?)
     })
     .await?;
     Ok(id)
@@ -35,7 +42,9 @@ pub(crate) async fn begin(cx: &Cx<'_>, grant: &Grant, sha512: bool) -> Result<Up
 
 /// Returns how an upload stands.
 pub(crate) async fn find(cx: &Cx<'_>, grant: &Grant, id: UploadId) -> Result<Upload> {
-    let found = cx.query(grant, move |tx, grant| upload::find(tx, grant, id)).await?;
+    let found = cx
+        .query(grant, move |tx, grant| upload::find(tx, grant, id))
+        .await?;
     found.ok_or_else(|| not_found(grant, &id.to_string()))
 }
 
@@ -47,15 +56,26 @@ pub(crate) struct Announced {
 }
 
 /// Appends a body. Returns how the upload stands after it.
-pub(crate) async fn append(cx: &Cx<'_>, grant: &Grant, id: UploadId, at: Option<Announced>, part: bool, body: &mut dyn Body) -> Result<Upload> {
+pub(crate) async fn append(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    id: UploadId,
+    at: Option<Announced>,
+    part: bool,
+    body: &mut dyn Body,
+) -> Result<Upload> {
     let before = find(cx, grant, id).await?;
     check_start(grant, &before, at)?;
     let keys = cx.core.domain_keys(grant).await?;
     let received = receive_after(cx, grant, &before, &keys, at, body).await?;
-    let state = keys.seal(&hash_aad(id), &received.hash.save()).map_err(Error::internal)?;
+    let state = keys
+        .seal(&hash_aad(id), &received.hash.save())
+        .map_err(Error::internal)?;
     let admission = admission(id, before.received, &received);
     let admitted = cx
-        .write(grant, Durability::Soft, move |tx, grant| admission.append(tx, grant, &before, part, state.clone()))
+        .write(grant, Durability::Soft, move |tx, grant| {
+            admission.append(tx, grant, &before, part, state.clone())
+        })
         .await;
     if admitted.is_err() {
         receive::forget(cx, received.piece.as_ref()).await;
@@ -85,27 +105,49 @@ pub(crate) async fn close(
     done
 }
 
-async fn admit_close(cx: &Cx<'_>, grant: &Grant, keys: &DomainKeys, before: Upload, received: &Received, digests: &[Digest]) -> Result<(Digest, Closed)> {
+async fn admit_close(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    keys: &Arc<DomainKeys>,
+    before: Upload,
+    received: &Received,
+    digests: &[Digest],
+) -> Result<(Digest, Closed)> {
     let digest = match matching(received.hash.clone(), digests) {
         Some(digest) => digest,
-        None if wants_sha512(digests) && !before.sha512 => rehash(cx, keys, &before, received, digests).await?,
+        None if wants_sha512(digests) && !before.sha512 => {
+            rehash(cx, keys, &before, received, digests).await?
+        }
         None => return Err(Error::InvalidLayer),
     };
     let admission = admission(before.id, before.received, received);
     let closed = cx
-        .write(grant, Durability::Durable, move |tx, grant| admission.close(tx, grant, &before, &digest))
+        .write(grant, Durability::Durable, move |tx, grant| {
+            admission.close(tx, grant, &before, &digest)
+        })
         .await?;
     Ok((digest, closed))
 }
 
 /// Uploads a blob whole, in one request.
-pub(crate) async fn whole(cx: &Cx<'_>, grant: &Grant, digest: Digest, body: &mut dyn Body) -> Result<Closed> {
-    let before = fresh(UploadId::from_uuid(cx.core.fresh()), wants_sha512(&[digest]));
+pub(crate) async fn whole(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    digest: Digest,
+    body: &mut dyn Body,
+) -> Result<Closed> {
+    let before = fresh(
+        UploadId::from_uuid(cx.core.fresh()),
+        wants_sha512(&[digest]),
+    );
     let keys = cx.core.domain_keys(grant).await?;
     let received = receive_after(cx, grant, &before, &keys, None, body).await?;
     let done = if matching(received.hash.clone(), &[digest]).is_some() {
         let admission = admission(before.id, 0, &received);
-        cx.write(grant, Durability::Durable, move |tx, grant| admission.whole(tx, grant, &digest)).await
+        cx.write(grant, Durability::Durable, move |tx, grant| {
+            admission.whole(tx, grant, &digest)
+        })
+        .await
     } else {
         Err(Error::InvalidLayer)
     };
@@ -144,7 +186,17 @@ pub(crate) fn discard(
 
 /// How an upload stands before anything was received.
 pub(crate) fn fresh(id: UploadId, sha512: bool) -> Upload {
-    Upload { id, received: 0, inline_bytes: 0, pieces: 0, segments: 0, last_part: 0, undersized: false, sha512, hash: None }
+    Upload {
+        id,
+        received: 0,
+        inline_bytes: 0,
+        pieces: 0,
+        segments: 0,
+        last_part: 0,
+        undersized: false,
+        sha512,
+        hash: None,
+    }
 }
 
 /// The error for a body that starts where the upload does not stand, or whose upload is gone.
@@ -175,18 +227,27 @@ pub(crate) fn not_found(grant: &Grant, id: &str) -> Error {
 
 fn check_start(grant: &Grant, before: &Upload, at: Option<Announced>) -> Result<()> {
     match at {
-        Some(at) if at.first != before.received.cast_unsigned() => {
-            Err(misplaced(grant, before.id, at.first.cast_signed(), Some(before)))
-        }
+        Some(at) if at.first != before.received.cast_unsigned() => Err(misplaced(
+            grant,
+            before.id,
+            at.first.cast_signed(),
+            Some(before),
+        )),
         _ => Ok(()),
     }
 }
 
-async fn receive_after(cx: &Cx<'_>, grant: &Grant, before: &Upload, keys: &DomainKeys, at: Option<Announced>, body: &mut dyn Body) -> Result<Received> {
+async fn receive_after(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    before: &Upload,
+    keys: &DomainKeys,
+    at: Option<Announced>,
+    body: &mut dyn Body,
+) -> Result<Received> {
     let target = Target {
         upload: before.id,
         start: before.received,
-        inline_bytes: before.inline_bytes,
         keys,
         hash: hash_before(before, keys)?,
     };
@@ -201,7 +262,9 @@ async fn receive_after(cx: &Cx<'_>, grant: &Grant, before: &Upload, keys: &Domai
     for expected in [announced, at.map(|at| at.length)].into_iter().flatten() {
         if expected != length {
             receive::forget(cx, received.piece.as_ref()).await;
-            return Err(Error::SizeInvalid(format!("the body has {length} bytes instead of {expected}")));
+            return Err(Error::SizeInvalid(format!(
+                "the body has {length} bytes instead of {expected}"
+            )));
         }
     }
     Ok(received)
@@ -211,14 +274,22 @@ fn hash_before(before: &Upload, keys: &DomainKeys) -> Result<UploadHash> {
     match &before.hash {
         None => Ok(UploadHash::new(before.sha512.then_some(Algorithm::Sha512))),
         Some(sealed) => {
-            let state = keys.open(&hash_aad(before.id), sealed).map_err(Error::internal)?;
+            let state = keys
+                .open(&hash_aad(before.id), sealed)
+                .map_err(Error::internal)?;
             UploadHash::restore(&state).map_err(Error::internal)
         }
     }
 }
 
 /// SHA-512 was not announced, so the whole content is read once more.
-async fn rehash(cx: &Cx<'_>, keys: &DomainKeys, before: &Upload, received: &Received, digests: &[Digest]) -> Result<Digest> {
+async fn rehash(
+    cx: &Cx<'_>,
+    keys: &Arc<DomainKeys>,
+    before: &Upload,
+    received: &Received,
+    digests: &[Digest],
+) -> Result<Digest> {
     let mut hash = UploadHash::new(Some(Algorithm::Sha512));
     let mut pieces = super::blob::open_upload(cx, keys, before, received).await?;
     while let Some(bytes) = pieces.next().await {
@@ -230,15 +301,25 @@ async fn rehash(cx: &Cx<'_>, keys: &DomainKeys, before: &Upload, received: &Rece
 
 fn matching(hash: UploadHash, digests: &[Digest]) -> Option<Digest> {
     let (sha256, sha512) = hash.finish();
-    digests.iter().find(|digest| **digest == sha256 || Some(**digest) == sha512).copied()
+    digests
+        .iter()
+        .find(|digest| **digest == sha256 || Some(**digest) == sha512)
+        .copied()
 }
 
 fn wants_sha512(digests: &[Digest]) -> bool {
-    digests.iter().any(|digest| digest.algorithm() == Algorithm::Sha512)
+    digests
+        .iter()
+        .any(|digest| digest.algorithm() == Algorithm::Sha512)
 }
 
 fn admission(upload: UploadId, start: i64, received: &Received) -> Admission {
-    Admission { upload, start, bytes: received.bytes, piece: received.piece.clone() }
+    Admission {
+        upload,
+        start,
+        bytes: received.bytes,
+        piece: received.piece.clone(),
+    }
 }
 
 fn hash_aad(id: UploadId) -> Vec<u8> {

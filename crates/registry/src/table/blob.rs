@@ -33,7 +33,10 @@ pub(crate) struct Inline {
 
 impl Row for Inline {
     fn read(columns: &dyn Columns) -> Result<Self> {
-        Ok(Self { start: columns.int(0)?, sealed: columns.blob(1)?.to_vec() })
+        Ok(Self {
+            start: columns.int(0)?,
+            sealed: columns.blob(1)?.to_vec(),
+        })
     }
 }
 
@@ -65,7 +68,11 @@ pub(crate) fn head(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> crate::Re
 
 /// Returns a blob that is present in the grant's repository, with its segments, or its bytes if it is wholly inline.
 /// One statement.
-pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> crate::Result<Option<Found>> {
+pub(crate) fn find(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    digest: &Digest,
+) -> crate::Result<Option<Found>> {
     let incarnation = grant.repository()?.incarnation;
     let least = tx.now().plus(PROMISED);
     let (mut versions, mut found) = (None, None);
@@ -101,14 +108,18 @@ fn collect(columns: &dyn Columns, found: &mut Option<Found>) -> Result<()> {
         Some(found) => found,
         None => found.insert(Found {
             size: size.cast_unsigned(),
-            content: ContentId::from_slice(columns.blob(4)?).map_err(|_| Error::corrupt("blob.content"))?,
+            content: ContentId::from_slice(columns.blob(4)?)
+                .map_err(|_| Error::corrupt("blob.content"))?,
             segments: columns.int(5)?,
             inline: Vec::new(),
             rows: Vec::new(),
         }),
     };
     if let Some(start) = columns.opt_int(6)? {
-        found.inline.push(Inline { start, sealed: columns.blob(7)?.to_vec() });
+        found.inline.push(Inline {
+            start,
+            sealed: columns.blob(7)?.to_vec(),
+        });
     }
     if !columns.is_null(8)? {
         found.rows.push(segment::read(columns, 8)?);
@@ -118,7 +129,10 @@ fn collect(columns: &dyn Columns, found: &mut Option<Found>) -> Result<()> {
 
 /// Returns the inline pieces of a content that also has segments.
 pub(crate) fn inline(tx: &mut dyn Tx, content: ContentId) -> Result<Vec<Inline>> {
-    tx.rows("SELECT start, sealed FROM inline_piece WHERE content = ?1", args![content.as_bytes()])
+    tx.rows(
+        "SELECT start, sealed FROM inline_piece WHERE content = ?1",
+        args![content.as_bytes()],
+    )
 }
 
 /// A blob whose content is complete and durable.
@@ -156,7 +170,12 @@ pub(crate) fn insert(tx: &mut dyn Tx, blob: &NewBlob) -> Result<()> {
 }
 
 /// Marks a blob damaged: absent to every read and check until it is uploaded again.
-pub(crate) fn damage(tx: &mut dyn Tx, domain: DomainId, digest: &Digest, content: ContentId) -> Result<bool> {
+pub(crate) fn damage(
+    tx: &mut dyn Tx,
+    domain: DomainId,
+    digest: &Digest,
+    content: ContentId,
+) -> Result<bool> {
     let marked = tx.execute(
         "UPDATE blob SET damaged = 1 WHERE domain = ?1 AND digest = ?2 AND content = ?3 AND damaged = 0",
         args![domain.as_bytes(), &digest.to_key(), content.as_bytes()],

@@ -42,13 +42,20 @@ impl Row for Candidate {
                 _ => return Err(Error::corrupt("candidate.kind")),
             },
             scope: columns.blob(2)?.to_vec(),
-            digest: Digest::from_key(columns.blob(3)?).map_err(|_| Error::corrupt("candidate.digest"))?,
+            digest: Digest::from_key(columns.blob(3)?)
+                .map_err(|_| Error::corrupt("candidate.digest"))?,
         })
     }
 }
 
 /// Adds a look at `due`.
-pub(crate) fn insert(tx: &mut dyn Tx, due: Timestamp, kind: Kind, scope: &[u8], digest: &Digest) -> Result<()> {
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    due: Timestamp,
+    kind: Kind,
+    scope: &[u8],
+    digest: &Digest,
+) -> Result<()> {
     tx.execute(
         "INSERT INTO candidate (due, kind, scope, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
         args![due, kind.code(), scope, &digest.to_key()],
@@ -67,7 +74,12 @@ pub(crate) fn due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<Candidate>> {
 pub(crate) fn remove(tx: &mut dyn Tx, candidate: &Candidate) -> Result<()> {
     tx.execute(
         "DELETE FROM candidate WHERE due = ?1 AND kind = ?2 AND scope = ?3 AND digest = ?4",
-        args![candidate.due, candidate.kind.code(), &candidate.scope, &candidate.digest.to_key()],
+        args![
+            candidate.due,
+            candidate.kind.code(),
+            &candidate.scope,
+            &candidate.digest.to_key()
+        ],
     )
     .map(drop)
 }

@@ -2,7 +2,7 @@
 
 use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
 use longshore_types::{
-    digest::Digest,
+    digest::{Algorithm, Digest},
     id::Incarnation,
     name::{ImageTag, Reference},
     time::Timestamp,
@@ -57,7 +57,12 @@ const BY_ALIAS: &str = guarded!(
 );
 
 /// Returns the image that `reference` names in the grant's repository, with its manifest if `whole`. One statement.
-pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, reference: &Reference, whole: bool) -> crate::Result<Option<Stored>> {
+pub(crate) fn find(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    reference: &Reference,
+    whole: bool,
+) -> crate::Result<Option<Stored>> {
     let incarnation = grant.repository()?.incarnation;
     let account = grant.guard_account().to_string();
     let (mut versions, mut found) = (None, None);
@@ -68,11 +73,23 @@ pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, reference: &Reference, whole:
     };
     match reference {
         Reference::Tag(tag) => {
-            tx.query(BY_TAG, args![&account, incarnation.as_bytes(), tag.as_str(), whole], &mut each)?;
+            tx.query(
+                BY_TAG,
+                args![&account, incarnation.as_bytes(), tag.as_str(), whole],
+                &mut each,
+            )?;
         }
         Reference::Digest(digest) => {
-            let sql = if digest.is_sha256() { BY_DIGEST } else { BY_ALIAS };
-            tx.query(sql, args![&account, incarnation.as_bytes(), &digest.to_key(), whole], &mut each)?;
+            let sql = if digest.algorithm() == Algorithm::Sha256 {
+                BY_DIGEST
+            } else {
+                BY_ALIAS
+            };
+            tx.query(
+                sql,
+                args![&account, incarnation.as_bytes(), &digest.to_key(), whole],
+                &mut each,
+            )?;
         }
     }
     grant.check(versions)?;
@@ -80,14 +97,19 @@ pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, reference: &Reference, whole:
 }
 
 /// Returns the SHA-256 digest of the image that any digest of it names.
-pub(crate) fn resolve(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Digest) -> Result<Option<Digest>> {
-    let sql = if digest.is_sha256() {
+pub(crate) fn resolve(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digest: &Digest,
+) -> Result<Option<Digest>> {
+    let sql = if digest.algorithm() == Algorithm::Sha256 {
         "SELECT digest FROM image WHERE incarnation = ?1 AND digest = ?2 /*for update*/"
     } else {
         "SELECT image FROM image_alias WHERE incarnation = ?1 AND digest = ?2"
     };
     let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), &digest.to_key()])?;
-    key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("image.digest"))).transpose()
+    key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("image.digest")))
+        .transpose()
 }
 
 /// Everything about a new image but its tags.
@@ -110,7 +132,12 @@ pub(crate) struct NewImage {
 }
 
 /// Stores an image whose links have been found.
-pub(crate) fn insert(tx: &mut dyn Tx, incarnation: Incarnation, image: &NewImage, size: i64) -> Result<()> {
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &NewImage,
+    size: i64,
+) -> Result<()> {
     let now = tx.now();
     let key = image.digest.to_key();
     let subject = image.subject.as_ref().map(Digest::to_key);
@@ -135,7 +162,12 @@ pub(crate) fn insert(tx: &mut dyn Tx, incarnation: Incarnation, image: &NewImage
     insert_children(tx, incarnation, &key, &image.children)
 }
 
-fn insert_layers(tx: &mut dyn Tx, incarnation: Incarnation, image: &[u8], layers: &[(Digest, String)]) -> Result<()> {
+fn insert_layers(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &[u8],
+    layers: &[(Digest, String)],
+) -> Result<()> {
     for chunk in layers.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(|(digest, _)| digest.to_key()).collect();
         let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(image)];
@@ -143,24 +175,42 @@ fn insert_layers(tx: &mut dyn Tx, incarnation: Incarnation, image: &[u8], layers
             args.extend([Value::from(key), Value::from(media_type)]);
         }
         let rows = values(2, 2, chunk.len());
-        tx.execute(&format!("INSERT INTO image_layer (incarnation, image, layer, media_type) VALUES {rows}"), &args)?;
+        tx.execute(
+            &format!(
+                "INSERT INTO image_layer (incarnation, image, layer, media_type) VALUES {rows}"
+            ),
+            &args,
+        )?;
     }
     Ok(())
 }
 
-fn insert_children(tx: &mut dyn Tx, incarnation: Incarnation, image: &[u8], children: &[Digest]) -> Result<()> {
+fn insert_children(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &[u8],
+    children: &[Digest],
+) -> Result<()> {
     for chunk in children.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(image)];
         args.extend(keys.iter().map(Value::from));
         let rows = values(2, 1, chunk.len());
-        tx.execute(&format!("INSERT INTO image_child (incarnation, image, child) VALUES {rows}"), &args)?;
+        tx.execute(
+            &format!("INSERT INTO image_child (incarnation, image, child) VALUES {rows}"),
+            &args,
+        )?;
     }
     Ok(())
 }
 
 /// Records another digest of an image.
-pub(crate) fn insert_alias(tx: &mut dyn Tx, incarnation: Incarnation, alias: &Digest, image: &Digest) -> Result<()> {
+pub(crate) fn insert_alias(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    alias: &Digest,
+    image: &Digest,
+) -> Result<()> {
     tx.execute(
         "INSERT INTO image_alias (incarnation, digest, image) VALUES (?1, ?2, ?3) ON CONFLICT DO NOTHING",
         args![incarnation.as_bytes(), &alias.to_key(), &image.to_key()],
@@ -172,18 +222,25 @@ pub(crate) fn insert_alias(tx: &mut dyn Tx, incarnation: Incarnation, alias: &Di
 pub(crate) fn touch(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Digest) -> Result<()> {
     let now = tx.now();
     let sql = "UPDATE image SET pushed_at = ?3 WHERE incarnation = ?1 AND digest = ?2";
-    tx.execute(sql, args![incarnation.as_bytes(), &digest.to_key(), now]).map(drop)
+    tx.execute(sql, args![incarnation.as_bytes(), &digest.to_key(), now])
+        .map(drop)
 }
 
 /// Returns those of `digests` that are images here, by the digest they were asked by, with their size; holds them there.
-pub(crate) fn present(tx: &mut dyn Tx, incarnation: Incarnation, digests: &[Digest]) -> Result<Vec<(Digest, i64)>> {
+pub(crate) fn present(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<(Digest, i64)>> {
     let mut found = Vec::with_capacity(digests.len());
     for chunk in digests.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let list = placeholders(1, keys.len());
-        let direct = format!("SELECT digest, size FROM image WHERE incarnation = ?1 AND digest IN ({list}) /*for share*/");
+        let direct = format!(
+            "SELECT digest, size FROM image WHERE incarnation = ?1 AND digest IN ({list}) /*for share*/"
+        );
         let by_alias = format!(
             "SELECT x.digest, i.size FROM image_alias x JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image \
              WHERE x.incarnation = ?1 AND x.digest IN ({list}) /*for share*/"
@@ -210,7 +267,8 @@ pub(crate) fn is_child(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest
 
 /// Returns whether the repository has an image.
 pub(crate) fn any(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<bool> {
-    let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM image WHERE incarnation = ?1) THEN 1 ELSE 0 END";
+    let sql =
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM image WHERE incarnation = ?1) THEN 1 ELSE 0 END";
     Ok(tx.count(sql, args![incarnation.as_bytes()])? == 1)
 }
 
@@ -229,7 +287,11 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) 
 }
 
 /// Returns up to `limit` images of a dead repository.
-pub(crate) fn of_dead(tx: &mut dyn Tx, incarnation: Incarnation, limit: i64) -> Result<Vec<Vec<u8>>> {
+pub(crate) fn of_dead(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    limit: i64,
+) -> Result<Vec<Vec<u8>>> {
     let sql = "SELECT digest FROM image WHERE incarnation = ?1 LIMIT ?2";
     tx.rows(sql, args![incarnation.as_bytes(), limit])
 }
@@ -245,7 +307,8 @@ pub(crate) struct Detail {
     pub(crate) subject: Option<Digest>,
 }
 
-const DETAIL: &str = "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject";
+const DETAIL: &str =
+    "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject";
 
 impl Row for Detail {
     fn read(columns: &dyn Columns) -> Result<Self> {
@@ -262,13 +325,24 @@ impl Row for Detail {
 }
 
 /// Returns up to `limit` images in order of digest, after `after`.
-pub(crate) fn page(tx: &mut dyn Tx, incarnation: Incarnation, after: &[u8], limit: i64) -> Result<Vec<Detail>> {
-    let sql = format!("SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest > ?2 ORDER BY i.digest LIMIT ?3");
+pub(crate) fn page(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<Detail>> {
+    let sql = format!(
+        "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest > ?2 ORDER BY i.digest LIMIT ?3"
+    );
     tx.rows(&sql, args![incarnation.as_bytes(), after, limit])
 }
 
 /// Returns the details of one image.
-pub(crate) fn detail(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<Option<Detail>> {
+pub(crate) fn detail(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+) -> Result<Option<Detail>> {
     let sql = format!("SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest = ?2");
     tx.row(&sql, args![incarnation.as_bytes(), &image.to_key()])
 }
@@ -297,6 +371,9 @@ pub(crate) struct Referrer {
     pub(crate) annotations: Option<String>,
 }
 
+/// How many bytes of annotations one page of referrers holds; the page ends early rather than grow beyond.
+const REFERRERS_BYTES: usize = 2 * 1024 * 1024;
+
 /// Returns up to `limit` referrers of `subject` in order of digest, after `after`, filtered by artifact types if any. One statement.
 pub(crate) fn referrers(
     tx: &mut dyn Tx,
@@ -304,41 +381,56 @@ pub(crate) fn referrers(
     subject: &Digest,
     types: &[String],
     after: &[u8],
-    limit: i64,
-) -> crate::Result<Vec<Referrer>> {
+    limit: usize,
+) -> crate::Result<(Vec<Referrer>, bool)> {
     let incarnation = grant.repository()?.incarnation;
     let account = grant.guard_account().to_string();
     let key = subject.to_key();
-    let filter = if types.is_empty() { String::new() } else { format!("AND i.artifact_type IN ({})", placeholders(5, types.len())) };
+    let filter = if types.is_empty() {
+        String::new()
+    } else {
+        format!("AND i.artifact_type IN ({})", placeholders(4, types.len()))
+    };
     let sql = format!(
         "SELECT a.version, r.version, i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations FROM account a \
          JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL \
          LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {filter} \
-         WHERE a.id = ?1 ORDER BY i.digest LIMIT {limit}"
+         WHERE a.id = ?1 ORDER BY i.digest LIMIT {}",
+        limit + 1
     );
     let mut args = args![&account, incarnation.as_bytes(), &key, after].to_vec();
     args.extend(types.iter().map(Value::from));
-    let (mut versions, mut found) = (None, Vec::new());
+    let (mut versions, mut found, mut weight, mut rows) = (None, Vec::new(), 0, 0);
     tx.query(&sql, &args, &mut |columns| {
         versions = Some((columns.int(0)?, columns.int(1)?));
-        if !columns.is_null(2)? {
+        let annotations = columns.opt_text(6)?;
+        rows += usize::from(!columns.is_null(2)?);
+        weight += annotations.map_or(0, str::len);
+        if !columns.is_null(2)? && (weight <= REFERRERS_BYTES || found.is_empty()) {
             found.push(Referrer {
                 digest: digest(columns, 2)?,
                 media_type: columns.text(3)?.to_owned(),
                 artifact_type: columns.opt_text(4)?.map(str::to_owned),
                 bytes: columns.int(5)?,
-                annotations: columns.opt_text(6)?.map(str::to_owned),
+                annotations: annotations.map(str::to_owned),
             });
         }
         Ok(())
     })?;
     grant.check(versions)?;
-    Ok(found)
+    let more = rows > found.len().min(limit);
+    found.truncate(limit);
+    Ok((found, more))
 }
 
 /// Returns the image that a tag names, inside a transaction that has proven its grant; holds it there.
-pub(crate) fn tagged(tx: &mut dyn Tx, incarnation: Incarnation, tag: &ImageTag) -> Result<Option<Digest>> {
+pub(crate) fn tagged(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    tag: &ImageTag,
+) -> Result<Option<Digest>> {
     let sql = "SELECT image FROM tag WHERE incarnation = ?1 AND name = ?2 /*for update*/";
     let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), tag.as_str()])?;
-    key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("tag.image"))).transpose()
+    key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("tag.image")))
+        .transpose()
 }

@@ -24,13 +24,21 @@ pub(crate) struct Present {
 
 impl Row for Present {
     fn read(columns: &dyn Columns) -> Result<Self> {
-        let digest = Digest::from_key(columns.blob(0)?).map_err(|_| Error::corrupt("link.digest"))?;
-        Ok(Self { digest, size: columns.int(1)? })
+        let digest =
+            Digest::from_key(columns.blob(0)?).map_err(|_| Error::corrupt("link.digest"))?;
+        Ok(Self {
+            digest,
+            size: columns.int(1)?,
+        })
     }
 }
 
 /// Returns those of `digests` that are present in a repository: referenced, or with a promise left.
-pub(crate) fn present(tx: &mut dyn Tx, incarnation: Incarnation, digests: &[Digest]) -> Result<Vec<Present>> {
+pub(crate) fn present(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<Present>> {
     if digests.is_empty() {
         return Ok(Vec::new());
     }
@@ -48,7 +56,11 @@ pub(crate) fn present(tx: &mut dyn Tx, incarnation: Incarnation, digests: &[Dige
 }
 
 /// Returns those of `digests` that an image may use: any link to a sound blob, promised or not.
-pub(crate) fn usable(tx: &mut dyn Tx, incarnation: Incarnation, digests: &[Digest]) -> Result<Vec<Present>> {
+pub(crate) fn usable(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<Present>> {
     let mut found = Vec::with_capacity(digests.len());
     for chunk in digests.chunks(super::ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
@@ -65,7 +77,12 @@ pub(crate) fn usable(tx: &mut dyn Tx, incarnation: Incarnation, digests: &[Diges
 }
 
 /// Links a blob, or raises the promise of a link that is there, and lifts its withdrawal.
-pub(crate) fn promise(tx: &mut dyn Tx, incarnation: Incarnation, domain: DomainId, digest: &Digest) -> Result<()> {
+pub(crate) fn promise(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    domain: DomainId,
+    digest: &Digest,
+) -> Result<()> {
     let until = tx.now().plus(KEEP);
     tx.execute(
         "INSERT INTO link (incarnation, digest, domain, keep_until, withdrawn) VALUES (?1, ?2, ?3, ?4, 0) \
@@ -104,7 +121,8 @@ pub(crate) struct Standing {
 impl Row for Standing {
     fn read(columns: &dyn Columns) -> Result<Self> {
         Ok(Self {
-            domain: DomainId::from_slice(columns.blob(0)?).map_err(|_| Error::corrupt("link.domain"))?,
+            domain: DomainId::from_slice(columns.blob(0)?)
+                .map_err(|_| Error::corrupt("link.domain"))?,
             keep_until: columns.int(1)?,
             withdrawn: columns.int(2)? != 0,
             referenced: columns.int(3)? != 0,
@@ -113,7 +131,11 @@ impl Row for Standing {
 }
 
 /// Returns how a link stands.
-pub(crate) fn standing(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<Option<Standing>> {
+pub(crate) fn standing(
+    tx: &mut dyn Tx,
+    incarnation: &[u8],
+    digest: &Digest,
+) -> Result<Option<Standing>> {
     tx.row(
         "SELECT domain, keep_until, withdrawn, CASE WHEN EXISTS (SELECT 1 FROM image_layer x \
          WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2",
@@ -124,11 +146,17 @@ pub(crate) fn standing(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> 
 /// Withdraws a link: absent to reads and checks, usable by an image until its promise ends.
 pub(crate) fn withdraw(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Digest) -> Result<()> {
     let sql = "UPDATE link SET withdrawn = 1 WHERE incarnation = ?1 AND digest = ?2";
-    tx.execute(sql, args![incarnation.as_bytes(), &digest.to_key()]).map(drop)
+    tx.execute(sql, args![incarnation.as_bytes(), &digest.to_key()])
+        .map(drop)
 }
 
 /// Removes a link that nothing references, and has the collector look at its blob.
-pub(crate) fn remove(tx: &mut dyn Tx, incarnation: &[u8], domain: DomainId, digest: &Digest) -> Result<()> {
+pub(crate) fn remove(
+    tx: &mut dyn Tx,
+    incarnation: &[u8],
+    domain: DomainId,
+    digest: &Digest,
+) -> Result<()> {
     let now = tx.now();
     let sql = "DELETE FROM link WHERE incarnation = ?1 AND digest = ?2";
     tx.execute(sql, args![incarnation, &digest.to_key()])?;
@@ -136,13 +164,22 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: &[u8], domain: DomainId, dige
 }
 
 /// Returns up to `limit` links of a dead repository.
-pub(crate) fn of_dead(tx: &mut dyn Tx, incarnation: Incarnation, limit: i64) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
+pub(crate) fn of_dead(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    limit: i64,
+) -> Result<Vec<(Vec<u8>, Vec<u8>)>> {
     let sql = "SELECT digest, domain FROM link WHERE incarnation = ?1 LIMIT ?2";
     tx.rows(sql, args![incarnation.as_bytes(), limit])
 }
 
 /// Returns up to `limit` live repositories of the domain that link a sound, present blob.
-pub(crate) fn holders(tx: &mut dyn Tx, domain: DomainId, digest: &Digest, limit: i64) -> Result<Vec<String>> {
+pub(crate) fn holders(
+    tx: &mut dyn Tx,
+    domain: DomainId,
+    digest: &Digest,
+    limit: i64,
+) -> Result<Vec<String>> {
     let least = tx.now().plus(PROMISED);
     tx.rows(
         "SELECT r.name FROM link l JOIN repository r ON r.incarnation = l.incarnation AND r.died_at IS NULL \

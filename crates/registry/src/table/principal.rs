@@ -17,7 +17,13 @@ pub(crate) struct PrincipalRow {
 
 impl PrincipalRow {
     pub(crate) fn known(self, credential: Credential) -> Known {
-        Known { id: self.id, arn: self.arn, account: self.account, account_version: self.account_version, credential }
+        Known {
+            id: self.id,
+            arn: self.arn,
+            account: self.account,
+            account_version: self.account_version,
+            credential,
+        }
     }
 }
 
@@ -25,8 +31,14 @@ impl Row for PrincipalRow {
     fn read(columns: &dyn Columns) -> Result<Self> {
         Ok(Self {
             id: columns.text(0)?.to_owned(),
-            arn: columns.text(1)?.parse().map_err(|_| Error::corrupt("principal.arn"))?,
-            account: columns.text(2)?.parse().map_err(|_| Error::corrupt("principal.account"))?,
+            arn: columns
+                .text(1)?
+                .parse()
+                .map_err(|_| Error::corrupt("principal.arn"))?,
+            account: columns
+                .text(2)?
+                .parse()
+                .map_err(|_| Error::corrupt("principal.account"))?,
             account_version: columns.int(3)?,
         })
     }
@@ -41,7 +53,10 @@ pub(crate) struct AccessKeyRow {
 
 impl Row for AccessKeyRow {
     fn read(columns: &dyn Columns) -> Result<Self> {
-        Ok(Self { principal: PrincipalRow::read(columns)?, secret: columns.blob(4)?.to_vec() })
+        Ok(Self {
+            principal: PrincipalRow::read(columns)?,
+            secret: columns.blob(4)?.to_vec(),
+        })
     }
 }
 
@@ -65,15 +80,22 @@ pub(crate) fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<PrincipalRow>> {
 /// Makes an account, unless there is one; returns whether it did.
 pub(crate) fn insert_account(tx: &mut dyn Tx, account: AccountId) -> Result<bool> {
     let now = tx.now();
-    let sql = "INSERT INTO account (id, version, created_at) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING";
+    let sql =
+        "INSERT INTO account (id, version, created_at) VALUES (?1, 1, ?2) ON CONFLICT DO NOTHING";
     Ok(tx.execute(sql, args![&account.to_string(), now])? == 1)
 }
 
 /// Makes a principal.
-pub(crate) fn insert(tx: &mut dyn Tx, id: &str, account: AccountId, arn: &PrincipalArn) -> Result<()> {
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    id: &str,
+    account: AccountId,
+    arn: &PrincipalArn,
+) -> Result<()> {
     let now = tx.now();
     let sql = "INSERT INTO principal (id, account, arn, created_at) VALUES (?1, ?2, ?3, ?4)";
-    tx.execute(sql, args![id, &account.to_string(), &arn.to_string(), now]).map(drop)
+    tx.execute(sql, args![id, &account.to_string(), &arn.to_string(), now])
+        .map(drop)
 }
 
 /// Makes an active access key. `secret` is sealed.
@@ -85,5 +107,8 @@ pub(crate) fn insert_key(tx: &mut dyn Tx, id: &str, principal: &str, secret: &[u
 
 /// Returns whether the store has any account.
 pub(crate) fn any_account(tx: &mut dyn Tx) -> Result<bool> {
-    Ok(tx.count("SELECT CASE WHEN EXISTS (SELECT 1 FROM account) THEN 1 ELSE 0 END", args![])? == 1)
+    Ok(tx.count(
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM account) THEN 1 ELSE 0 END",
+        args![],
+    )? == 1)
 }

@@ -48,12 +48,14 @@ impl Row for Repository {
         let account: AccountId = columns.text(2)?.parse().map_err(|_| corrupt("account"))?;
         let region: Region = columns.text(3)?.parse().map_err(|_| corrupt("region"))?;
         Ok(Self {
-            incarnation: Incarnation::from_slice(columns.blob(0)?).map_err(|_| corrupt("incarnation"))?,
-            registry: Registry { kind, account, region },
+            incarnation: Incarnation::from_slice(columns.blob(0)?)
+                .map_err(|_| corrupt("incarnation"))?,
+            registry: Registry::new(kind, account, region).map_err(|_| corrupt("region"))?,
             name: columns.text(4)?.parse().map_err(|_| corrupt("name"))?,
             domain: DomainId::from_slice(columns.blob(5)?).map_err(|_| corrupt("domain"))?,
             version: columns.int(6)?,
-            mutability: mutability_of(columns.text(7)?, columns.text(8)?).ok_or_else(|| corrupt("mutability"))?,
+            mutability: mutability_of(columns.text(7)?, columns.text(8)?)
+                .ok_or_else(|| corrupt("mutability"))?,
             scan_on_push: columns.int(9)? != 0,
             created_at: Timestamp::from_millis(columns.int(10)?),
         })
@@ -62,17 +64,29 @@ impl Row for Repository {
 
 /// The filters are stored joined by spaces, which no filter can hold.
 fn mutability_of(setting: &str, filters: &str) -> Option<TagMutability> {
-    let filters = filters.split_ascii_whitespace().map(str::parse).collect::<Result<Vec<_>, _>>().ok()?;
+    let filters = filters
+        .split_ascii_whitespace()
+        .map(str::parse)
+        .collect::<Result<Vec<_>, _>>()
+        .ok()?;
     TagMutability::new(setting.parse().ok()?, filters).ok()
 }
 
 fn filters_text(mutability: &TagMutability) -> String {
-    let filters: Vec<String> = mutability.filters().iter().map(ToString::to_string).collect();
+    let filters: Vec<String> = mutability
+        .filters()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     filters.join(" ")
 }
 
 /// Returns the live repository of that name.
-pub(crate) fn named(tx: &mut dyn Tx, registry: &Registry, name: &RepositoryName) -> meta::Result<Option<Repository>> {
+pub(crate) fn named(
+    tx: &mut dyn Tx,
+    registry: &Registry,
+    name: &RepositoryName,
+) -> meta::Result<Option<Repository>> {
     tx.row(
         &format!("SELECT {COLUMNS} FROM repository WHERE kind = ?1 AND account = ?2 AND region = ?3 AND name = ?4 AND died_at IS NULL"),
         args![registry.kind().as_str(), registry.account().as_str(), registry.region().as_str(), name.as_str()],
@@ -81,12 +95,18 @@ pub(crate) fn named(tx: &mut dyn Tx, registry: &Registry, name: &RepositoryName)
 
 /// Returns the live repository of that incarnation.
 pub(crate) fn live(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<Option<Repository>> {
-    let sql = format!("SELECT {COLUMNS} FROM repository WHERE incarnation = ?1 AND died_at IS NULL");
+    let sql =
+        format!("SELECT {COLUMNS} FROM repository WHERE incarnation = ?1 AND died_at IS NULL");
     tx.row(&sql, args![incarnation.as_bytes()])
 }
 
 /// Returns up to `limit` live repositories of a registry in order of name, after `after`.
-pub(crate) fn page(tx: &mut dyn Tx, registry: &Registry, after: &str, limit: i64) -> meta::Result<Vec<Repository>> {
+pub(crate) fn page(
+    tx: &mut dyn Tx,
+    registry: &Registry,
+    after: &str,
+    limit: i64,
+) -> meta::Result<Vec<Repository>> {
     tx.rows(
         &format!(
             "SELECT {COLUMNS} FROM repository WHERE kind = ?1 AND account = ?2 AND region = ?3 AND name > ?4 AND died_at IS NULL \
@@ -120,7 +140,11 @@ pub(crate) fn insert(tx: &mut dyn Tx, repository: &Repository) -> meta::Result<b
 }
 
 /// Replaces which tags may move.
-pub(crate) fn set_mutability(tx: &mut dyn Tx, incarnation: Incarnation, mutability: &TagMutability) -> meta::Result<()> {
+pub(crate) fn set_mutability(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    mutability: &TagMutability,
+) -> meta::Result<()> {
     tx.execute(
         "UPDATE repository SET mutability = ?2, exclusion_filters = ?3, version = version + 1 WHERE incarnation = ?1",
         args![incarnation.as_bytes(), mutability.setting().as_str(), &filters_text(mutability)],
@@ -132,23 +156,29 @@ pub(crate) fn set_mutability(tx: &mut dyn Tx, incarnation: Incarnation, mutabili
 pub(crate) fn kill(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
     let now = tx.now();
     let sql = "UPDATE repository SET died_at = ?2, version = version + 1 WHERE incarnation = ?1";
-    tx.execute(sql, args![incarnation.as_bytes(), now]).map(drop)
+    tx.execute(sql, args![incarnation.as_bytes(), now])
+        .map(drop)
 }
 
 /// Returns up to `limit` dead incarnations, oldest first.
 pub(crate) fn dead(tx: &mut dyn Tx, limit: i64) -> meta::Result<Vec<Vec<u8>>> {
-    let sql = "SELECT incarnation FROM repository WHERE died_at IS NOT NULL ORDER BY died_at LIMIT ?1";
+    let sql =
+        "SELECT incarnation FROM repository WHERE died_at IS NOT NULL ORDER BY died_at LIMIT ?1";
     tx.rows(sql, args![limit])
 }
 
 /// Removes the row of a dead repository that has no children left.
 pub(crate) fn bury(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
-    tx.execute("DELETE FROM repository WHERE incarnation = ?1 AND died_at IS NOT NULL", args![incarnation.as_bytes()]).map(drop)
+    tx.execute(
+        "DELETE FROM repository WHERE incarnation = ?1 AND died_at IS NOT NULL",
+        args![incarnation.as_bytes()],
+    )
+    .map(drop)
 }
 
 /// Recently used repositories. It only saves a query: every use proves the version it rests on.
 #[derive(Debug)]
-pub struct Repositories {
+pub(crate) struct Repositories {
     cached: Mutex<LruCache<(Registry, RepositoryName), Arc<Repository>>>,
 }
 
@@ -156,13 +186,20 @@ const CACHED: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
 
 impl Default for Repositories {
     fn default() -> Self {
-        Self { cached: Mutex::new(LruCache::new(CACHED)) }
+        Self {
+            cached: Mutex::new(LruCache::new(CACHED)),
+        }
     }
 }
 
 impl Repositories {
     /// Returns the live repository of that name. One that is not there is never remembered.
-    pub(crate) async fn named(&self, meta: &Metadata, registry: &Registry, name: &RepositoryName) -> Result<Option<Arc<Repository>>> {
+    pub(crate) async fn named(
+        &self,
+        meta: &Metadata,
+        registry: &Registry,
+        name: &RepositoryName,
+    ) -> Result<Option<Arc<Repository>>> {
         let key = (registry.clone(), name.clone());
         if let Some(found) = self.lock().get(&key) {
             return Ok(Some(found.clone()));
@@ -177,7 +214,11 @@ impl Repositories {
     }
 
     /// Returns the live repository of that incarnation.
-    pub(crate) async fn incarnation(&self, meta: &Metadata, incarnation: Incarnation) -> Result<Option<Arc<Repository>>> {
+    pub(crate) async fn incarnation(
+        &self,
+        meta: &Metadata,
+        incarnation: Incarnation,
+    ) -> Result<Option<Arc<Repository>>> {
         let row = meta.query(move |tx| live(tx, incarnation)).await?;
         Ok(row.map(Arc::new))
     }
@@ -187,7 +228,9 @@ impl Repositories {
         self.lock().pop(&(registry.clone(), name.clone()));
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, LruCache<(Registry, RepositoryName), Arc<Repository>>> {
+    fn lock(
+        &self,
+    ) -> std::sync::MutexGuard<'_, LruCache<(Registry, RepositoryName), Arc<Repository>>> {
         self.cached.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -11,5 +11,8 @@ pub(crate) fn ensure(tx: &mut dyn Tx, purpose: &str, first: &[u8]) -> Result<Vec
         "INSERT INTO sealing_key (purpose, version, sealed, created_at) VALUES (?1, 1, ?2, ?3) ON CONFLICT DO NOTHING",
         args![purpose, first, now],
     )?;
-    tx.rows("SELECT version, sealed FROM sealing_key WHERE purpose = ?1", args![purpose])
+    tx.rows(
+        "SELECT version, sealed FROM sealing_key WHERE purpose = ?1",
+        args![purpose],
+    )
 }

@@ -1,7 +1,7 @@
 //! Segments and inline pieces: where the bytes of a content are.
 
 use longshore_store::{
-    blob::SegmentRow,
+    blob::{Cipher, SegmentRow},
     meta::{Columns, Error, Result, Tx},
 };
 use longshore_types::id::{ContentId, PhysicalId};
@@ -12,12 +12,16 @@ use super::args;
 pub(crate) fn read(columns: &dyn Columns, first: usize) -> Result<SegmentRow> {
     let corrupt = |what: &str| Error::corrupt(format!("segment.{what}"));
     Ok(SegmentRow {
-        physical: PhysicalId::from_slice(columns.blob(first)?).map_err(|_| corrupt("physical"))?,
+        physical_id: PhysicalId::from_slice(columns.blob(first)?)
+            .map_err(|_| corrupt("physical"))?,
         start: columns.int(first + 1)?.cast_unsigned(),
         size: columns.int(first + 2)?.cast_unsigned(),
         store: u32::try_from(columns.int(first + 3)?).map_err(|_| corrupt("store"))?,
-        format: u16::try_from(columns.int(first + 4)?).map_err(|_| corrupt("format"))?,
-        cipher: u8::try_from(columns.int(first + 5)?).ok().and_then(|code| code.try_into().ok()).ok_or_else(|| corrupt("cipher"))?,
+        format: u32::try_from(columns.int(first + 4)?).map_err(|_| corrupt("format"))?,
+        cipher: u8::try_from(columns.int(first + 5)?)
+            .ok()
+            .and_then(Cipher::from_code)
+            .ok_or_else(|| corrupt("cipher"))?,
         frame_size: u32::try_from(columns.int(first + 6)?).map_err(|_| corrupt("frame_size"))?,
         header: columns.blob(first + 7)?.to_vec(),
         key_version: u32::try_from(columns.int(first + 8)?).map_err(|_| corrupt("key_version"))?,
@@ -32,13 +36,13 @@ pub(crate) fn insert(tx: &mut dyn Tx, content: ContentId, segment: &SegmentRow) 
         "INSERT INTO segment (physical, content, start, size, store, format, cipher, frame_size, header, key_version, wrapped_key, checks) \
          VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
         args![
-            segment.physical.as_bytes(),
+            segment.physical_id.as_bytes(),
             content.as_bytes(),
             segment.start.cast_signed(),
             segment.size.cast_signed(),
             i64::from(segment.store),
             i64::from(segment.format),
-            i64::from(u8::from(segment.cipher)),
+            i64::from(segment.cipher.code()),
             i64::from(segment.frame_size),
             &segment.header,
             i64::from(segment.key_version),
@@ -50,9 +54,15 @@ pub(crate) fn insert(tx: &mut dyn Tx, content: ContentId, segment: &SegmentRow) 
 }
 
 /// Hangs a sealed inline piece on a content.
-pub(crate) fn insert_inline(tx: &mut dyn Tx, content: ContentId, start: i64, sealed: &[u8]) -> Result<()> {
+pub(crate) fn insert_inline(
+    tx: &mut dyn Tx,
+    content: ContentId,
+    start: i64,
+    sealed: &[u8],
+) -> Result<()> {
     let sql = "INSERT INTO inline_piece (content, start, sealed) VALUES (?1, ?2, ?3)";
-    tx.execute(sql, args![content.as_bytes(), start, sealed]).map(drop)
+    tx.execute(sql, args![content.as_bytes(), start, sealed])
+        .map(drop)
 }
 
 /// Returns the segments of a content in order.

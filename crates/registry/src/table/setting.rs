@@ -11,6 +11,9 @@ pub(crate) fn get(tx: &mut dyn Tx, name: &str) -> Result<Option<Vec<u8>>> {
 
 /// Stores `value` unless there is one already; returns whether it did.
 pub(crate) fn insert(tx: &mut dyn Tx, name: &str, value: &[u8]) -> Result<bool> {
-    let inserted = tx.execute("INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING", args![name, value])?;
+    let inserted = tx.execute(
+        "INSERT INTO setting (name, value) VALUES (?1, ?2) ON CONFLICT DO NOTHING",
+        args![name, value],
+    )?;
     Ok(inserted == 1)
 }

@@ -13,20 +13,33 @@ fn digest(key: &[u8]) -> Result<Digest> {
 }
 
 /// Returns the images that those of `tags` that exist name.
-pub(crate) fn images(tx: &mut dyn Tx, incarnation: Incarnation, tags: &[ImageTag]) -> Result<HashMap<String, Digest>> {
+pub(crate) fn images(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    tags: &[ImageTag],
+) -> Result<HashMap<String, Digest>> {
     if tags.is_empty() {
         return Ok(HashMap::new());
     }
     let mut args = vec![Value::from(incarnation.as_bytes())];
     args.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
     let list = placeholders(1, tags.len());
-    let sql = format!("SELECT name, image FROM tag WHERE incarnation = ?1 AND name IN ({list}) /*for update*/");
+    let sql = format!(
+        "SELECT name, image FROM tag WHERE incarnation = ?1 AND name IN ({list}) /*for update*/"
+    );
     let rows: Vec<(String, Vec<u8>)> = tx.rows(&sql, &args)?;
-    rows.into_iter().map(|(name, key)| Ok((name, digest(&key)?))).collect()
+    rows.into_iter()
+        .map(|(name, key)| Ok((name, digest(&key)?)))
+        .collect()
 }
 
 /// Makes `tags` name `image`, wherever they were before.
-pub(crate) fn put(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest, tags: &[ImageTag]) -> Result<()> {
+pub(crate) fn put(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+    tags: &[ImageTag],
+) -> Result<()> {
     if tags.is_empty() {
         return Ok(());
     }
@@ -47,7 +60,12 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, tag: &ImageTag) 
 }
 
 /// Returns up to `limit` tags of an image.
-pub(crate) fn of_image(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest, limit: i64) -> Result<Vec<String>> {
+pub(crate) fn of_image(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+    limit: i64,
+) -> Result<Vec<String>> {
     let sql = "SELECT name FROM tag WHERE incarnation = ?1 AND image = ?2 ORDER BY name LIMIT ?3";
     tx.rows(sql, args![incarnation.as_bytes(), &image.to_key(), limit])
 }
@@ -55,18 +73,25 @@ pub(crate) fn of_image(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest
 /// Removes all tags of an image.
 pub(crate) fn remove_all(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
     let sql = "DELETE FROM tag WHERE incarnation = ?1 AND image = ?2";
-    tx.execute(sql, args![incarnation.as_bytes(), &image.to_key()]).map(drop)
+    tx.execute(sql, args![incarnation.as_bytes(), &image.to_key()])
+        .map(drop)
 }
 
 /// Returns the tags of each of `images`.
-pub(crate) fn of_images(tx: &mut dyn Tx, incarnation: Incarnation, images: &[Digest]) -> Result<HashMap<Digest, Vec<String>>> {
+pub(crate) fn of_images(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    images: &[Digest],
+) -> Result<HashMap<Digest, Vec<String>>> {
     let mut found: HashMap<Digest, Vec<String>> = HashMap::new();
     for chunk in images.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let list = placeholders(1, keys.len());
-        let sql = format!("SELECT image, name FROM tag WHERE incarnation = ?1 AND image IN ({list}) ORDER BY image, name");
+        let sql = format!(
+            "SELECT image, name FROM tag WHERE incarnation = ?1 AND image IN ({list}) ORDER BY image, name"
+        );
         for (key, name) in tx.rows::<(Vec<u8>, String)>(&sql, &args)? {
             found.entry(digest(&key)?).or_default().push(name);
         }
@@ -89,13 +114,27 @@ pub(crate) fn page_by_image(
 }
 
 /// Returns up to `limit` tags of the grant's repository in order, after `after`. One statement.
-pub(crate) fn page(tx: &mut dyn Tx, grant: &Grant, after: &str, limit: i64) -> crate::Result<Vec<String>> {
+pub(crate) fn page(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    after: &str,
+    limit: i64,
+) -> crate::Result<Vec<String>> {
     let incarnation = grant.repository()?.incarnation;
     let (mut versions, mut found) = (None, Vec::new());
     tx.query(
-        guarded!("t.name", "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name > ?3", "ORDER BY t.name LIMIT ?4"),
+        guarded!(
+            "t.name",
+            "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name > ?3",
+            "ORDER BY t.name LIMIT ?4"
+        ),
         // A page of none still answers the versions.
-        args![&grant.guard_account().to_string(), incarnation.as_bytes(), after, limit.max(1)],
+        args![
+            &grant.guard_account().to_string(),
+            incarnation.as_bytes(),
+            after,
+            limit.max(1)
+        ],
         &mut |columns| {
             versions = Some((columns.int(0)?, columns.int(1)?));
             found.extend(columns.opt_text(2)?.map(str::to_owned));

@@ -31,7 +31,8 @@ pub(crate) struct Upload {
     pub(crate) hash: Option<Vec<u8>>,
 }
 
-const COLUMNS: &str = "id, received, inline_bytes, pieces, segments, last_part, undersized, algorithm, hash";
+const COLUMNS: &str =
+    "id, received, inline_bytes, pieces, segments, last_part, undersized, algorithm, hash";
 
 fn read(columns: &dyn Columns, first: usize) -> Result<Upload> {
     Ok(Upload {
@@ -54,7 +55,12 @@ impl Row for Upload {
 }
 
 /// Begins an upload.
-pub(crate) fn insert(tx: &mut dyn Tx, incarnation: Incarnation, id: UploadId, sha512: bool) -> Result<()> {
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    id: UploadId,
+    sha512: bool,
+) -> Result<()> {
     let now = tx.now();
     let algorithm = if sha512 { 2 } else { 1 };
     tx.execute(
@@ -89,13 +95,23 @@ pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, id: UploadId) -> crate::Resul
 }
 
 /// Returns an upload, inside a transaction that has proven its grant.
-pub(crate) fn get(tx: &mut dyn Tx, incarnation: Incarnation, id: UploadId) -> Result<Option<Upload>> {
-    let sql = format!("SELECT {COLUMNS} FROM upload WHERE incarnation = ?1 AND id = ?2 /*for update*/");
+pub(crate) fn get(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    id: UploadId,
+) -> Result<Option<Upload>> {
+    let sql =
+        format!("SELECT {COLUMNS} FROM upload WHERE incarnation = ?1 AND id = ?2 /*for update*/");
     tx.row(&sql, args![incarnation.as_bytes(), id.as_bytes()])
 }
 
 /// Stores how an upload stands after a body, if it still stood at `start`; returns whether it did.
-pub(crate) fn advance(tx: &mut dyn Tx, incarnation: Incarnation, start: i64, after: &Upload) -> Result<bool> {
+pub(crate) fn advance(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    start: i64,
+    after: &Upload,
+) -> Result<bool> {
     let now = tx.now();
     let updated = tx.execute(
         "UPDATE upload SET received = ?4, inline_bytes = ?5, pieces = ?6, segments = ?7, last_part = ?8, undersized = ?9, hash = ?10, \
@@ -118,7 +134,12 @@ pub(crate) fn advance(tx: &mut dyn Tx, incarnation: Incarnation, start: i64, aft
 }
 
 /// Ends an upload that still stands at `received`; returns whether it did.
-pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, id: UploadId, received: i64) -> Result<bool> {
+pub(crate) fn remove(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    id: UploadId,
+    received: i64,
+) -> Result<bool> {
     let sql = "DELETE FROM upload WHERE incarnation = ?1 AND id = ?2 AND received = ?3";
     Ok(tx.execute(sql, args![incarnation.as_bytes(), id.as_bytes(), received])? == 1)
 }
@@ -134,7 +155,8 @@ pub(crate) struct Abandoned {
 impl Row for Abandoned {
     fn read(columns: &dyn Columns) -> Result<Self> {
         Ok(Self {
-            incarnation: Incarnation::from_slice(columns.blob(0)?).map_err(|_| Error::corrupt("upload.incarnation"))?,
+            incarnation: Incarnation::from_slice(columns.blob(0)?)
+                .map_err(|_| Error::corrupt("upload.incarnation"))?,
             id: UploadId::from_slice(columns.blob(1)?).map_err(|_| Error::corrupt("upload.id"))?,
             received: columns.int(2)?,
         })
@@ -148,7 +170,11 @@ pub(crate) fn abandoned(tx: &mut dyn Tx, before: Timestamp, limit: i64) -> Resul
 }
 
 /// Returns up to `limit` uploads of a dead repository.
-pub(crate) fn of_dead(tx: &mut dyn Tx, incarnation: Incarnation, limit: i64) -> Result<Vec<Abandoned>> {
+pub(crate) fn of_dead(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    limit: i64,
+) -> Result<Vec<Abandoned>> {
     let sql = "SELECT incarnation, id, received FROM upload WHERE incarnation = ?1 LIMIT ?2";
     tx.rows(sql, args![incarnation.as_bytes(), limit])
 }

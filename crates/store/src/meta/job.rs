@@ -35,7 +35,7 @@ where
 {
     let (reply, receiver) = oneshot::channel();
     (
-        Box::new(Closure {
+        Box::new(Call {
             closure,
             result: None,
             reply,
@@ -58,13 +58,13 @@ where
     })
 }
 
-struct Closure<T, E, F> {
+struct Call<T, E, F> {
     closure: F,
     result: Option<Result<T, E>>,
     reply: oneshot::Sender<Result<T, E>>,
 }
 
-impl<T, E, F> Job for Closure<T, E, F>
+impl<T, E, F> Job for Call<T, E, F>
 where
     T: Send,
     E: From<Error> + Send,

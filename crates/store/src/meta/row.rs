@@ -1,8 +1,10 @@
 //! Results of statements.
 
+use longshore_types::digest::Digest;
+use longshore_types::id::{ContentId, DomainId, Incarnation, PhysicalId, UploadId};
 use longshore_types::time::Timestamp;
 
-use super::error::Result;
+use super::error::{Error, Result};
 
 /// The columns of the row that a statement stands on, counted from 0.
 ///
@@ -84,6 +86,24 @@ impl Column for String {
 impl Column for Vec<u8> {
     fn read_at(columns: &dyn Columns, idx: usize) -> Result<Self> {
         columns.blob(idx).map(<[u8]>::to_vec)
+    }
+}
+
+macro_rules! id_columns {
+    ($($id:ident),+) => {
+        $(impl Column for $id {
+            fn read_at(columns: &dyn Columns, idx: usize) -> Result<Self> {
+                Self::from_slice(columns.blob(idx)?).map_err(|_| Error::corrupt(stringify!($id)))
+            }
+        })+
+    };
+}
+
+id_columns!(ContentId, DomainId, Incarnation, PhysicalId, UploadId);
+
+impl Column for Digest {
+    fn read_at(columns: &dyn Columns, idx: usize) -> Result<Self> {
+        Self::from_key(columns.blob(idx)?).map_err(|_| Error::corrupt("a digest"))
     }
 }
 

@@ -30,16 +30,12 @@ pub(super) struct Body {
 }
 
 /// A list member: absent, `null` (how Go writes an empty list), or a list.
+#[derive(Default)]
 enum List<T> {
+    #[default]
     Absent,
     Null,
     Of(Bounded<T>),
-}
-
-impl<T> Default for List<T> {
-    fn default() -> Self {
-        Self::Absent
-    }
 }
 
 impl<T> List<T> {
@@ -76,7 +72,12 @@ impl Body {
         if bytes.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(bytes.len()));
         }
-        serde_json::from_slice(bytes).map_err(|error| match error.classify() {
+        // The parser does not look into texts that it passes over, and the AWS API gives manifests as text.
+        let text = std::str::from_utf8(bytes).map_err(|_| ManifestError::NotJson)?;
+        if json::is_too_deep(text) {
+            return Err(ManifestError::NotJson);
+        }
+        serde_json::from_str(text).map_err(|error| match error.classify() {
             // The text of the error may quote the manifest, which may be long.
             Category::Data => ManifestError::Invalid(error.to_string().chars().take(200).collect()),
             Category::Io | Category::Syntax | Category::Eof => ManifestError::NotJson,
@@ -239,7 +240,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
                 "schemaVersion" => body.schema_version = members.value()?,
                 "mediaType" => body.media_type = members.value()?,
                 "artifactType" => {
-                    body.artifact_type = json::artifact_type(members.value::<Text>()?)?
+                    body.artifact_type = json::artifact_type(members.value::<Text>()?)?;
                 }
                 "config" => body.config = members.value()?,
                 "layers" => body.layers = List::new(members.value()?),
@@ -248,12 +249,7 @@ impl<'de> Visitor<'de> for BodyVisitor {
                 "fsLayers" => body.fs_layers = List::new(members.value()?),
                 "signatures" => body.is_signed = members.value::<IgnoredAny>()?.is_some(),
                 "subject" => body.subject = members.value()?,
-                _ => {
-                    body.annotations = members
-                        .value::<Annotations>()?
-                        .map(|Annotations(map)| map)
-                        .unwrap_or_default()
-                }
+                _ => body.annotations = Annotations::or_none(members.value()?),
             }
         }
         Ok(body)

@@ -161,3 +161,6 @@ fn counterpart(
     pair.map(ours)
         .ok_or_else(|| ConvertError::NoCounterpart(from.clone()))
 }
+
+#[cfg(test)]
+mod tests;

@@ -104,7 +104,7 @@ impl<'de> Visitor<'de> for DescriptorVisitor {
                 .into_iter()
                 .map(|Text(url)| url)
                 .collect(),
-            annotations: annotations.map(|Annotations(map)| map).unwrap_or_default(),
+            annotations: Annotations::or_none(annotations),
         })
     }
 }

@@ -8,6 +8,29 @@ use serde::de::{Deserialize, Deserializer, Error, IgnoredAny, MapAccess, SeqAcce
 
 use super::MAX_DESCRIPTORS;
 
+/// The depth to which JSON may be nested: that at which the parser gives up on what it does not pass over.
+const MAX_DEPTH: usize = 128;
+
+/// Whether lists and objects are nested deeper than [`MAX_DEPTH`]. Of what is not JSON the answer means nothing.
+pub(super) fn is_too_deep(text: &str) -> bool {
+    let (mut depth, mut in_string, mut escaped) = (0_usize, false, false);
+    for byte in text.bytes() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' => escaped = in_string,
+            b'"' => in_string = !in_string,
+            _ if in_string => {}
+            b'[' | b'{' => depth += 1,
+            b']' | b'}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth > MAX_DEPTH {
+            return true;
+        }
+    }
+    false
+}
+
 /// Goes through an object's members, yielding those known and passing over the others.
 ///
 /// Refuses a known member that comes twice, and one that differs from a known one only in case: Go's
@@ -123,7 +146,13 @@ impl<'de> Deserialize<'de> for Text {
 }
 
 /// Annotations, each key at most once.
-pub(super) struct Annotations(pub(super) BTreeMap<String, String>);
+pub(super) struct Annotations(BTreeMap<String, String>);
+
+impl Annotations {
+    pub(super) fn or_none(annotations: Option<Self>) -> BTreeMap<String, String> {
+        annotations.map(|Self(map)| map).unwrap_or_default()
+    }
+}
 
 impl<'de> Deserialize<'de> for Annotations {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {

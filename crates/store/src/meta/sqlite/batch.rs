@@ -36,15 +36,21 @@ pub(super) struct Committed {
     pub(super) wrote: bool,
 }
 
+/// A higher time to store.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Raise {
+    pub(super) to: Timestamp,
+    /// Even if no job changes a row, so that the commit writes a page and syncs the soft commits before it.
+    pub(super) always: bool,
+}
+
 /// One try at running jobs in a transaction.
 pub(super) struct Batch<'a> {
     pub(super) shared: &'a Shared,
     pub(super) connection: &'a Connection,
     pub(super) now: Timestamp,
-    /// The time to store beside the writes, when it is higher than the stored one.
-    pub(super) raise: Option<Timestamp>,
-    /// A time to store if no job changes a row, so that the commit syncs the soft ones before it.
-    pub(super) force: Option<Timestamp>,
+    /// The stored time is raised with this batch.
+    pub(super) raise: Option<Raise>,
 }
 
 impl Batch<'_> {
@@ -56,19 +62,15 @@ impl Batch<'_> {
             writes => self.run_all(writes),
         };
         let (outcomes, n_changed) = ran.map_err(|failure| self.lose(failure))?;
-        let highest = if n_changed > 0 {
-            self.raise
-        } else {
-            self.force
-        };
-        if let Some(highest) = highest {
-            schema::set_highest_time(self.connection, highest)
+        let raise = self.raise.filter(|raise| raise.always || n_changed > 0);
+        if let Some(raise) = raise {
+            schema::set_highest_time(self.connection, raise.to)
                 .map_err(|failure| self.lose(failure))?;
         }
         self.commit()?;
         Ok(Committed {
             outcomes,
-            wrote: n_changed > 0 || highest.is_some(),
+            wrote: n_changed > 0 || raise.is_some(),
         })
     }
 

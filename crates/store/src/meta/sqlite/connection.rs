@@ -86,7 +86,7 @@ fn open(path: &Path, options: &Options, cache: i64) -> Result<Connection, Failur
     let connection = Connection::open(path)?;
     connection.busy_timeout(options.busy_timeout)?;
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
-    check("journal_mode", "wal", mode.as_str())?;
+    check("journal_mode", &"wal", &mode.as_str())?;
     set(&connection, "synchronous", Level::Full as i64)?;
     set(&connection, "foreign_keys", 1)?;
     set(&connection, "cache_size", cache)?;
@@ -114,10 +114,10 @@ where
             error => Err(error),
         })?;
     let kept: V = connection.pragma_query_value(None, name, |row| row.get(0))?;
-    check(name, value, kept)
+    check(name, &value, &kept)
 }
 
-fn check<V: PartialEq + Display>(name: &'static str, wanted: V, kept: V) -> Result<(), Failure> {
+fn check<V: PartialEq + Display>(name: &'static str, wanted: &V, kept: &V) -> Result<(), Failure> {
     if kept == wanted {
         return Ok(());
     }

@@ -93,4 +93,21 @@ mod tests {
         assert!(gate.pause(Duration::from_millis(5)).is_some());
         drop(gate.enter());
     }
+
+    #[test]
+    fn nobody_goes_in_during_a_pause() {
+        let gate = Gate::default();
+        let pause = gate.pause(Duration::ZERO).unwrap();
+        std::thread::scope(|scope| {
+            let (entered, wait_entered) = std::sync::mpsc::channel();
+            let gate = &gate;
+            scope.spawn(move || {
+                let _pass = gate.enter();
+                entered.send(()).unwrap();
+            });
+            wait_entered.recv_timeout(Duration::from_millis(30)).unwrap_err();
+            drop(pause);
+            wait_entered.recv_timeout(Duration::from_secs(30)).unwrap();
+        });
+    }
 }

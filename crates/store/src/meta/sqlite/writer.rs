@@ -8,7 +8,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use longshore_types::time::Timestamp;
 use rusqlite::Connection;
 
-use super::batch::{Batch, Committed, Stop, Write};
+use super::batch::{Batch, Committed, Raise, Stop, Write};
 use super::connection::{self, Checkpoint, Level};
 use super::fault::Point;
 use super::schema;
@@ -86,18 +86,19 @@ impl Writer {
             }
             Err(stop) => stop,
         };
-        let broken = match stop {
+        let (error, broken) = match stop {
             Stop::Lost(_) if writes.len() > 1 => return writes,
-            Stop::Refused(failure) | Stop::Lost(failure) => {
-                refuse(writes, &failure.error);
-                failure.broken
-            }
+            Stop::Refused(failure) | Stop::Lost(failure) => (failure.error, failure.broken),
             Stop::Unknown(failure) => {
                 tracing::error!(error = %failure.error, "a commit of the metadata failed, its outcome is unknown");
-                refuse(writes, &Error::Unavailable);
-                true
+                (Error::Unavailable, true)
             }
         };
+        if broken {
+            // Before anybody hears of it, so that whoever does finds the store not ready.
+            self.shared.writable.store(false, Ordering::Release);
+        }
+        refuse(writes, &error);
         if broken {
             self.recover();
         }
@@ -117,21 +118,18 @@ impl Writer {
             self.level = level;
         }
         let now = self.shared.clock.now();
-        let raised = now.plus(AHEAD);
-        let raise = (now > self.stored).then_some(raised);
-        let force = (durable && self.unsynced).then_some(raise.unwrap_or(self.stored));
+        let raise = self.raise(now, durable && self.unsynced);
         let pass = self.shared.gate.enter();
         let committed = Batch {
             shared: &self.shared,
             connection,
             now,
             raise,
-            force,
         }
         .run(writes)?;
         drop(pass);
         if committed.wrote {
-            self.stored = raise.unwrap_or(self.stored);
+            self.stored = raise.map_or(self.stored, |raise| raise.to);
             self.unsynced = !durable;
             self.shared.commits.fetch_add(1, Ordering::Release);
             if durable {
@@ -144,10 +142,22 @@ impl Writer {
         Ok(committed)
     }
 
+    fn raise(&self, now: Timestamp, sync: bool) -> Option<Raise> {
+        if now > self.stored {
+            return Some(Raise {
+                to: now.plus(AHEAD),
+                always: sync,
+            });
+        }
+        // SQLite writes no page whose bytes stay the same, and syncs nothing when no page is written.
+        sync.then(|| Raise {
+            to: self.stored.plus(Duration::from_millis(1)),
+            always: true,
+        })
+    }
+
     /// Reopens the store and empties its log, refusing jobs until that succeeds.
     fn recover(&mut self) {
-        self.shared.writable.store(false, Ordering::Release);
-        self.shared.recoveries.increment();
         self.connection = None;
         loop {
             match self.reopen() {
@@ -161,6 +171,7 @@ impl Writer {
                 return;
             }
         }
+        self.shared.recoveries.increment();
         self.shared.writable.store(true, Ordering::Release);
         tracing::info!("the metadata store is recovered");
     }

@@ -1,0 +1,61 @@
+//! Work that no request waits for: sweepers with a bounded `tick` each, driven by [`run`].
+
+pub mod collect;
+pub mod dead;
+pub mod doomed;
+pub mod uploads;
+
+use std::{sync::Arc, time::Duration};
+
+use crate::{core::Core, error::Result};
+
+/// What one bounded step did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// How many things it dealt with.
+    pub done: usize,
+    /// Whether there is more to do now.
+    pub more: bool,
+}
+
+/// How long the sweepers rest when there is nothing to do.
+const REST: Duration = Duration::from_secs(10);
+/// How long they pause between two steps, so that requests come first.
+const BREATH: Duration = Duration::from_millis(20);
+/// How long collection waits after the clock was seen to jump: a full promise.
+const AFTER_JUMP: Duration = crate::table::link::KEEP;
+
+/// Runs one step of every sweeper. Returns whether any has more to do now.
+pub async fn tick(core: &Core) -> Result<bool> {
+    let dead = dead::tick(core).await?;
+    let uploads = uploads::tick(core).await?;
+    let mut more = dead.more || uploads.more;
+    if may_collect(core) {
+        let collected = collect::tick(core).await?;
+        let removed = doomed::tick(core).await?;
+        more = more || collected.more || removed.more;
+    }
+    Ok(more)
+}
+
+/// After a jump of the clock every promise could seem to have ended.
+fn may_collect(core: &Core) -> bool {
+    core.meta
+        .clock_jumped_at()
+        .is_none_or(|jumped| jumped.plus(AFTER_JUMP) <= core.meta.now())
+}
+
+/// Sweeps for ever. Cancel by dropping it: every step is one transaction.
+pub async fn run(core: Arc<Core>) {
+    loop {
+        let pause = match tick(&core).await {
+            Ok(true) => BREATH,
+            Ok(false) => REST,
+            Err(error) => {
+                tracing::warn!(%error, "a sweep failed and will be tried again");
+                REST
+            }
+        };
+        tokio::time::sleep(pause).await;
+    }
+}

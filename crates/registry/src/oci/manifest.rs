@@ -1,0 +1,332 @@
+//! Manifests over `/v2`.
+
+use bytes::Bytes;
+use longshore_store::meta::Durability;
+use longshore_types::{
+    account::Registry,
+    digest::Digest,
+    manifest::{ImageFormat, MAX_MANIFEST_BYTES, Manifest, ManifestError, convert},
+    media_type::{self, MediaType},
+    name::{ImageTag, Reference, RepositoryName},
+};
+
+use crate::{
+    authz::{Action, Needs, Permit},
+    cx::{Cx, Scope},
+    error::{Error, Result},
+    operation::Operation,
+    storage::image::{self as rules, Deleted, Wire},
+    table::{image, tag},
+};
+
+/// Which media types a client takes.
+#[derive(Clone, Debug, Default)]
+pub struct Accept(Option<Vec<MediaType>>);
+
+impl Accept {
+    /// Takes anything.
+    pub fn anything() -> Self {
+        Self(None)
+    }
+
+    /// Takes these only.
+    pub fn only(types: Vec<MediaType>) -> Self {
+        Self(Some(types))
+    }
+
+    fn takes(&self, media_type: &str) -> bool {
+        self.0
+            .as_ref()
+            .is_none_or(|types| types.iter().any(|accepted| accepted.as_str() == media_type))
+    }
+}
+
+/// `GET` and `HEAD` of a manifest.
+#[derive(Debug)]
+pub struct PullManifest {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag or digest.
+    pub reference: Reference,
+    /// What the client takes.
+    pub accept: Accept,
+    /// Whether the bytes are wanted.
+    pub whole: bool,
+}
+
+/// A manifest as it is served.
+#[derive(Debug)]
+pub struct PulledManifest {
+    /// The digest of the bytes served.
+    pub digest: Digest,
+    /// Their media type.
+    pub media_type: String,
+    /// Their length.
+    pub length: u64,
+    /// The bytes, for a `GET`.
+    pub bytes: Option<Bytes>,
+}
+
+impl Operation for PullManifest {
+    type Output = PulledManifest;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::repository(
+            Action::BatchGetImage,
+            self.registry,
+            &self.repository,
+        ))
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PulledManifest> {
+        let grant = permit.grant();
+        let (reference, whole) = (self.reference.clone(), self.whole);
+        let found = cx
+            .query(grant, move |tx, grant| {
+                image::find(tx, grant, &reference, whole)
+            })
+            .await?;
+        let found = found.ok_or(Error::ManifestUnknown)?;
+        if self.accept.takes(&found.media_type) {
+            return self.serve(cx, grant, found).await;
+        }
+        self.converted(cx, grant, found).await
+    }
+}
+
+impl PullManifest {
+    async fn serve(
+        &self,
+        cx: &Cx<'_>,
+        grant: &crate::authz::Grant,
+        found: image::Stored,
+    ) -> Result<PulledManifest> {
+        let bytes = match &found.sealed {
+            Some(sealed) => Some(open(cx, grant, &found.digest, sealed).await?),
+            None => None,
+        };
+        // Whoever asks by another digest must get that digest back.
+        let digest = match &self.reference {
+            Reference::Digest(asked) => *asked,
+            Reference::Tag(_) => found.digest,
+        };
+        Ok(PulledManifest {
+            digest,
+            media_type: found.media_type,
+            length: found.bytes.cast_unsigned(),
+            bytes,
+        })
+    }
+
+    /// Converts between Docker schema 2 and OCI, by tag only (`behaviour.md` section 11.1); anything else is served as it is.
+    async fn converted(
+        &self,
+        cx: &Cx<'_>,
+        grant: &crate::authz::Grant,
+        found: image::Stored,
+    ) -> Result<PulledManifest> {
+        let target = match found.media_type.as_str() {
+            media_type::DOCKER_MANIFEST_V2 => ImageFormat::Oci,
+            media_type::OCI_IMAGE_MANIFEST => ImageFormat::Docker,
+            _ => return self.serve(cx, grant, found).await,
+        };
+        if matches!(self.reference, Reference::Digest(_)) || !self.accept.takes(target.media_type())
+        {
+            return self.serve(cx, grant, found).await;
+        }
+        let reference = Reference::Digest(found.digest);
+        let whole = cx
+            .query(grant, move |tx, grant| {
+                image::find(tx, grant, &reference, true)
+            })
+            .await?;
+        let sealed = whole
+            .and_then(|whole| whole.sealed)
+            .ok_or(Error::ManifestUnknown)?;
+        let stored = open(cx, grant, &found.digest, &sealed).await?;
+        let declared: MediaType = found.media_type.parse().map_err(Error::internal)?;
+        let Ok(bytes) = convert(&stored, Some(&declared), target) else {
+            return self.serve(cx, grant, found).await;
+        };
+        Ok(PulledManifest {
+            digest: rules::digest_of(&bytes),
+            media_type: target.media_type().to_owned(),
+            length: bytes.len() as u64,
+            bytes: self.whole.then(|| bytes.into()),
+        })
+    }
+}
+
+/// Opens a sealed manifest.
+pub(crate) async fn open(
+    cx: &Cx<'_>,
+    grant: &crate::authz::Grant,
+    digest: &Digest,
+    sealed: &[u8],
+) -> Result<Bytes> {
+    let keys = cx.core.domain_keys(grant).await?;
+    let bytes = keys
+        .open(&rules::manifest_aad(digest), sealed)
+        .map_err(Error::internal)?;
+    Ok(bytes.into())
+}
+
+/// `PUT` of a manifest.
+#[derive(Debug)]
+pub struct PushManifest {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag or digest in the path.
+    pub reference: Reference,
+    /// Further tags, given as parameters.
+    pub tags: Vec<ImageTag>,
+    /// The Content-Type.
+    pub media_type: Option<MediaType>,
+    /// The manifest.
+    pub bytes: Bytes,
+}
+
+/// What a pushed manifest became.
+#[derive(Debug)]
+pub struct PushedManifest {
+    /// The digest it was pushed by, or its SHA-256.
+    pub digest: Digest,
+    /// The subject that it refers to.
+    pub subject: Option<Digest>,
+    /// The tags given as parameters.
+    pub tags: Vec<ImageTag>,
+}
+
+/// The most tags that one push may give.
+pub const MAX_TAGS: usize = 100;
+
+impl Operation for PushManifest {
+    type Output = PushedManifest;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::repository(
+            Action::PutImage,
+            self.registry,
+            &self.repository,
+        ))
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PushedManifest> {
+        let grant = permit.grant();
+        if self.bytes.len() > MAX_MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge(self.bytes.len()).into());
+        }
+        let manifest = Manifest::parse(&self.bytes, self.media_type.as_ref())?;
+        let digest = self.digest(grant)?;
+        let keys = cx.core.domain_keys(grant).await?;
+        let image = rules::prepare(&keys, &manifest, &self.bytes, Some(digest))?;
+        let tags = self.all_tags();
+        cx.write(grant, Durability::Durable, move |tx, grant| {
+            rules::put(tx, grant, &image, &tags, Wire::Oci)
+        })
+        .await?;
+        Ok(PushedManifest {
+            digest,
+            subject: manifest.subject.map(|subject| subject.digest),
+            tags: self.tags,
+        })
+    }
+}
+
+impl PushManifest {
+    fn digest(&self, grant: &crate::authz::Grant) -> Result<Digest> {
+        let Reference::Digest(asked) = &self.reference else {
+            return Ok(rules::digest_of(&self.bytes));
+        };
+        if rules::digest_with(asked.algorithm(), &self.bytes) == *asked {
+            return Ok(*asked);
+        }
+        let repository = grant.repository()?;
+        Err(Error::ImageDigestDoesNotMatch {
+            digest: asked.to_string(),
+            name: repository.name.clone(),
+            account: repository.registry.account(),
+        })
+    }
+
+    fn all_tags(&self) -> Vec<ImageTag> {
+        let mut tags = self.tags.clone();
+        if let Reference::Tag(tag) = &self.reference {
+            tags.push(tag.clone());
+        }
+        tags.sort();
+        tags.dedup();
+        tags
+    }
+}
+
+/// `DELETE` of a manifest by digest, or of a tag.
+#[derive(Debug)]
+pub struct DeleteManifest {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The tag or digest.
+    pub reference: Reference,
+}
+
+impl Operation for DeleteManifest {
+    type Output = ();
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::repository(
+            Action::BatchDeleteImage,
+            self.registry,
+            &self.repository,
+        ))
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+        let grant = permit.grant();
+        match self.reference {
+            // The specification removes the tag alone, even the last one; ECR's API removes the image with it.
+            Reference::Tag(name) => {
+                let removed = move |tx: &mut dyn longshore_store::meta::Tx,
+                                    grant: &crate::authz::Grant| {
+                    Ok(tag::remove(tx, grant.repository()?.incarnation, &name)?)
+                };
+                if cx.write(grant, Durability::Durable, removed).await? {
+                    Ok(())
+                } else {
+                    Err(Error::ManifestUnknown)
+                }
+            }
+            Reference::Digest(digest) => delete(cx, grant, digest).await.map(drop),
+        }
+    }
+}
+
+/// Deletes the image that `digest` names, with all its tags, which it returns.
+pub(crate) async fn delete(
+    cx: &Cx<'_>,
+    grant: &crate::authz::Grant,
+    digest: Digest,
+) -> Result<(Digest, Vec<String>)> {
+    let mut tags = Vec::new();
+    loop {
+        let step = cx
+            .write(grant, Durability::Durable, move |tx, grant| {
+                let image = image::resolve(tx, grant.repository()?.incarnation, &digest)?
+                    .ok_or(Error::ManifestUnknown)?;
+                Ok((image, rules::delete(tx, grant, &image)?))
+            })
+            .await?;
+        match step {
+            (_, Deleted::Some(some)) => tags.extend(some),
+            (image, Deleted::All(last)) => {
+                tags.extend(last);
+                return Ok((image, tags));
+            }
+        }
+    }
+}

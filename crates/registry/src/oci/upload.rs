@@ -1,0 +1,321 @@
+//! Uploads of blobs over `/v2`.
+
+use longshore_store::meta::Durability;
+use longshore_types::{
+    account::Registry, digest::Digest, id::UploadId, name::RepositoryName, range::ContentRange,
+};
+
+use crate::{
+    authz::{Action, Grant, Need, Needs, Permit, Resource},
+    body::Body,
+    cx::{Cx, Scope},
+    error::{Error, Result},
+    operation::Operation,
+    storage::upload::{self as rules, Announced},
+    table::link,
+};
+
+/// `POST` of an upload, perhaps as a mount.
+#[derive(Debug)]
+pub struct StartUpload {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The blob to mount and where from, if the client has an idea.
+    pub mount: Option<Mount>,
+    /// Whether the digest will be a SHA-512.
+    pub sha512: bool,
+}
+
+/// A blob to mount.
+#[derive(Clone, Debug)]
+pub struct Mount {
+    /// The blob.
+    pub digest: Digest,
+    /// The repository that has it; without it, any that the caller may read.
+    pub from: Option<RepositoryName>,
+}
+
+/// What a `POST` gave.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Started {
+    /// An open upload.
+    Upload(UploadId),
+    /// The blob is mounted.
+    Mounted(Digest),
+}
+
+/// How many repositories are tried when the client names none.
+const MOUNT_SOURCES: i64 = 8;
+
+impl Operation for StartUpload {
+    type Output = Started;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        let needs = Needs::repository(Action::InitiateLayerUpload, self.registry, &self.repository);
+        let from = self.mount.as_ref().and_then(|mount| mount.from.clone());
+        Ok(match from {
+            Some(from) => needs.optional(Need::new(
+                Action::GetDownloadUrlForLayer,
+                Resource::Repository(self.registry, from),
+            )),
+            None => needs,
+        })
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Started> {
+        if let Some(mount) = &self.mount
+            && self.mounted(cx, &permit, mount).await?
+        {
+            return Ok(Started::Mounted(mount.digest));
+        }
+        rules::begin(cx, permit.grant(), self.sha512)
+            .await
+            .map(Started::Upload)
+    }
+}
+
+impl StartUpload {
+    async fn mounted(&self, cx: &Cx<'_>, permit: &Permit<Self>, mount: &Mount) -> Result<bool> {
+        if let Some(source) = permit.optional() {
+            return link_from(cx, permit.grant(), source, mount.digest).await;
+        }
+        if mount.from.is_some() {
+            return Ok(false);
+        }
+        for source in self.sources(cx, permit.grant(), mount.digest).await? {
+            if link_from(cx, permit.grant(), &source, mount.digest).await? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Repositories that hold the blob and that the caller may read.
+    async fn sources(&self, cx: &Cx<'_>, grant: &Grant, digest: Digest) -> Result<Vec<Grant>> {
+        let names = cx
+            .read(grant, move |tx, grant| {
+                Ok(link::holders(
+                    tx,
+                    grant.repository()?.domain,
+                    &digest,
+                    MOUNT_SOURCES,
+                )?)
+            })
+            .await?;
+        let mut sources = Vec::new();
+        for name in names {
+            let name: RepositoryName = name.parse().map_err(Error::internal)?;
+            let need = Need::new(
+                Action::GetDownloadUrlForLayer,
+                Resource::Repository(self.registry, name),
+            );
+            sources.extend(crate::authz::allowed(cx, need).await);
+        }
+        Ok(sources)
+    }
+}
+
+/// Links `digest` in the target if it is present in `source`, of the same domain; both are proven in the one transaction.
+async fn link_from(cx: &Cx<'_>, target: &Grant, source: &Grant, digest: Digest) -> Result<bool> {
+    let source = source.clone();
+    cx.write(target, Durability::Durable, move |tx, target| {
+        // A source that has changed meanwhile is no source: the client uploads instead.
+        if source.assert(tx).is_err() {
+            return Ok(false);
+        }
+        let (from, to) = (source.repository()?, target.repository()?);
+        if from.domain != to.domain || link::present(tx, from.incarnation, &[digest])?.is_empty() {
+            return Ok(false);
+        }
+        link::promise(tx, to.incarnation, to.domain, &digest)?;
+        Ok(true)
+    })
+    .await
+}
+
+/// `POST` with a digest and the whole blob.
+#[derive(Debug)]
+pub struct PushBlob {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The blob.
+    pub digest: Digest,
+    /// Its bytes.
+    pub body: Box<dyn Body>,
+}
+
+impl Operation for PushBlob {
+    type Output = ();
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(
+            Needs::repository(Action::InitiateLayerUpload, self.registry, &self.repository)
+                .and(Action::UploadLayerPart)
+                .and(Action::CompleteLayerUpload),
+        )
+    }
+
+    async fn run(mut self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+        rules::whole(cx, permit.grant(), self.digest, self.body.as_mut())
+            .await
+            .map(drop)
+    }
+}
+
+/// `PATCH`: the next bytes.
+#[derive(Debug)]
+pub struct AppendUpload {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The upload.
+    pub upload: UploadId,
+    /// The Content-Range header.
+    pub range: Option<ContentRange>,
+    /// The bytes.
+    pub body: Box<dyn Body>,
+}
+
+impl Operation for AppendUpload {
+    /// How many bytes the upload has now.
+    type Output = u64;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::repository(
+            Action::UploadLayerPart,
+            self.registry,
+            &self.repository,
+        ))
+    }
+
+    async fn run(mut self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<u64> {
+        let at = self.range.map(announced);
+        let after = rules::append(
+            cx,
+            permit.grant(),
+            self.upload,
+            at,
+            false,
+            self.body.as_mut(),
+        )
+        .await?;
+        Ok(after.received.cast_unsigned())
+    }
+}
+
+/// `PUT`: the last bytes, if any, and the digest.
+#[derive(Debug)]
+pub struct CloseUpload {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The upload.
+    pub upload: UploadId,
+    /// The Content-Range header.
+    pub range: Option<ContentRange>,
+    /// The blob.
+    pub digest: Digest,
+    /// Whether the body may hold bytes.
+    pub has_body: bool,
+    /// The bytes.
+    pub body: Box<dyn Body>,
+}
+
+impl Operation for CloseUpload {
+    type Output = ();
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        let needs = Needs::repository(Action::CompleteLayerUpload, self.registry, &self.repository);
+        Ok(if self.has_body {
+            needs.and(Action::UploadLayerPart)
+        } else {
+            needs
+        })
+    }
+
+    async fn run(mut self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+        let at = self.range.map(announced);
+        let digests = [self.digest];
+        rules::close(
+            cx,
+            permit.grant(),
+            self.upload,
+            at,
+            &digests,
+            self.body.as_mut(),
+        )
+        .await
+        .map(drop)
+    }
+}
+
+/// `GET` of an upload: where it stands.
+#[derive(Debug)]
+pub struct UploadStatus {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The upload.
+    pub upload: UploadId,
+}
+
+impl Operation for UploadStatus {
+    /// How many bytes the upload has.
+    type Output = u64;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::repository(
+            Action::UploadLayerPart,
+            self.registry,
+            &self.repository,
+        ))
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<u64> {
+        Ok(rules::find(cx, permit.grant(), self.upload)
+            .await?
+            .received
+            .cast_unsigned())
+    }
+}
+
+/// `DELETE` of an upload.
+#[derive(Debug)]
+pub struct CancelUpload {
+    /// The registry asked.
+    pub registry: Registry,
+    /// The repository.
+    pub repository: RepositoryName,
+    /// The upload.
+    pub upload: UploadId,
+}
+
+impl Operation for CancelUpload {
+    type Output = ();
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::repository(
+            Action::UploadLayerPart,
+            self.registry,
+            &self.repository,
+        ))
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+        rules::cancel(cx, permit.grant(), self.upload).await
+    }
+}
+
+fn announced(range: ContentRange) -> Announced {
+    Announced {
+        first: range.first(),
+        length: range.len(),
+    }
+}

@@ -1,0 +1,242 @@
+//! Putting and deleting images: one transaction each, the same rules for the API and `/v2`.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use aws_lc_rs::digest as hash;
+use longshore_store::{crypto::DomainKeys, meta::Tx};
+use longshore_types::{
+    digest::{Algorithm, Digest},
+    id::Incarnation,
+    manifest::{Manifest, ManifestKind},
+    name::ImageTag,
+};
+
+use crate::{
+    authz::Grant,
+    error::{Error, Result},
+    table::{
+        image::{self, NewImage},
+        link, tag,
+    },
+};
+
+/// The SHA-256 of a manifest: its image's identity.
+pub(crate) fn digest_of(manifest: &[u8]) -> Digest {
+    digest_with(Algorithm::Sha256, manifest)
+}
+
+/// The digest of `bytes` by `algorithm`.
+pub(crate) fn digest_with(algorithm: Algorithm, bytes: &[u8]) -> Digest {
+    match algorithm {
+        Algorithm::Sha256 => {
+            let mut out = [0; 32];
+            out.copy_from_slice(hash::digest(&hash::SHA256, bytes).as_ref());
+            Digest::sha256(out)
+        }
+        Algorithm::Sha512 => {
+            let mut out = [0; 64];
+            out.copy_from_slice(hash::digest(&hash::SHA512, bytes).as_ref());
+            Digest::sha512(out)
+        }
+    }
+}
+
+/// What a sealed manifest is bound to.
+pub(crate) fn manifest_aad(digest: &Digest) -> Vec<u8> {
+    [b"manifest\0".as_slice(), &digest.to_key()].concat()
+}
+
+/// Prepares the rows of an image. `alias` is the digest it is pushed by, if that is not its SHA-256.
+pub(crate) fn prepare(
+    keys: &DomainKeys,
+    manifest: &Manifest,
+    bytes: &[u8],
+    alias: Option<Digest>,
+) -> Result<NewImage> {
+    let digest = digest_of(bytes);
+    let annotations = match &manifest.subject {
+        Some(_) if !manifest.annotations.is_empty() => {
+            Some(serde_json::to_string(&manifest.annotations).map_err(Error::internal)?)
+        }
+        _ => None,
+    };
+    let config = manifest.config_media_type().map(ToString::to_string);
+    Ok(NewImage {
+        digest,
+        alias: alias.filter(|alias| *alias != digest),
+        media_type: manifest.media_type.to_string(),
+        artifact_type: manifest.artifact_type.clone(),
+        artifact_media_type: config.or_else(|| manifest.artifact_type.clone()),
+        manifest_bytes: i64::try_from(bytes.len()).map_err(Error::internal)?,
+        size: i64::try_from(manifest.layer_bytes()).unwrap_or(i64::MAX),
+        subject: manifest.subject.as_ref().map(|subject| subject.digest),
+        annotations,
+        sealed: keys
+            .seal(&manifest_aad(&digest), bytes)
+            .map_err(Error::internal)?,
+        layers: layers(manifest),
+        children: children(manifest),
+    })
+}
+
+/// The blobs that must be here, once each: configuration and layers, but no foreign ones, which live elsewhere.
+fn layers(manifest: &Manifest) -> Vec<(Digest, String)> {
+    let blobs = manifest
+        .config
+        .iter()
+        .chain(&manifest.layers)
+        .filter(|blob| !blob.foreign);
+    let once: BTreeMap<Digest, String> = blobs
+        .map(|blob| (blob.digest, blob.media_type.to_string()))
+        .collect();
+    once.into_iter().collect()
+}
+
+fn children(manifest: &Manifest) -> Vec<Digest> {
+    if manifest.kind != ManifestKind::Index {
+        return Vec::new();
+    }
+    let once: BTreeSet<Digest> = manifest.children.iter().map(|child| child.digest).collect();
+    once.into_iter().collect()
+}
+
+/// Which of the two wires puts the image; they differ where the OCI specification and ECR do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Wire {
+    /// ECR's API: an image that is there already is an error, an absent child too.
+    Api,
+    /// `/v2`: putting again succeeds, indexes may be sparse.
+    Oci,
+}
+
+/// Stores `image` and makes `tags` name it.
+pub(crate) fn put(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    image: &NewImage,
+    tags: &[ImageTag],
+    wire: Wire,
+) -> Result<()> {
+    let repository = grant.repository()?;
+    let incarnation = repository.incarnation;
+    let exists = image::resolve(tx, incarnation, &image.digest)?.is_some();
+    let named = tag::images(tx, incarnation, tags)?;
+    if wire == Wire::Api
+        && exists
+        && tags
+            .iter()
+            .all(|tag| named.get(tag.as_str()) == Some(&image.digest))
+    {
+        return Err(Error::ImageAlreadyExists {
+            digest: image.digest,
+            tag: tags
+                .first()
+                .map_or_else(|| "null".to_owned(), ToString::to_string),
+            name: repository.name.clone(),
+            account: repository.registry.account(),
+        });
+    }
+    for tag in tags {
+        if named.contains_key(tag.as_str()) && repository.mutability.is_immutable(tag) {
+            return Err(Error::ImageTagAlreadyExists {
+                tag: tag.clone(),
+                name: repository.name.clone(),
+            });
+        }
+    }
+    if exists {
+        image::touch(tx, incarnation, &image.digest)?;
+    } else {
+        let size = check_references(tx, grant, image, wire)?;
+        image::insert(tx, incarnation, image, size)?;
+    }
+    if let Some(alias) = &image.alias {
+        image::insert_alias(tx, incarnation, alias, &image.digest)?;
+    }
+    Ok(tag::put(tx, incarnation, &image.digest, tags)?)
+}
+
+/// Checks that what the image names is here. Returns its size: of an index, that of its largest image.
+fn check_references(tx: &mut dyn Tx, grant: &Grant, image: &NewImage, wire: Wire) -> Result<i64> {
+    let repository = grant.repository()?;
+    let (name, account) = (repository.name.clone(), repository.registry.account());
+    let layers: Vec<Digest> = image.layers.iter().map(|(digest, _)| *digest).collect();
+    let usable: BTreeSet<Digest> = link::usable(tx, repository.incarnation, &layers)?
+        .into_iter()
+        .map(|blob| blob.digest)
+        .collect();
+    let missing: Vec<Digest> = layers
+        .into_iter()
+        .filter(|layer| !usable.contains(layer))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::LayersNotFound {
+            digests: missing,
+            name,
+            account,
+        });
+    }
+    if image.children.is_empty() {
+        return Ok(image.size);
+    }
+    let present: BTreeMap<Digest, i64> =
+        image::present(tx, repository.incarnation, &image.children)?
+            .into_iter()
+            .collect();
+    let missing: Vec<Digest> = image
+        .children
+        .iter()
+        .filter(|child| !present.contains_key(child))
+        .copied()
+        .collect();
+    if wire == Wire::Api && !missing.is_empty() {
+        return Err(Error::ReferencedImagesNotFound {
+            digests: missing,
+            name,
+            account,
+        });
+    }
+    Ok(present.values().copied().max().unwrap_or(0))
+}
+
+/// How many tags one transaction removes at most.
+pub(crate) const TAGS_PER_TRANSACTION: i64 = 1000;
+
+/// What a deletion removed.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Deleted {
+    /// Some tags; there are more, so ask again.
+    Some(Vec<String>),
+    /// The image, and the last of its tags.
+    All(Vec<String>),
+}
+
+/// Deletes an image and its tags, in bounded steps. Refuses a child of an index that is still there.
+pub(crate) fn delete(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> Result<Deleted> {
+    let incarnation = grant.repository()?.incarnation;
+    if image::is_child(tx, incarnation, digest)? {
+        return Err(Error::ImageReferencedByManifestList);
+    }
+    let tags = tag::of_image(tx, incarnation, digest, TAGS_PER_TRANSACTION)?;
+    if i64::try_from(tags.len()) == Ok(TAGS_PER_TRANSACTION) {
+        remove_tags(tx, incarnation, &tags)?;
+        return Ok(Deleted::Some(tags));
+    }
+    tag::remove_all(tx, incarnation, digest)?;
+    link::let_go(tx, incarnation, digest)?;
+    image::remove(tx, incarnation, digest)?;
+    Ok(Deleted::All(tags))
+}
+
+/// Removes those tags; returns how many.
+pub(crate) fn remove_tags(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    tags: &[String],
+) -> Result<usize> {
+    for name in tags {
+        let name: ImageTag = name.parse().map_err(Error::internal)?;
+        tag::remove(tx, incarnation, &name)?;
+    }
+    Ok(tags.len())
+}

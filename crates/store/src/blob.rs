@@ -1,0 +1,31 @@
+//! Write-once segments: their format, where they are kept, and the buffers between.
+//!
+//! [`Blobs`] is what the registry uses: plaintext in, plaintext out. Below it a [`SegmentStore`] holds objects and a
+//! [`segment`] is what they look like inside. What a digest means is rows, and none of them are here.
+
+mod blobs;
+mod error;
+pub mod file;
+pub mod fuzz;
+pub mod pool;
+mod row;
+pub mod segment;
+mod store;
+mod stream;
+mod writer;
+
+#[cfg(any(test, feature = "test-suite"))]
+pub mod fault;
+#[cfg(any(test, feature = "test-suite"))]
+pub mod suite;
+#[cfg(test)]
+mod tests;
+
+pub use blobs::{Blobs, NewSegment};
+pub use error::{BlobError, Damage};
+pub use file::FileStore;
+pub use pool::Pool;
+pub use row::{Cipher, SegmentRow};
+pub use store::{Filled, RawReader, RawWriter, SegmentStore, Step, Written};
+pub use stream::{BlobStream, SegmentStream};
+pub use writer::{FinishedSegment, SegmentWriter};

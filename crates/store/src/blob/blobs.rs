@@ -1,0 +1,269 @@
+//! Segments as plaintext: what the registry writes and reads.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use longshore_types::id::{PhysicalId, UploadId};
+
+use super::error::{BlobError, Damage};
+use super::pool::{FRAME_LEN, Pool};
+use super::row::{Cipher, SegmentRow};
+use super::segment::{
+    CHECK_LEN, Decoder, Encoder, FOOTER_LEN, FORMAT, Found, FrameKey, Header, Layout,
+    MAX_HEADER_LEN, Recovered, Sealing, header_hash,
+};
+use super::store::SegmentStore;
+use super::stream::{BlobStream, SegmentStream};
+use super::writer::SegmentWriter;
+use crate::crypto::{CryptoError, DomainKeys, SealingKey};
+use crate::hash::UploadHash;
+
+/// One store of segments with its buffers. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Blobs {
+    store: Arc<dyn SegmentStore>,
+    store_id: u32,
+    cipher: Cipher,
+    pool: Pool,
+}
+
+/// A segment to write.
+#[derive(Debug)]
+pub struct NewSegment {
+    /// The name of its object, recorded as doomed before it exists.
+    pub physical_id: PhysicalId,
+    /// The upload it is a part of.
+    pub upload_id: UploadId,
+    /// Where its first byte is in the upload.
+    pub start: u64,
+    /// The hash of the upload before it.
+    pub hash: UploadHash,
+}
+
+impl Blobs {
+    /// Makes the segments of a store readable, and new ones encrypted as `cipher` says.
+    pub fn new(store: Arc<dyn SegmentStore>, store_id: u32, cipher: Cipher, pool: Pool) -> Self {
+        Self {
+            store,
+            store_id,
+            cipher,
+            pool,
+        }
+    }
+
+    /// Returns the number of the store, which rows carry.
+    pub const fn store_id(&self) -> u32 {
+        self.store_id
+    }
+
+    /// Returns the buffers.
+    pub const fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    /// Creates a segment in the domain of the keys.
+    pub async fn create(
+        &self,
+        keys: &DomainKeys,
+        segment: NewSegment,
+    ) -> Result<SegmentWriter, BlobError> {
+        let id = segment.physical_id;
+        let (row, encoder) = self
+            .begin(keys, segment)
+            .map_err(|error| BlobError::Encrypt(id, error))?;
+        let writer = self.store.create(id).await?;
+        Ok(SegmentWriter::new(
+            self.pool.clone(),
+            writer,
+            Box::new(encoder),
+            row,
+        ))
+    }
+
+    fn begin(
+        &self,
+        keys: &DomainKeys,
+        segment: NewSegment,
+    ) -> Result<(SegmentRow, Encoder), CryptoError> {
+        let id = segment.physical_id;
+        let data_key = SealingKey::generate()?;
+        let (key_version, wrapped_key) = match self.cipher {
+            Cipher::None => (0, Vec::new()),
+            Cipher::Aes256Gcm => keys.wrap_key(id, &data_key)?,
+        };
+        let header = Header {
+            registry: keys.registry(),
+            physical_id: id,
+            domain_id: keys.domain(),
+            upload_id: segment.upload_id,
+            start: segment.start,
+            cipher: self.cipher,
+            frame_size: frame_size(self.cipher),
+            key_version,
+            wrapped_key,
+        };
+        let bytes = header.encode();
+        let encoder = match self.cipher {
+            Cipher::None => Encoder::bare(id, segment.hash),
+            Cipher::Aes256Gcm => {
+                Encoder::sealed(id, segment.hash, sealing(data_key, bytes.clone())?)
+            }
+        };
+        Ok((self.row(header, bytes), encoder))
+    }
+
+    fn row(&self, header: Header, bytes: Vec<u8>) -> SegmentRow {
+        SegmentRow {
+            physical_id: header.physical_id,
+            start: header.start,
+            size: 0,
+            store: self.store_id,
+            format: FORMAT.into(),
+            cipher: header.cipher,
+            frame_size: header.frame_size,
+            header: bytes,
+            key_version: header.key_version,
+            wrapped_key: header.wrapped_key,
+            checks: Vec::new(),
+        }
+    }
+
+    /// Reads a range of a segment; only the frames, or checks, that it touches are read.
+    pub async fn read(
+        &self,
+        row: &SegmentRow,
+        keys: &DomainKeys,
+        range: Range<u64>,
+    ) -> Result<SegmentStream, BlobError> {
+        let Range { start, end } = range;
+        if start > end || end > row.size {
+            let size = row.size;
+            return Err(BlobError::Range { start, end, size });
+        }
+        check_row(row, keys).map_err(|damage| BlobError::Damaged(row.physical_id, damage))?;
+        let layout = Layout {
+            cipher: row.cipher,
+            header_len: row.header.len() as u64,
+            size: row.size,
+        };
+        let frames = layout.frames_of(&range);
+        let decoder = decoder(row, keys, layout, &frames)?;
+        let reader = self
+            .store
+            .open(row.physical_id, layout.stored(&frames))
+            .await?;
+        let skip = start - frames.start * FRAME_LEN as u64;
+        Ok(SegmentStream::new(
+            self.pool.clone(),
+            reader,
+            decoder,
+            skip,
+            end - start,
+        ))
+    }
+
+    /// Reads a range of the blob that the segments, in order, make up.
+    pub fn read_blob(
+        &self,
+        segments: Vec<SegmentRow>,
+        keys: Arc<DomainKeys>,
+        range: &Range<u64>,
+    ) -> Result<BlobStream, BlobError> {
+        BlobStream::new(self.clone(), segments, keys, range)
+    }
+
+    /// Removes the object of a segment durably; one that is not there is removed already.
+    pub async fn delete(&self, id: PhysicalId) -> Result<(), BlobError> {
+        self.store.delete(id).await
+    }
+
+    /// Finds the row of a sealed segment again from its object alone. Its frames are checked when they are read.
+    pub async fn recover(&self, id: PhysicalId, keys: &DomainKeys) -> Result<Recovered, BlobError> {
+        let length = self.store.stat(id).await?.ok_or(BlobError::Missing(id))?;
+        let front = self.bytes(id, 0..length.min(MAX_HEADER_LEN as u64)).await?;
+        let back = self
+            .bytes(id, length.saturating_sub(FOOTER_LEN as u64)..length)
+            .await?;
+        let found = Found {
+            physical_id: id,
+            store: self.store_id,
+            length,
+            front: &front,
+            back: &back,
+        };
+        found.recover(keys)
+    }
+
+    /// Reads stored bytes as they are.
+    async fn bytes(&self, id: PhysicalId, range: Range<u64>) -> Result<Vec<u8>, BlobError> {
+        let mut bytes = Vec::new();
+        let length = range.end - range.start;
+        if length > 0 {
+            let decoder = Decoder::raw(id, length);
+            let reader = self.store.open(id, range).await?;
+            let mut stream = SegmentStream::new(self.pool.clone(), reader, decoder, 0, length);
+            while let Some(next) = stream.next().await {
+                bytes.extend_from_slice(&next?);
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+const fn frame_size(cipher: Cipher) -> u32 {
+    // INVARIANT: both are far below 4 GiB.
+    match cipher {
+        #[expect(clippy::cast_possible_truncation, reason = "a constant of 1 MiB")]
+        Cipher::None => CHECK_LEN as u32,
+        #[expect(clippy::cast_possible_truncation, reason = "a constant of 64 KiB")]
+        Cipher::Aes256Gcm => FRAME_LEN as u32,
+    }
+}
+
+fn sealing(data_key: SealingKey, header: Vec<u8>) -> Result<Sealing, CryptoError> {
+    let header_hash = header_hash(&header);
+    Ok(Sealing {
+        key: FrameKey::new(&data_key, header_hash)?,
+        data_key,
+        header,
+        header_hash,
+    })
+}
+
+/// Checks that the header is that of the row, and in the domain of the keys.
+fn check_row(row: &SegmentRow, keys: &DomainKeys) -> Result<(), Damage> {
+    let (header, length) = Header::parse(&row.header)?;
+    let plausible = length == row.header.len()
+        && row.format == u32::from(FORMAT)
+        && row.frame_size == frame_size(row.cipher)
+        && row.size > 0;
+    if !plausible {
+        return Err(Damage::Header);
+    }
+    let same = (header.physical_id, header.start) == (row.physical_id, row.start)
+        && (header.cipher, header.frame_size) == (row.cipher, row.frame_size)
+        && (header.registry, header.domain_id) == (keys.registry(), keys.domain());
+    if same { Ok(()) } else { Err(Damage::Foreign) }
+}
+
+pub(crate) fn decoder(
+    row: &SegmentRow,
+    keys: &DomainKeys,
+    layout: Layout,
+    frames: &Range<u64>,
+) -> Result<Decoder, BlobError> {
+    let id = row.physical_id;
+    match row.cipher {
+        Cipher::None => {
+            let checks = row.checks.get(32..).unwrap_or_default();
+            Ok(Decoder::bare(id, layout, frames, checks.to_vec()))
+        }
+        Cipher::Aes256Gcm => {
+            let sealing = keys
+                .unwrap_key(id, row.key_version, &row.wrapped_key)
+                .and_then(|data_key| sealing(data_key, row.header.clone()))
+                .map_err(|error| BlobError::Keys(id, error))?;
+            Ok(Decoder::sealed(id, layout, frames, sealing))
+        }
+    }
+}

@@ -1,0 +1,80 @@
+use std::fs;
+use std::sync::Arc;
+
+use rustix::fs::{Advice, fadvise};
+
+use super::super::pool::SLAB_LEN;
+use super::super::suite::{self, Rig, fresh_id};
+use super::super::{Cipher, SegmentStore};
+use super::*;
+
+#[tokio::test]
+async fn files_pass_the_suite() {
+    let directory = tempfile::tempdir().unwrap();
+    suite::all(Arc::new(FileStore::open(directory.path()).unwrap())).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn files_pass_the_suite_on_many_threads_behind_a_wrapper() {
+    let directory = tempfile::tempdir().unwrap();
+    let inner: Arc<dyn SegmentStore> = Arc::new(FileStore::open(directory.path()).unwrap());
+    let never =
+        super::super::fault::FaultStore::new(inner, usize::MAX, super::super::fault::When::Before);
+    suite::all(Arc::new(never)).await;
+}
+
+#[tokio::test]
+async fn a_file_outside_of_the_page_cache_reads_back() {
+    let directory = tempfile::tempdir().unwrap();
+    let rig = Rig::new(
+        Arc::new(FileStore::open(directory.path()).unwrap()),
+        Cipher::Aes256Gcm,
+    );
+    let (row, content) = rig.written(6 * SLAB_LEN + 9).await;
+    let tree = Tree::open(directory.path()).unwrap();
+    let file = tree.open_file(row.physical_id).unwrap();
+    for kept in [0, 100_000, 1_000_000] {
+        fadvise(&file, kept, None, Advice::DontNeed).unwrap();
+        rig.assert_reads(&row, &content, 0..content.len()).await;
+    }
+}
+
+#[tokio::test]
+async fn the_tree_survives_reopening() {
+    let directory = tempfile::tempdir().unwrap();
+    let rig = Rig::new(
+        Arc::new(FileStore::open(directory.path()).unwrap()),
+        Cipher::Aes256Gcm,
+    );
+    let (row, content) = rig.written(100).await;
+    let rig = Rig::new(
+        Arc::new(FileStore::open(directory.path()).unwrap()),
+        Cipher::Aes256Gcm,
+    );
+    rig.assert_reads(&row, &content, 0..100).await;
+}
+
+#[tokio::test]
+async fn a_deleted_file_is_held_open_by_nobody() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = FileStore::open(directory.path()).unwrap();
+    let rig = Rig::new(Arc::new(store.clone()), Cipher::Aes256Gcm);
+    let (row, content) = rig.written(100).await;
+    rig.assert_reads(&row, &content, 0..100).await;
+    assert!(store.descriptors.find(row.physical_id).is_some());
+    rig.store.delete(row.physical_id).await.unwrap();
+    assert!(store.descriptors.find(row.physical_id).is_none());
+}
+
+#[tokio::test]
+async fn files_are_private_to_their_owner() {
+    use std::os::unix::fs::PermissionsExt;
+    let directory = tempfile::tempdir().unwrap();
+    let tree = Tree::open(directory.path()).unwrap();
+    let id = fresh_id();
+    tree.create(id).unwrap();
+    assert_eq!(
+        fs::metadata(tree.path(id)).unwrap().permissions().mode() & 0o777,
+        0o600
+    );
+}

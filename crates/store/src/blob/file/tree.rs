@@ -1,0 +1,105 @@
+//! The directories: where a file is, and when its name is durable.
+
+use std::fs::{self, File, OpenOptions};
+use std::io;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use longshore_types::id::PhysicalId;
+
+const FAN_OUT: usize = 256;
+
+/// The tree of one store. All its functions block.
+#[derive(Debug)]
+pub(super) struct Tree {
+    root: PathBuf,
+    /// Which directories are known to be durable.
+    durable: [AtomicBool; FAN_OUT],
+}
+
+impl Tree {
+    pub(super) fn open(directory: &Path) -> io::Result<Self> {
+        let root = directory.join("blobs");
+        make_directory(&root)?;
+        sync_directory(directory)?;
+        let durable = [const { AtomicBool::new(false) }; FAN_OUT];
+        Ok(Self { root, durable })
+    }
+
+    /// Creates a file exclusively.
+    pub(super) fn create(&self, id: PhysicalId) -> io::Result<File> {
+        self.make_durable(id)?;
+        let mut options = OpenOptions::new();
+        options
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(self.path(id))
+    }
+
+    fn make_durable(&self, id: PhysicalId) -> io::Result<()> {
+        let known = self.durable.get(usize::from(fan(id)));
+        if known.is_some_and(|known| known.load(Ordering::Acquire)) {
+            return Ok(());
+        }
+        // Synced even if it exists: the process that made it may have died before.
+        make_directory(&self.directory(id))?;
+        sync_directory(&self.root)?;
+        if let Some(known) = known {
+            known.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+
+    pub(super) fn open_file(&self, id: PhysicalId) -> io::Result<File> {
+        File::open(self.path(id))
+    }
+
+    pub(super) fn length(&self, id: PhysicalId) -> io::Result<u64> {
+        fs::metadata(self.path(id)).map(|metadata| metadata.len())
+    }
+
+    /// Removes a file durably; one that is not there is removed already.
+    pub(super) fn remove(&self, id: PhysicalId) -> io::Result<()> {
+        match fs::remove_file(self.path(id)) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            removed => removed?,
+        }
+        // Its row goes next, so the name must not come back after a power loss. That it was not there may be the
+        // work of a call that failed after removing it.
+        match self.sync(id) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+            synced => synced,
+        }
+    }
+
+    /// Makes the names of the files beside this one durable.
+    pub(super) fn sync(&self, id: PhysicalId) -> io::Result<()> {
+        sync_directory(&self.directory(id))
+    }
+
+    fn directory(&self, id: PhysicalId) -> PathBuf {
+        self.root.join(format!("{:02x}", fan(id)))
+    }
+
+    pub(super) fn path(&self, id: PhysicalId) -> PathBuf {
+        self.directory(id).join(id.to_string())
+    }
+}
+
+fn fan(id: PhysicalId) -> u8 {
+    let [.., last] = id.as_bytes();
+    *last
+}
+
+fn make_directory(path: &Path) -> io::Result<()> {
+    match fs::create_dir(path) {
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
+        made => made,
+    }
+}
+
+fn sync_directory(path: &Path) -> io::Result<()> {
+    File::open(path)?.sync_all()
+}

@@ -1,0 +1,10 @@
+//! The schema of the product.
+
+use super::migration::Migration;
+
+/// Every migration, oldest first.
+pub const SCHEMA: &[Migration] = &[Migration {
+    version: 1,
+    min_reader: 1,
+    sql: include_str!("../../migrations/0001_foundation.sql"),
+}];
