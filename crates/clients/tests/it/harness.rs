@@ -3,6 +3,7 @@
 pub(crate) mod case;
 pub(crate) mod command;
 pub(crate) mod dockerd;
+pub(crate) mod gzip;
 pub(crate) mod image;
 pub(crate) mod namespace;
 pub(crate) mod runner;

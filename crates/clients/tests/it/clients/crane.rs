@@ -149,7 +149,7 @@ fn pushes_an_index_and_picks_a_platform(scene: &Scene<'_>) -> Result<()> {
     let (layout, digest) = image::multi(scene.path("layout"), b"many")?;
     scene
         .command("crane")
-        .args(["push", "--index"])
+        .arg("push")
         .arg(&layout.path)
         .arg(&target)
         .run()?;
@@ -190,7 +190,7 @@ fn copies_between_repositories(scene: &Scene<'_>) -> Result<()> {
     let (layout, digest) = image::multi(scene.path("layout"), &noise(2, 100_000))?;
     scene
         .command("crane")
-        .args(["push", "--index"])
+        .arg("push")
         .arg(&layout.path)
         .arg(format!("{from}:v1"))
         .run()?;

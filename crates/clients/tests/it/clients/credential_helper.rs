@@ -144,7 +144,7 @@ fn lets_crane_push_and_pull(scene: &Scene<'_>) -> Result<()> {
     let target = format!("{}:v1", created(scene)?);
     let (layout, digest) = image::multi(scene.path("layout"), &noise(30, 500_000))?;
     run(scene, "crane")?
-        .args(["push", "--index"])
+        .arg("push")
         .arg(layout.path)
         .arg(&target)
         .run()?;

@@ -53,6 +53,25 @@ fn version(scene: &Scene<'_>) -> Result<String> {
         .text()
 }
 
+/// Pulls a version into an empty directory and returns the archive's bytes.
+fn pull(scene: &Scene<'_>, chart: &str, version: &str) -> Result<Vec<u8>> {
+    std::fs::create_dir(scene.path("pulled"))?;
+    helm(scene)
+        .args([
+            "pull",
+            "--plain-http",
+            chart,
+            "--version",
+            version,
+            "--destination",
+            "pulled",
+        ])
+        .run()?;
+    Ok(std::fs::read(
+        scene.path(&format!("pulled/app-{version}.tgz")),
+    )?)
+}
+
 fn helm(scene: &Scene<'_>) -> Command {
     scene
         .command("helm")
@@ -115,19 +134,8 @@ fn is_refused_with_a_wrong_password(scene: &Scene<'_>) -> Result<()> {
 fn pushes_and_pulls_a_chart(scene: &Scene<'_>) -> Result<()> {
     let chart = pushed(scene, &["1.2.3"])?;
     let original = std::fs::read(scene.path("app-1.2.3.tgz"))?;
-    helm(scene)
-        .args([
-            "pull",
-            "--plain-http",
-            &chart,
-            "--version",
-            "1.2.3",
-            "--destination",
-            "pulled",
-        ])
-        .run()?;
     ensure!(
-        std::fs::read(scene.path("pulled/app-1.2.3.tgz"))? == original,
+        pull(scene, &chart, "1.2.3")? == original,
         "another chart came back"
     );
     Ok(())
@@ -164,18 +172,7 @@ fn pushes_a_version_with_build_metadata(scene: &Scene<'_>) -> Result<()> {
         listed["imageIds"][0]["imageTag"] == "1.0.0_build.7",
         "{listed}"
     );
-    helm(scene)
-        .args([
-            "pull",
-            "--plain-http",
-            &chart,
-            "--version",
-            "1.0.0+build.7",
-            "--destination",
-            "pulled",
-        ])
-        .run()?;
-    Ok(())
+    pull(scene, &chart, "1.0.0+build.7").map(drop)
 }
 
 fn is_described_by_its_config_media_type(scene: &Scene<'_>) -> Result<()> {

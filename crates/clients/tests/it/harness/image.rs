@@ -7,12 +7,12 @@ use anyhow::Result;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::tar;
+use super::{gzip, tar};
 
 pub(crate) const OCI_MANIFEST: &str = "application/vnd.oci.image.manifest.v1+json";
 pub(crate) const OCI_INDEX: &str = "application/vnd.oci.image.index.v1+json";
 pub(crate) const OCI_CONFIG: &str = "application/vnd.oci.image.config.v1+json";
-pub(crate) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar";
+pub(crate) const OCI_LAYER: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
 
 /// The digest of some bytes, as registries write it.
 pub(crate) fn digest(bytes: &[u8]) -> String {
@@ -67,7 +67,7 @@ impl Layout {
         let manifest = json!({
             "schemaVersion": 2, "mediaType": OCI_MANIFEST,
             "config": self.blob(OCI_CONFIG, config.to_string().as_bytes())?,
-            "layers": [self.blob(OCI_LAYER, &layer)?],
+            "layers": [self.blob(OCI_LAYER, &gzip::pack(&layer))?],
         });
         let mut descriptor = self.blob(OCI_MANIFEST, manifest.to_string().as_bytes())?;
         descriptor["platform"] = json!({"architecture": architecture, "os": "linux"});

@@ -78,7 +78,7 @@ pub(crate) fn run(clients: &[Client], selection: &Selection) -> Result<ExitCode>
     let stopped = world.server.stop();
     let failed = report(&rows, &stopped, began);
     if failed > 0 {
-        keep_log(&world);
+        show_log(&world);
     }
     Ok(if failed == 0 {
         ExitCode::SUCCESS
@@ -217,9 +217,11 @@ fn report(rows: &[Row], stopped: &Result<()>, began: Instant) -> usize {
 }
 
 /// Prints the end of the server's log, which tells what the failed cases ran into.
-fn keep_log(world: &World) {
+fn show_log(world: &World) {
     let log = world.server.log();
-    let lines: Vec<_> = log.lines().rev().take(40).collect();
+    let lines: Vec<_> = log.lines().rev().take(20).collect();
     eprintln!("\nend of the server's log:");
-    lines.iter().rev().for_each(|line| eprintln!("{line}"));
+    for line in lines.iter().rev() {
+        eprintln!("{}", line.chars().take(400).collect::<String>());
+    }
 }
