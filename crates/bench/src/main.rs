@@ -1,2 +1,200 @@
-//! Placeholder.
-fn main() {}
+//! The command line of the load tool.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, bail};
+use clap::{Args, Parser, Subcommand};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+use longshore_bench::config::Config;
+use longshore_bench::report::{self, Report};
+use longshore_bench::run::Plan;
+use longshore_bench::workload::{self, Case, Load};
+
+/// Drives registries with the same work and compares them.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Measure the targets of a file, interleaved.
+    Run(RunArgs),
+    /// List the cases that can be chosen.
+    List(LoadArgs),
+    /// Write the table of a JSON report again.
+    Table {
+        /// The JSON report.
+        report: PathBuf,
+    },
+    /// Measure hashing and sealing alone, in processor seconds per GiB.
+    Reference,
+}
+
+#[derive(Debug, Args)]
+struct RunArgs {
+    /// The file that names the targets.
+    #[arg(long)]
+    targets: PathBuf,
+    /// The target that is compared with the others.
+    #[arg(long)]
+    subject: String,
+    /// Leave out all targets but these.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
+    /// The cases to run, as `name` or `name@concurrency`; all if absent.
+    #[arg(long, value_delimiter = ',')]
+    workloads: Vec<String>,
+    /// Rounds per case and target.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
+    /// Seconds to wait after a case before idle memory is read.
+    #[arg(long, default_value_t = 0)]
+    settle: u64,
+    /// Let one process per target serve all cases, and settle once at the end.
+    #[arg(long)]
+    keep_servers: bool,
+    /// Copy pulled bodies to user space, as a real puller does, instead of dropping them in the kernel.
+    #[arg(long)]
+    copy_bodies: bool,
+    /// Where started servers keep their data; removed afterwards.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    work: PathBuf,
+    /// Where to write everything that was measured.
+    #[arg(long)]
+    json: Option<PathBuf>,
+    /// Where to write the table; standard output if absent.
+    #[arg(long)]
+    markdown: Option<PathBuf>,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Debug, Args)]
+struct LoadArgs {
+    /// The longest time of a round, in seconds.
+    #[arg(long, default_value_t = 5.0)]
+    seconds: f64,
+    /// The largest number of operations of a round.
+    #[arg(long)]
+    count: Option<u64>,
+    /// The tag counts of `tags-list`.
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000, 10_000])]
+    tags: Vec<u64>,
+    /// The connections of `idle-connections`.
+    #[arg(long, default_value_t = 2_000)]
+    connections: u64,
+    /// The seed of all bodies and names; change it to repeat a run at a server that keeps its data.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+}
+
+fn main() -> Result<()> {
+    match Cli::parse().command {
+        Command::Run(args) => run(args),
+        Command::List(args) => {
+            for case in workload::all(&args.into()) {
+                println!("{}", case.label());
+            }
+            Ok(())
+        }
+        Command::Table { report } => {
+            let text =
+                fs::read(&report).with_context(|| format!("cannot read {}", report.display()))?;
+            print!("{}", report::markdown(&serde_json::from_slice(&text)?));
+            Ok(())
+        }
+        Command::Reference => {
+            println!("{:.3}", workload::cpu_seconds_per_gib(1)?);
+            Ok(())
+        }
+    }
+}
+
+fn run(args: RunArgs) -> Result<()> {
+    raise_file_limit();
+    let json = args.json.clone();
+    let markdown = args.markdown.clone();
+    let plan = plan(args)?;
+    // One thread: the tool must leave the other processors to the servers, and lanes wait far more than they work.
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let report = runtime.block_on(plan.run(|report| save(report, json.as_deref())))?;
+    let table = report::markdown(&report);
+    if let Some(path) = markdown {
+        return fs::write(&path, table).with_context(|| format!("cannot write {}", path.display()));
+    }
+    print!("{table}");
+    Ok(())
+}
+
+fn plan(args: RunArgs) -> Result<Plan> {
+    let mut config = Config::read(&args.targets)?;
+    config
+        .targets
+        .retain(|target| args.only.is_empty() || args.only.contains(&target.name));
+    let seed = args.load.seed;
+    let cases = choose(workload::all(&args.load.into()), &args.workloads)?;
+    Ok(Plan {
+        config,
+        cases,
+        rounds: args.rounds,
+        settle: Duration::from_secs(args.settle),
+        keeps_servers: args.keep_servers,
+        copies: args.copy_bodies,
+        work: args.work,
+        subject: args.subject,
+        seed,
+    })
+}
+
+fn choose(cases: Vec<Case>, wanted: &[String]) -> Result<Vec<Case>> {
+    if let Some(unknown) = wanted
+        .iter()
+        .find(|name| !cases.iter().any(|case| is_named(case, name)))
+    {
+        bail!("there is no workload `{unknown}`; see `longshore-bench list`");
+    }
+    let chosen = |case: &Case| wanted.is_empty() || wanted.iter().any(|name| is_named(case, name));
+    Ok(cases.into_iter().filter(chosen).collect())
+}
+
+fn is_named(case: &Case, name: &str) -> bool {
+    case.name == name || case.label() == name
+}
+
+fn save(report: &Report, path: Option<&Path>) -> Result<()> {
+    let Some(path) = path else { return Ok(()) };
+    let text = serde_json::to_vec_pretty(report)?;
+    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// Lets the tool and the servers it starts open as many connections as the system allows.
+fn raise_file_limit() {
+    let limit = getrlimit(Resource::Nofile);
+    let _ = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: limit.maximum,
+            maximum: limit.maximum,
+        },
+    );
+}
+
+impl From<LoadArgs> for Load {
+    fn from(args: LoadArgs) -> Self {
+        Self {
+            seconds: args.seconds,
+            count: args.count,
+            tags: args.tags,
+            connections: args.connections,
+            seed: args.seed,
+        }
+    }
+}

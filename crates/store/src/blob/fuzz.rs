@@ -2,14 +2,13 @@
 
 use std::io::Read;
 
-use longshore_types::account::Registry;
-use longshore_types::id::{DomainId, PhysicalId};
+use longshore_types::id::PhysicalId;
 
 use super::blobs::decoder;
 use super::error::{BlobError, Damage};
 use super::pool::Buffer;
 use super::row::SegmentRow;
-use super::segment::{Fill, Found, Layout};
+use super::segment::{Fill, Found, Header, Layout};
 use crate::crypto::{DomainKeys, SealingKey};
 
 /// Takes arbitrary bytes as the file of a segment, under a key that sealed none: must not panic, must not accept.
@@ -25,16 +24,10 @@ pub fn fuzz_segment(data: &[u8]) {
 }
 
 fn claimed(data: &[u8]) -> Option<(DomainKeys, PhysicalId)> {
-    let (header, _) = super::segment::Header::parse(data).ok()?;
+    let (header, _) = Header::parse(data).ok()?;
     let key = SealingKey::from_bytes([0x5a; 32]);
-    Some((
-        keys(header.registry, header.domain_id, header.key_version, key),
-        header.physical_id,
-    ))
-}
-
-fn keys(registry: Registry, domain: DomainId, version: u32, key: SealingKey) -> DomainKeys {
-    DomainKeys::new(registry, domain, version, key)
+    let keys = DomainKeys::new(header.registry, header.domain_id, header.key_version, key);
+    Some((keys, header.physical_id))
 }
 
 /// Reads a sealed segment from memory without its row.

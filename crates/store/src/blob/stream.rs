@@ -54,6 +54,8 @@ impl SegmentStream {
         if self.left == 0 {
             return None;
         }
+        // Reads from the page cache are done at once; without this they would never let other tasks run.
+        tokio::task::coop::consume_budget().await;
         let next = self.advance().await;
         if next.is_err() {
             self.left = 0;
@@ -135,9 +137,9 @@ impl BlobStream {
         range: &Range<u64>,
     ) -> Result<Self, BlobError> {
         let mut parts = Vec::new();
-        let mut size = 0;
+        let mut size = 0_u64;
         for row in segments {
-            let (start, end) = (size, size + row.size);
+            let (start, end) = (size, size.saturating_add(row.size));
             let part = range.start.clamp(start, end) - start..range.end.clamp(start, end) - start;
             size = end;
             if part.start < part.end {

@@ -105,7 +105,9 @@ mod tests {
                 let _pass = gate.enter();
                 entered.send(()).unwrap();
             });
-            wait_entered.recv_timeout(Duration::from_millis(30)).unwrap_err();
+            wait_entered
+                .recv_timeout(Duration::from_millis(30))
+                .unwrap_err();
             drop(pause);
             wait_entered.recv_timeout(Duration::from_secs(30)).unwrap();
         });

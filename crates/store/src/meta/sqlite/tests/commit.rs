@@ -38,7 +38,7 @@ async fn waiting_jobs_share_one_commit() {
 #[tokio::test]
 async fn a_durable_job_that_changes_nothing_still_syncs_the_soft_ones_before_it() {
     let mut options = Options::temporary(SCHEMA);
-    options.checkpoint_every = Duration::from_secs(600);
+    options.checkpoint_every = Duration::from_mins(10);
     // The stored time, which is written once a second, must not explain a longer log.
     options.clock = Arc::new(Hands::at(1_000_000));
     let store = Metadata::sqlite(options).unwrap();

@@ -1,0 +1,14 @@
+//! Load tool: drives any registry over HTTP with the same work and compares them.
+//!
+//! It knows the OCI distribution protocol and `/proc`, and nothing of any one server.
+
+pub mod client;
+pub mod config;
+pub mod drive;
+pub mod measure;
+pub mod payload;
+pub mod registry;
+pub mod report;
+pub mod run;
+pub mod target;
+pub mod workload;

@@ -1,0 +1,178 @@
+//! A running server: started in a fresh directory, asked until it is ready, stopped at the end.
+
+mod placeholders;
+mod server;
+
+use std::cell::{Cell, RefCell};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, bail};
+
+use crate::client::{Credentials, Endpoint};
+use crate::config::{Kind, TargetConfig};
+use crate::registry::Registry;
+use placeholders::Placeholders;
+use server::Server;
+
+const READY_WITHIN: Duration = Duration::from_secs(30);
+
+/// A server that is ready to be driven.
+#[derive(Debug)]
+pub struct Target {
+    /// What the file says of it.
+    pub config: TargetConfig,
+    /// Where static files go.
+    pub data: PathBuf,
+    endpoint: Rc<Endpoint>,
+    credentials: Rc<Credentials>,
+    placeholders: Placeholders,
+    server: Option<Server>,
+    prepared: RefCell<HashSet<String>>,
+    next: Cell<u64>,
+}
+
+impl Target {
+    /// Starts the server in `dir`, which is made, or finds the running one.
+    pub async fn start(config: &TargetConfig, dir: &Path, copies: bool) -> Result<Self> {
+        let started = Self::start_unnamed(config, dir, copies).await;
+        started.with_context(|| format!("cannot start target `{}`", config.name))
+    }
+
+    async fn start_unnamed(config: &TargetConfig, dir: &Path, copies: bool) -> Result<Self> {
+        let data = dir.join("data");
+        std::fs::create_dir_all(&data)?;
+        let placeholders = Placeholders::new(config, dir, &data)?;
+        if let Some(text) = &config.config {
+            std::fs::write(dir.join("config"), placeholders.fill(text))?;
+        }
+        let server = match &config.command {
+            Some(command) => Some(Server::spawn(
+                &placeholders.fill(command),
+                &placeholders.environment,
+                dir,
+            )?),
+            None => None,
+        };
+        let mut endpoint = Endpoint::of_url(&placeholders.url, copies)?;
+        if let Some(host) = &config.host {
+            endpoint.authority = placeholders.fill(host);
+        }
+        let mut target = Self {
+            config: config.clone(),
+            data,
+            endpoint: Rc::new(endpoint),
+            credentials: Rc::new(Credentials::new(config.auth.as_deref())),
+            placeholders,
+            server,
+            prepared: RefCell::default(),
+            next: Cell::new(0),
+        };
+        target.wait_until_ready().await?;
+        target.learn_credentials()?;
+        Ok(target)
+    }
+
+    /// Returns the name in the report.
+    pub fn name(&self) -> &str {
+        &self.config.name
+    }
+
+    /// Returns the root of the process tree to measure, if known.
+    pub fn pid(&self) -> Option<u32> {
+        self.server.as_ref().map(Server::pid).or(self.config.pid)
+    }
+
+    /// Returns a client with a connection of its own.
+    pub fn client(&self) -> Registry {
+        Registry::new(Rc::clone(&self.endpoint), Rc::clone(&self.credentials))
+    }
+
+    /// Returns a number never returned before, for a body or name that must be new.
+    pub fn fresh_number(&self) -> u64 {
+        let number = self.next.get();
+        self.next.set(number + 1);
+        number
+    }
+
+    /// Runs the `prepare` command for a repository, once.
+    pub fn prepare(&self, repository: &str) -> Result<()> {
+        let Some(command) = &self.config.prepare else {
+            return Ok(());
+        };
+        if !self.prepared.borrow_mut().insert(repository.to_owned()) {
+            return Ok(());
+        }
+        self.shell(&command.replace("{repository}", repository))
+            .map(drop)
+    }
+
+    /// Runs the `preload_tags` command; `false` when there is none.
+    pub fn preload_tags(&self, repository: &str, count: u64) -> Result<bool> {
+        let Some(command) = &self.config.preload_tags else {
+            return Ok(false);
+        };
+        let command = command
+            .replace("{repository}", repository)
+            .replace("{tags}", &count.to_string());
+        self.shell(&command).map(|_| true)
+    }
+
+    /// Stops the server if it was started here.
+    pub fn stop(self) -> Result<()> {
+        self.server.map_or(Ok(()), Server::stop)
+    }
+
+    fn learn_credentials(&mut self) -> Result<()> {
+        if let Some(command) = &self.config.auth_command {
+            let pair = self.shell(command)?;
+            self.credentials = Rc::new(Credentials::new(Some(pair.trim())));
+        }
+        Ok(())
+    }
+
+    async fn wait_until_ready(&mut self) -> Result<()> {
+        let started = Instant::now();
+        loop {
+            let answer = self.client().ping().await;
+            match answer {
+                Ok(status) if self.config.kind == Kind::Static || matches!(status, 200 | 401) => {
+                    return Ok(());
+                }
+                Ok(status) if started.elapsed() > READY_WITHIN => {
+                    bail!("GET /v2/ answers {status}")
+                }
+                Err(error) if started.elapsed() > READY_WITHIN => return Err(error),
+                _ => {}
+            }
+            if let Some(server) = &mut self.server {
+                server.check_alive()?;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    fn shell(&self, command: &str) -> Result<String> {
+        let command = self.placeholders.fill(command);
+        let output = Command::new("sh")
+            .args(["-c", &command])
+            .envs(
+                self.placeholders
+                    .environment
+                    .iter()
+                    .map(|(name, value)| (name, value)),
+            )
+            .output()
+            .with_context(|| format!("cannot run `{command}`"))?;
+        if !output.status.success() {
+            bail!(
+                "`{command}` failed: {}",
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    }
+}
