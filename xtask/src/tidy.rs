@@ -12,7 +12,8 @@ use anyhow::{Context, Result, bail};
 /// What each crate may use of this workspace.
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("longshore-types", &[]),
-    ("longshore-store", &["longshore-types"]),
+    ("longshore-sha256", &[]),
+    ("longshore-store", &["longshore-types", "longshore-sha256"]),
     (
         "longshore-registry",
         &["longshore-types", "longshore-store"],

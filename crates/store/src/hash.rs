@@ -2,9 +2,10 @@
 
 use std::fmt;
 
+use longshore_sha256::{STATE_LEN, Sha256};
 use longshore_types::digest::{Algorithm, Digest};
-use sha2::digest::common::hazmat::{SerializableState, SerializedState};
-use sha2::{Digest as _, Sha256, Sha512};
+use sha2::digest::common::hazmat::SerializableState;
+use sha2::{Digest as _, Sha512};
 
 const VERSION: u8 = 1;
 
@@ -41,7 +42,7 @@ impl UploadHash {
     /// Returns the state, from which another process can go on. It reveals the last bytes hashed: seal it at rest.
     pub fn save(&self) -> Vec<u8> {
         let mut state = vec![VERSION, u8::from(self.sha512.is_some())];
-        state.extend_from_slice(&self.sha256.serialize());
+        state.extend_from_slice(&self.sha256.save());
         if let Some(sha512) = &self.sha512 {
             state.extend_from_slice(&sha512.serialize());
         }
@@ -54,22 +55,25 @@ impl UploadHash {
             return Err(InvalidHashState);
         };
         let (first, second) = states
-            .split_at_checked(size_of::<SerializedState<Sha256>>())
+            .split_first_chunk::<STATE_LEN>()
             .ok_or(InvalidHashState)?;
         let sha512 = match with_sha512 {
             0 if second.is_empty() => None,
-            1 => Some(restore_one(second)?),
+            1 => {
+                let state = second.try_into().map_err(|_| InvalidHashState)?;
+                Some(Sha512::deserialize(state).map_err(|_| InvalidHashState)?)
+            }
             _ => return Err(InvalidHashState),
         };
         Ok(Self {
-            sha256: restore_one(first)?,
+            sha256: Sha256::restore(first).map_err(|_| InvalidHashState)?,
             sha512,
         })
     }
 
     /// Returns the SHA-256 of the upload so far.
     pub fn sha256(&self) -> [u8; 32] {
-        self.sha256.clone().finalize().into()
+        self.sha256.clone().finalize()
     }
 
     /// Returns the digests: SHA-256, and SHA-512 if it was announced.
@@ -77,13 +81,8 @@ impl UploadHash {
         let sha512 = self
             .sha512
             .map(|state| Digest::sha512(state.finalize().into()));
-        (Digest::sha256(self.sha256.finalize().into()), sha512)
+        (Digest::sha256(self.sha256.finalize()), sha512)
     }
-}
-
-fn restore_one<S: SerializableState>(state: &[u8]) -> Result<S, InvalidHashState> {
-    let state: &SerializedState<S> = state.try_into().map_err(|_| InvalidHashState)?;
-    S::deserialize(state).map_err(|_| InvalidHashState)
 }
 
 impl fmt::Debug for UploadHash {
@@ -157,7 +156,7 @@ mod tests {
                 resumed = UploadHash::restore(&resumed.save()).unwrap();
                 from = cut;
             }
-            prop_assert_eq!(resumed.sha256(), <[u8; 32]>::from(Sha256::digest(&bytes)));
+            prop_assert_eq!(resumed.sha256(), <[u8; 32]>::from(sha2::Sha256::digest(&bytes)));
             prop_assert_eq!(resumed.finish(), whole.finish());
         }
 

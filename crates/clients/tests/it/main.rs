@@ -1,7 +1,7 @@
 //! Drives a real server with the real clients of others, and tells how each fared.
 //!
 //! Needs root (dockerd, namespaces) and what `.ci/install-clients` installs. A missing client fails.
-//! `cargo test -p longshore-clients-test --test it [-- FILTER…]` runs the cases whose `client::case` holds a filter.
+//! `cargo test -p longshore-clients-test [-- FILTER…]` runs the cases whose `client::case` holds a filter.
 
 mod clients;
 mod harness;
