@@ -35,7 +35,10 @@ pub struct PartMemory {
 impl PartMemory {
     /// Room for three parts of 20 MiB; a further one waits, unread, for `wait`.
     pub fn new(wait: Duration) -> Self {
-        Self { parts: Arc::new(Semaphore::new(PARTS)), wait }
+        Self {
+            parts: Arc::new(Semaphore::new(PARTS)),
+            wait,
+        }
     }
 
     async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -48,7 +51,9 @@ impl PartMemory {
 
 impl fmt::Debug for PartMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartMemory").field("free", &self.parts.available_permits()).finish_non_exhaustive()
+        f.debug_struct("PartMemory")
+            .field("free", &self.parts.available_permits())
+            .finish_non_exhaustive()
     }
 }
 
@@ -70,7 +75,11 @@ impl Part {
     /// The other members, and the part's bytes; `None` when the body has no part.
     pub(crate) fn open<T: DeserializeOwned>(self) -> Result<(T, Option<HeldPart>), ProtocolError> {
         let (input, length) = self.reader.finish()?;
-        let held = length.map(|length| HeldPart { pieces: self.pieces.finish().into_iter(), length, _room: self.room });
+        let held = length.map(|length| HeldPart {
+            pieces: self.pieces.finish().into_iter(),
+            length,
+            _room: self.room,
+        });
         Ok((input, held))
     }
 }
@@ -112,7 +121,12 @@ pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, A
     }
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(hash.finish().as_ref());
-    Ok(Part { reader, pieces, hash: PayloadHash::from_bytes(sha256), room })
+    Ok(Part {
+        reader,
+        pieces,
+        hash: PayloadHash::from_bytes(sha256),
+        room,
+    })
 }
 
 /// Bytes in pieces, so that growing never copies.
@@ -128,7 +142,8 @@ impl Pieces {
             if self.last.capacity() == 0 {
                 self.last.reserve(PIECE);
             }
-            let (fits, rest) = bytes.split_at(bytes.len().min(self.last.capacity() - self.last.len()));
+            let (fits, rest) =
+                bytes.split_at(bytes.len().min(self.last.capacity() - self.last.len()));
             self.last.extend_from_slice(fits);
             if self.last.len() == self.last.capacity() {
                 self.full.push(std::mem::take(&mut self.last).freeze());

@@ -16,7 +16,11 @@ use super::{
 
 type Answer = Result<Response<Bytes>, AwsError>;
 /// Reads the input, runs the operation, writes the output.
-pub(super) type Handler = for<'a> fn(&'a Cx<'a>, &'a [u8], RequestId) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+pub(super) type Handler = for<'a> fn(
+    &'a Cx<'a>,
+    &'a [u8],
+    RequestId,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
 /// The handler of an operation, if there is one.
 pub(super) fn find(operation: &str) -> Option<Handler> {
@@ -29,7 +33,11 @@ pub(super) async fn upload_layer_part(_cx: &Cx<'_>, _part: Part, _id: RequestId)
     Err(super::ProtocolError::UnknownOperation.into())
 }
 
-fn run<'a, O>(cx: &'a Cx<'a>, body: &'a [u8], id: RequestId) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>
+fn run<'a, O>(
+    cx: &'a Cx<'a>,
+    body: &'a [u8],
+    id: RequestId,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>
 where
     O: Operation<Output: Serialize> + DeserializeOwned + 'a,
 {
