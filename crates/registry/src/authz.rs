@@ -244,7 +244,7 @@ async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -
     let decision = decide(caller, need.action, &registry, name.as_deref());
     match (decision, need.alternative) {
         (Err(Error::AccessDenied(_)), Some(action)) => {
-            decide(caller, action, &registry, name.as_deref())?
+            decide(caller, action, &registry, name.as_deref())?;
         }
         (decision, _) => decision?,
     }

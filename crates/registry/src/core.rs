@@ -28,7 +28,7 @@ pub trait Ids: Send + Sync + std::fmt::Debug {
     fn fresh(&self) -> Uuid;
 }
 
-/// UUIDv7: unique, and in order of time, so that new rows land at the end of their index.
+/// `UUIDv7`: unique, and in order of time, so that new rows land at the end of their index.
 #[derive(Debug)]
 pub struct TimeOrdered;
 

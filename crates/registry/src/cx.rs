@@ -96,6 +96,36 @@ impl Cx<'_> {
         Err(Error::Unavailable)
     }
 
+    /// Runs `f` on one snapshot in which all of `grants` are proven to hold still.
+    pub async fn read_all<T, F>(&self, mut grants: Vec<Grant>, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnOnce(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static,
+    {
+        for _ in 0..DECISIONS {
+            let (f, current) = (f.clone(), grants.clone());
+            let done = self
+                .core
+                .meta
+                .read(move |tx| {
+                    for grant in &current {
+                        grant.assert(tx)?;
+                    }
+                    f(tx, &current)
+                })
+                .await;
+            match done {
+                Err(Error::Stale) => {
+                    for grant in &mut grants {
+                        *grant = authz::again(self, grant).await?;
+                    }
+                }
+                done => return done,
+            }
+        }
+        Err(Error::Unavailable)
+    }
+
     /// Runs one guarded statement (see [`crate::table::guarded`]), which proves the grant itself: one hop, one statement.
     pub async fn query<T, F>(&self, grant: &Grant, f: F) -> Result<T>
     where

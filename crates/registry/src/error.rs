@@ -155,7 +155,7 @@ pub enum Error {
     )]
     LayerNotFound {
         /// The layer.
-        digest: Digest,
+        digest: String,
         /// The repository.
         name: RepositoryName,
         /// The registry's account.
@@ -214,6 +214,22 @@ pub enum Error {
         first: u64,
         /// Where the upload stands.
         expected: u64,
+        /// The upload.
+        id: UploadId,
+        /// The repository.
+        name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// A part has another length than its first and last byte say.
+    #[error("The layer part has {length} bytes instead of {announced}")]
+    InvalidLayerPartLength {
+        /// How many bytes came.
+        length: u64,
+        /// How many its first and last byte span.
+        announced: u64,
+        /// Where the upload stands.
+        received: u64,
         /// The upload.
         id: UploadId,
         /// The repository.

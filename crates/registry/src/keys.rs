@@ -18,7 +18,7 @@ use crate::{
 };
 
 /// How long an unwrapped key-encryption key is used before its row is read again.
-const UNWRAPPED_FOR: Duration = Duration::from_secs(60);
+const UNWRAPPED_FOR: Duration = Duration::from_mins(1);
 
 /// The master key and what it unwraps.
 #[derive(Debug)]

@@ -14,6 +14,7 @@ pub mod job;
 pub mod keys;
 pub mod member;
 pub mod oci;
+pub mod op;
 pub mod operation;
 pub mod page;
 pub mod principal;

@@ -117,14 +117,62 @@ impl Form for UploadId {
 
 impl Form for ImageTagMutability {
     fn constraint() -> String {
-        "Member must satisfy enum value set: [IMMUTABLE, MUTABLE, MUTABLE_WITH_EXCLUSION, IMMUTABLE_WITH_EXCLUSION]".to_owned()
+        one_of(&[
+            "IMMUTABLE",
+            "MUTABLE",
+            "MUTABLE_WITH_EXCLUSION",
+            "IMMUTABLE_WITH_EXCLUSION",
+        ])
     }
 }
+
+/// The constraint of a member that is one of `words`.
+pub(crate) fn one_of(words: &[&str]) -> String {
+    format!("Member must satisfy enum value set: [{}]", words.join(", "))
+}
+
+/// Declares an enum of the API by its words, as a form that a member can have.
+macro_rules! words {
+    ($(#[$meta:meta])* $visibility:vis $name:ident { $($variant:ident = $word:literal,)* }) => {
+        $(#[$meta])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        $visibility enum $name { $($variant,)* }
+
+        impl std::str::FromStr for $name {
+            type Err = crate::member::UnknownWord;
+
+            fn from_str(text: &str) -> Result<Self, Self::Err> {
+                match text {
+                    $($word => Ok(Self::$variant),)*
+                    _ => Err(crate::member::UnknownWord),
+                }
+            }
+        }
+
+        impl crate::member::Form for $name {
+            fn constraint() -> String {
+                crate::member::one_of(&[$($word),*])
+            }
+        }
+    };
+}
+pub(crate) use words;
+
+/// The text is none of an enum's words.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct UnknownWord;
 
 impl Form for ExclusionFilter {
     fn constraint() -> String {
         pattern("^[0-9a-zA-Z._*-]{1,128}$")
     }
+}
+
+/// Returns a list member that must be there, with between 1 and `max` items.
+pub fn required_list<'a, T>(member: &str, list: Option<&'a Vec<T>>, max: usize) -> Result<&'a [T]> {
+    let list = list.ok_or_else(|| Error::invalid(member, "Member must not be null"))?;
+    check_length(member, list.len(), max)?;
+    Ok(list)
 }
 
 /// Checks that a list member has between 1 and `max` items.

@@ -73,3 +73,15 @@ pub fn resume<K: for<'de> Deserialize<'de>>(
         _ => Err(Error::invalid("nextToken", "Invalid token")),
     }
 }
+
+/// Refuses `maxResults` and `nextToken` beside `member`, which names what is wanted (`behaviour.md` section 1.2).
+pub fn refuse_with(member: &str, max_results: Option<i64>, next_token: Option<&str>) -> Result<()> {
+    let text = format!("Member cannot be used with {member}");
+    if max_results.is_some() {
+        return Err(Error::invalid("maxResults", text));
+    }
+    if next_token.is_some() {
+        return Err(Error::invalid("nextToken", text));
+    }
+    Ok(())
+}

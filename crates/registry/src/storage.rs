@@ -3,6 +3,7 @@
 pub(crate) mod admit;
 pub mod blob;
 pub(crate) mod image;
+pub mod manifest;
 pub(crate) mod receive;
 pub(crate) mod upload;
 

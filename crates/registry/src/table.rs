@@ -54,10 +54,10 @@ pub(crate) fn placeholders(before: usize, count: usize) -> String {
     text
 }
 
-/// Rows of a multi-row VALUES: `(?1, ?2, ?F+1, ?F+2)` with `shared` leading parameters in every row and `own` of its own.
+/// Rows of a multi-row VALUES: `(?1, ?2, ?F+1, ?F+2)` with one or more `shared` leading parameters in every row and `own` of its own.
 pub(crate) fn values(shared: usize, own: usize, rows: usize) -> String {
-    let lead: String = (1..=shared).map(|idx| format!("?{idx},")).collect();
-    let row = |idx: usize| format!("({lead}{})", placeholders(shared + idx * own, own));
+    let lead = placeholders(0, shared);
+    let row = |idx: usize| format!("({lead},{})", placeholders(shared + idx * own, own));
     (0..rows).map(row).collect::<Vec<_>>().join(",")
 }
 

@@ -5,41 +5,23 @@ use longshore_store::meta::Durability;
 use longshore_types::{
     account::Registry,
     digest::Digest,
-    manifest::{ImageFormat, MAX_MANIFEST_BYTES, Manifest, ManifestError, convert},
-    media_type::{self, MediaType},
+    manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError},
+    media_type::MediaType,
     name::{ImageTag, Reference, RepositoryName},
 };
 
+pub use crate::storage::manifest::Accept;
 use crate::{
     authz::{Action, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
-    storage::image::{self as rules, Deleted, Wire},
+    storage::{
+        image::{self as rules, Deleted, Wire},
+        manifest,
+    },
     table::{image, tag},
 };
-
-/// Which media types a client takes.
-#[derive(Clone, Debug, Default)]
-pub struct Accept(Option<Vec<MediaType>>);
-
-impl Accept {
-    /// Takes anything.
-    pub fn anything() -> Self {
-        Self(None)
-    }
-
-    /// Takes these only.
-    pub fn only(types: Vec<MediaType>) -> Self {
-        Self(Some(types))
-    }
-
-    fn takes(&self, media_type: &str) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|types| types.iter().any(|accepted| accepted.as_str() == media_type))
-    }
-}
 
 /// `GET` and `HEAD` of a manifest.
 #[derive(Debug)]
@@ -104,7 +86,10 @@ impl PullManifest {
         found: image::Stored,
     ) -> Result<PulledManifest> {
         let bytes = match &found.sealed {
-            Some(sealed) => Some(open(cx, grant, &found.digest, sealed).await?),
+            Some(sealed) => {
+                let keys = cx.core.domain_keys(grant).await?;
+                Some(manifest::open(&keys, &found.digest, sealed)?)
+            }
             None => None,
         };
         // Whoever asks by another digest must get that digest back.
@@ -127,15 +112,13 @@ impl PullManifest {
         grant: &crate::authz::Grant,
         found: image::Stored,
     ) -> Result<PulledManifest> {
-        let target = match found.media_type.as_str() {
-            media_type::DOCKER_MANIFEST_V2 => ImageFormat::Oci,
-            media_type::OCI_IMAGE_MANIFEST => ImageFormat::Docker,
-            _ => return self.serve(cx, grant, found).await,
+        let target = match &self.reference {
+            Reference::Tag(_) => self.accept.counterpart(&found.media_type),
+            Reference::Digest(_) => None,
         };
-        if matches!(self.reference, Reference::Digest(_)) || !self.accept.takes(target.media_type())
-        {
+        let Some(target) = target else {
             return self.serve(cx, grant, found).await;
-        }
+        };
         let reference = Reference::Digest(found.digest);
         let whole = cx
             .query(grant, move |tx, grant| {
@@ -145,9 +128,9 @@ impl PullManifest {
         let sealed = whole
             .and_then(|whole| whole.sealed)
             .ok_or(Error::ManifestUnknown)?;
-        let stored = open(cx, grant, &found.digest, &sealed).await?;
-        let declared: MediaType = found.media_type.parse().map_err(Error::internal)?;
-        let Ok(bytes) = convert(&stored, Some(&declared), target) else {
+        let keys = cx.core.domain_keys(grant).await?;
+        let stored = manifest::open(&keys, &found.digest, &sealed)?;
+        let Some(bytes) = manifest::converted(&stored, &found.media_type, target)? else {
             return self.serve(cx, grant, found).await;
         };
         Ok(PulledManifest {
@@ -157,20 +140,6 @@ impl PullManifest {
             bytes: self.whole.then(|| bytes.into()),
         })
     }
-}
-
-/// Opens a sealed manifest.
-pub(crate) async fn open(
-    cx: &Cx<'_>,
-    grant: &crate::authz::Grant,
-    digest: &Digest,
-    sealed: &[u8],
-) -> Result<Bytes> {
-    let keys = cx.core.domain_keys(grant).await?;
-    let bytes = keys
-        .open(&rules::manifest_aad(digest), sealed)
-        .map_err(Error::internal)?;
-    Ok(bytes.into())
 }
 
 /// `PUT` of a manifest.
@@ -220,10 +189,10 @@ impl Operation for PushManifest {
         if self.bytes.len() > MAX_MANIFEST_BYTES {
             return Err(ManifestError::TooLarge(self.bytes.len()).into());
         }
-        let manifest = Manifest::parse(&self.bytes, self.media_type.as_ref())?;
+        let parsed = Manifest::parse(&self.bytes, self.media_type.as_ref())?;
         let digest = self.digest(grant)?;
         let keys = cx.core.domain_keys(grant).await?;
-        let image = rules::prepare(&keys, &manifest, &self.bytes, Some(digest))?;
+        let image = rules::prepare(&keys, &parsed, &self.bytes, Some(digest))?;
         let tags = self.all_tags();
         cx.write(grant, Durability::Durable, move |tx, grant| {
             rules::put(tx, grant, &image, &tags, Wire::Oci)
@@ -231,7 +200,7 @@ impl Operation for PushManifest {
         .await?;
         Ok(PushedManifest {
             digest,
-            subject: manifest.subject.map(|subject| subject.digest),
+            subject: parsed.subject.map(|subject| subject.digest),
             tags: self.tags,
         })
     }

@@ -163,7 +163,6 @@ fn check_references(tx: &mut dyn Tx, grant: &Grant, image: &NewImage, wire: Wire
     let layers: Vec<Digest> = image.layers.iter().map(|(digest, _)| *digest).collect();
     let usable: BTreeSet<Digest> = link::usable(tx, repository.incarnation, &layers)?
         .into_iter()
-        .map(|blob| blob.digest)
         .collect();
     let missing: Vec<Digest> = layers
         .into_iter()

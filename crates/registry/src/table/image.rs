@@ -1,5 +1,7 @@
 //! Images: manifests, what they reference, and their other digests.
 
+use std::collections::HashMap;
+
 use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
 use longshore_types::{
     digest::{Algorithm, Digest},
@@ -9,7 +11,7 @@ use longshore_types::{
 };
 
 use super::{ROWS_PER_STATEMENT, args, guarded, placeholders, values};
-use crate::authz::Grant;
+use crate::{authz::Grant, member::words};
 
 /// A manifest as stored; `sealed` is absent when only the facts were asked for.
 #[derive(Debug)]
@@ -110,6 +112,52 @@ pub(crate) fn resolve(
     let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), &digest.to_key()])?;
     key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("image.digest")))
         .transpose()
+}
+
+/// Returns the images that `digests` name, by the digest asked for, without holding them.
+pub(crate) fn resolve_all(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<HashMap<Digest, Digest>> {
+    let mut found = HashMap::new();
+    for chunk in digests.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(keys.iter().map(Value::from));
+        let list = placeholders(1, keys.len());
+        let sql = format!(
+            "SELECT digest, digest FROM image WHERE incarnation = ?1 AND digest IN ({list}) \
+             UNION ALL SELECT digest, image FROM image_alias WHERE incarnation = ?1 AND digest IN ({list})"
+        );
+        found.extend(tx.rows::<(Digest, Digest)>(&sql, &args)?);
+    }
+    Ok(found)
+}
+
+/// Returns `images`, with their manifests if `whole`.
+pub(crate) fn stored_all(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    images: &[Digest],
+    whole: bool,
+) -> Result<HashMap<Digest, Stored>> {
+    let mut found = HashMap::new();
+    for chunk in images.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(whole)];
+        args.extend(keys.iter().map(Value::from));
+        let sql = format!(
+            "SELECT digest, media_type, manifest_bytes, CASE WHEN ?2 = 1 THEN manifest END FROM image \
+             WHERE incarnation = ?1 AND digest IN ({})",
+            placeholders(2, keys.len())
+        );
+        tx.query(&sql, &args, &mut |columns| {
+            found.extend(stored(columns, 0)?.map(|image| (image.digest, image)));
+            Ok(())
+        })?;
+    }
+    Ok(found)
 }
 
 /// Everything about a new image but its tags.
@@ -296,7 +344,7 @@ pub(crate) fn of_dead(
     tx.rows(sql, args![incarnation.as_bytes(), limit])
 }
 
-/// What DescribeImages tells, but for the tags.
+/// What `DescribeImages` tells, but for the tags.
 #[derive(Clone, Debug)]
 pub(crate) struct Detail {
     pub(crate) digest: Digest,
@@ -324,27 +372,73 @@ impl Row for Detail {
     }
 }
 
-/// Returns up to `limit` images in order of digest, after `after`.
+words! {
+    /// Which images a list holds, by whether they have a tag.
+    pub(crate) TagStatus {
+        Tagged = "TAGGED",
+        Untagged = "UNTAGGED",
+        Any = "ANY",
+    }
+}
+
+impl TagStatus {
+    fn condition(self) -> &'static str {
+        match self {
+            Self::Any => "",
+            Self::Tagged => {
+                "AND EXISTS (SELECT 1 FROM tag t WHERE t.incarnation = i.incarnation AND t.image = i.digest)"
+            }
+            Self::Untagged => {
+                "AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.incarnation = i.incarnation AND t.image = i.digest)"
+            }
+        }
+    }
+}
+
+/// Returns up to `limit` images of a tag status in order of digest, after `after` and up to `until`.
 pub(crate) fn page(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
-    after: &[u8],
+    (after, until): (&[u8], &[u8]),
+    status: TagStatus,
     limit: i64,
 ) -> Result<Vec<Detail>> {
     let sql = format!(
-        "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest > ?2 ORDER BY i.digest LIMIT ?3"
+        "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest > ?2 AND i.digest <= ?3 {} ORDER BY i.digest LIMIT ?4",
+        status.condition()
     );
-    tx.rows(&sql, args![incarnation.as_bytes(), after, limit])
+    tx.rows(&sql, args![incarnation.as_bytes(), after, until, limit])
 }
 
-/// Returns the details of one image.
-pub(crate) fn detail(
+/// Returns the image that is `rows` images after `after`, if there are so many.
+pub(crate) fn nth_after(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
-    image: &Digest,
-) -> Result<Option<Detail>> {
-    let sql = format!("SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest = ?2");
-    tx.row(&sql, args![incarnation.as_bytes(), &image.to_key()])
+    after: &[u8],
+    rows: i64,
+) -> Result<Option<Digest>> {
+    let sql = "SELECT digest FROM image WHERE incarnation = ?1 AND digest > ?2 ORDER BY digest LIMIT 1 OFFSET ?3";
+    tx.row(sql, args![incarnation.as_bytes(), after, rows - 1])
+}
+
+/// Returns the details of `images`, in order of digest.
+pub(crate) fn details(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    images: &[Digest],
+) -> Result<Vec<Detail>> {
+    let mut found = Vec::with_capacity(images.len());
+    for chunk in images.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(keys.iter().map(Value::from));
+        let sql = format!(
+            "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest IN ({}) ORDER BY i.digest",
+            placeholders(1, keys.len())
+        );
+        found.extend(tx.rows::<Detail>(&sql, &args)?);
+    }
+    Ok(found)
 }
 
 /// Returns up to `limit` pairs of image and tag in that order, after `after`; an untagged image has one pair without a tag.
@@ -353,7 +447,7 @@ pub(crate) fn page_with_tags(
     incarnation: Incarnation,
     after: (&[u8], &str),
     limit: i64,
-) -> Result<Vec<(Vec<u8>, Option<String>)>> {
+) -> Result<Vec<(Digest, Option<String>)>> {
     tx.rows(
         "SELECT i.digest, t.name FROM image i LEFT JOIN tag t ON t.incarnation = i.incarnation AND t.image = i.digest \
          WHERE i.incarnation = ?1 AND i.digest >= ?2 AND (i.digest > ?2 OR t.name > ?3) ORDER BY i.digest, t.name LIMIT ?4",

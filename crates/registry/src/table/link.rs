@@ -20,6 +20,8 @@ pub(crate) const PROMISED: Duration = Duration::from_hours(12);
 pub(crate) struct Present {
     pub(crate) digest: Digest,
     pub(crate) size: i64,
+    /// The media type by which an image references it, if one does.
+    pub(crate) referenced_as: Option<String>,
 }
 
 impl Row for Present {
@@ -29,6 +31,7 @@ impl Row for Present {
         Ok(Self {
             digest,
             size: columns.int(1)?,
+            referenced_as: columns.opt_text(2)?.map(str::to_owned),
         })
     }
 }
@@ -47,7 +50,8 @@ pub(crate) fn present(
     let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(least)];
     args.extend(keys.iter().map(Value::from));
     let sql = format!(
-        "SELECT l.digest, b.size FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest LIMIT 1) \
+         FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
          WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({}) AND ((l.withdrawn = 0 AND l.keep_until >= ?2) \
          OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest))",
         placeholders(2, keys.len())
@@ -60,18 +64,18 @@ pub(crate) fn usable(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     digests: &[Digest],
-) -> Result<Vec<Present>> {
+) -> Result<Vec<Digest>> {
     let mut found = Vec::with_capacity(digests.len());
     for chunk in digests.chunks(super::ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT l.digest, b.size FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+            "SELECT l.digest FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
              WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({})",
             placeholders(1, keys.len())
         );
-        found.extend(tx.rows::<Present>(&sql, &args)?);
+        found.extend(tx.rows::<Digest>(&sql, &args)?);
     }
     Ok(found)
 }

@@ -200,7 +200,7 @@ impl Repositories {
         registry: &Registry,
         name: &RepositoryName,
     ) -> Result<Option<Arc<Repository>>> {
-        let key = (registry.clone(), name.clone());
+        let key = (*registry, name.clone());
         if let Some(found) = self.lock().get(&key) {
             return Ok(Some(found.clone()));
         }
@@ -225,7 +225,7 @@ impl Repositories {
 
     /// Makes the next look-up read the row.
     pub(crate) fn forget(&self, registry: &Registry, name: &RepositoryName) {
-        self.lock().pop(&(registry.clone(), name.clone()));
+        self.lock().pop(&(*registry, name.clone()));
     }
 
     fn lock(

@@ -3,7 +3,7 @@
 use longshore_store::meta::{Result, Tx, Value};
 use longshore_types::id::Incarnation;
 
-use super::{args, placeholders};
+use super::{ROWS_PER_STATEMENT, args, placeholders, values};
 
 /// Returns the tags in order of key.
 pub(crate) fn all(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<Vec<(String, String)>> {
@@ -11,30 +11,45 @@ pub(crate) fn all(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<Vec<(Stri
     tx.rows(sql, args![incarnation.as_bytes()])
 }
 
-/// Adds a tag or replaces its value.
+/// Adds tags, each name once, or replaces their values.
 pub(crate) fn put(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
-    name: &str,
-    value: &str,
+    tags: &[(String, String)],
 ) -> Result<()> {
-    tx.execute(
-        "INSERT INTO repository_tag (incarnation, name, value) VALUES (?1, ?2, ?3) \
-         ON CONFLICT (incarnation, name) DO UPDATE SET value = excluded.value",
-        args![incarnation.as_bytes(), name, value],
-    )
-    .map(drop)
+    for chunk in tags.chunks(ROWS_PER_STATEMENT) {
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        for (name, value) in chunk {
+            args.extend([Value::from(name), Value::from(value)]);
+        }
+        let sql = format!(
+            "INSERT INTO repository_tag (incarnation, name, value) VALUES {} \
+             ON CONFLICT (incarnation, name) DO UPDATE SET value = excluded.value",
+            values(1, 2, chunk.len())
+        );
+        tx.execute(&sql, &args)?;
+    }
+    Ok(())
+}
+
+/// Returns how many tags there are.
+pub(crate) fn count(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM repository_tag WHERE incarnation = ?1";
+    tx.count(sql, args![incarnation.as_bytes()])
 }
 
 /// Removes the tags of those keys that are there.
 pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, names: &[String]) -> Result<()> {
-    let mut args = vec![Value::from(incarnation.as_bytes())];
-    args.extend(names.iter().map(Value::from));
-    let sql = format!(
-        "DELETE FROM repository_tag WHERE incarnation = ?1 AND name IN ({})",
-        placeholders(1, names.len())
-    );
-    tx.execute(&sql, &args).map(drop)
+    for chunk in names.chunks(ROWS_PER_STATEMENT) {
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(chunk.iter().map(Value::from));
+        let sql = format!(
+            "DELETE FROM repository_tag WHERE incarnation = ?1 AND name IN ({})",
+            placeholders(1, chunk.len())
+        );
+        tx.execute(&sql, &args)?;
+    }
+    Ok(())
 }
 
 /// Removes all tags of a dead repository.

@@ -33,6 +33,27 @@ pub(crate) fn images(
         .collect()
 }
 
+/// Returns the images that those of `tags` that exist name, without holding them.
+pub(crate) fn named(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    tags: &[ImageTag],
+) -> Result<HashMap<ImageTag, Digest>> {
+    let mut found = HashMap::new();
+    for chunk in tags.chunks(ROWS_PER_STATEMENT) {
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(chunk.iter().map(|tag| Value::from(tag.as_str())));
+        let list = placeholders(1, chunk.len());
+        let sql =
+            format!("SELECT name, image FROM tag WHERE incarnation = ?1 AND name IN ({list})");
+        for (name, image) in tx.rows::<(String, Digest)>(&sql, &args)? {
+            let name = name.parse().map_err(|_| Error::corrupt("tag.name"))?;
+            found.insert(name, image);
+        }
+    }
+    Ok(found)
+}
+
 /// Makes `tags` name `image`, wherever they were before.
 pub(crate) fn put(
     tx: &mut dyn Tx,
@@ -77,24 +98,24 @@ pub(crate) fn remove_all(tx: &mut dyn Tx, incarnation: Incarnation, image: &Dige
         .map(drop)
 }
 
-/// Returns the tags of each of `images`.
+/// Returns up to `limit` tags of `images`, in the order given, each image's in order of name.
 pub(crate) fn of_images(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     images: &[Digest],
-) -> Result<HashMap<Digest, Vec<String>>> {
-    let mut found: HashMap<Digest, Vec<String>> = HashMap::new();
+    limit: usize,
+) -> Result<Vec<(Digest, String)>> {
+    let mut found: Vec<(Digest, String)> = Vec::new();
     for chunk in images.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
-        let mut args = vec![Value::from(incarnation.as_bytes())];
+        let left = i64::try_from(limit.saturating_sub(found.len())).unwrap_or(i64::MAX);
+        let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(left)];
         args.extend(keys.iter().map(Value::from));
-        let list = placeholders(1, keys.len());
+        let list = placeholders(2, keys.len());
         let sql = format!(
-            "SELECT image, name FROM tag WHERE incarnation = ?1 AND image IN ({list}) ORDER BY image, name"
+            "SELECT image, name FROM tag WHERE incarnation = ?1 AND image IN ({list}) ORDER BY image, name LIMIT ?2"
         );
-        for (key, name) in tx.rows::<(Vec<u8>, String)>(&sql, &args)? {
-            found.entry(digest(&key)?).or_default().push(name);
-        }
+        found.extend(tx.rows::<(Digest, String)>(&sql, &args)?);
     }
     Ok(found)
 }
@@ -105,7 +126,7 @@ pub(crate) fn page_by_image(
     incarnation: Incarnation,
     after: (&[u8], &str),
     limit: i64,
-) -> Result<Vec<(Vec<u8>, String)>> {
+) -> Result<Vec<(Digest, String)>> {
     tx.rows(
         "SELECT image, name FROM tag WHERE incarnation = ?1 AND image >= ?2 AND (image > ?2 OR name > ?3) \
          ORDER BY image, name LIMIT ?4",

@@ -1,0 +1,32 @@
+//! The operations of ECR's JSON API: one file each, holding the wire input, which is the operation, and the output.
+//!
+//! Inputs are read by serde and checked where they are asked for, so that a bad member gets ECR's own error.
+//! What the API and `/v2` share lives in [`crate::storage`].
+
+mod digest;
+pub mod image;
+pub mod layer;
+pub mod registry;
+pub mod repository;
+pub mod resource;
+
+use longshore_types::{account::AccountId, name::RepositoryName};
+
+use crate::{
+    authz::{Action, Needs},
+    cx::Scope,
+    error::Result,
+    member::Member,
+};
+
+/// `action` on the repository that most inputs name by these two members.
+fn on_repository(
+    action: Action,
+    scope: &Scope,
+    registry_id: &Member<AccountId>,
+    repository_name: &Member<RepositoryName>,
+) -> Result<Needs> {
+    let registry = scope.registry_of(registry_id.optional("registryId")?);
+    let name = repository_name.required("repositoryName")?;
+    Ok(Needs::repository(action, registry, &name))
+}

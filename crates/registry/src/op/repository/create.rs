@@ -1,0 +1,166 @@
+//! `CreateRepository`.
+
+use longshore_store::meta::Durability;
+use longshore_types::{
+    account::AccountId,
+    id::{DomainId, Incarnation},
+    mutability::{ImageTagMutability, TagMutability},
+    name::RepositoryName,
+};
+use serde::{Deserialize, Serialize};
+
+use super::{
+    description::Repository,
+    mutability::{self, FilterInput},
+};
+use crate::{
+    authz::{Action, Grant, Needs, Permit, Resource},
+    cx::{Cx, Scope},
+    error::{Error, Result},
+    member::{Member, words},
+    op::resource::Tag,
+    operation::Operation,
+    table::{domain, repository, repository_tag},
+};
+
+/// Makes a repository (`behaviour.md` section 7).
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct CreateRepository {
+    registry_id: Member<AccountId>,
+    repository_name: Member<RepositoryName>,
+    tags: Option<Vec<Tag>>,
+    image_tag_mutability: Member<ImageTagMutability>,
+    image_tag_mutability_exclusion_filters: Option<Vec<FilterInput>>,
+    image_scanning_configuration: Option<ScanningInput>,
+    encryption_configuration: Option<EncryptionInput>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct ScanningInput {
+    scan_on_push: bool,
+}
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+struct EncryptionInput {
+    encryption_type: Member<EncryptionType>,
+    kms_key: Option<String>,
+}
+
+words! {
+    /// How a repository is to be encrypted.
+    EncryptionType {
+        Aes256 = "AES256",
+        Kms = "KMS",
+        KmsDsse = "KMS_DSSE",
+    }
+}
+
+/// The new repository.
+#[derive(Debug, Serialize)]
+pub struct CreatedRepository {
+    repository: Repository,
+}
+
+impl Operation for CreateRepository {
+    type Output = CreatedRepository;
+
+    fn needs(&self, scope: &Scope) -> Result<Needs> {
+        let registry = scope.registry_of(self.registry_id.optional("registryId")?);
+        let name = self.repository_name.required("repositoryName")?;
+        self.mutability()?;
+        self.check_encryption()?;
+        let tags = self.tags(&name)?;
+        let needs = Needs::one(
+            Action::CreateRepository,
+            Resource::NewRepository(registry, name),
+        );
+        Ok(if tags.is_empty() {
+            needs
+        } else {
+            needs.and(Action::TagResource)
+        })
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedRepository> {
+        let grant = permit.grant();
+        let row = self.insert(cx, grant).await?;
+        Ok(CreatedRepository {
+            repository: Repository::describe(&row, cx.endpoints),
+        })
+    }
+}
+
+impl CreateRepository {
+    async fn insert(&self, cx: &Cx<'_>, grant: &Grant) -> Result<repository::Repository> {
+        let name = self.repository_name.required("repositoryName")?;
+        let tags = self.tags(&name)?;
+        let fresh_domain = DomainId::from_uuid(cx.core.fresh());
+        let first_key = cx.core.keys.wrap_first(fresh_domain)?;
+        let incarnation = Incarnation::from_uuid(cx.core.fresh());
+        let mutability = self.mutability()?;
+        let scan_on_push = self
+            .image_scanning_configuration
+            .as_ref()
+            .is_some_and(|scanning| scanning.scan_on_push);
+        cx.write(grant, Durability::Durable, move |tx, grant| {
+            let registry = *grant.registry();
+            let row = repository::Repository {
+                incarnation,
+                registry,
+                name: name.clone(),
+                domain: domain::ensure(tx, &registry, fresh_domain, &first_key)?,
+                version: 1,
+                mutability: mutability.clone(),
+                scan_on_push,
+                created_at: tx.now(),
+            };
+            if !repository::insert(tx, &row)? {
+                return Err(Error::RepositoryAlreadyExists {
+                    name: name.clone(),
+                    account: registry.account(),
+                });
+            }
+            repository_tag::put(tx, incarnation, &tags)?;
+            Ok(row)
+        })
+        .await
+    }
+
+    fn mutability(&self) -> Result<TagMutability> {
+        let setting = self.image_tag_mutability.optional("imageTagMutability")?;
+        mutability::join(
+            setting.unwrap_or(ImageTagMutability::Mutable),
+            self.image_tag_mutability_exclusion_filters.as_ref(),
+        )
+    }
+
+    fn tags(&self, name: &RepositoryName) -> Result<Vec<(String, String)>> {
+        Tag::read_all(self.tags.as_deref().unwrap_or_default(), name)
+    }
+
+    /// There is no key service yet, so only this server's own keys can be asked for.
+    fn check_encryption(&self) -> Result<()> {
+        let Some(asked) = &self.encryption_configuration else {
+            return Ok(());
+        };
+        match asked
+            .encryption_type
+            .required("encryptionConfiguration.encryptionType")?
+        {
+            EncryptionType::Aes256 if asked.kms_key.is_some() => Err(Error::invalid(
+                "encryptionConfiguration.kmsKey",
+                "kmsKey can only be set when encryptionType is KMS or KMS_DSSE",
+            )),
+            EncryptionType::Aes256 => Ok(()),
+            EncryptionType::Kms | EncryptionType::KmsDsse => Err(Error::Kms {
+                message: "No key service is configured; the encryption type must be AES256"
+                    .to_owned(),
+                // What AWS KMS answers for a key that is not there, as no key is here.
+                kms_error: "NotFoundException",
+            }),
+        }
+    }
+}

@@ -1,0 +1,57 @@
+//! `TagResource`.
+
+use longshore_store::meta::Durability;
+use serde::Deserialize;
+
+use super::{
+    Nothing, arn,
+    tag::{MAX_TAGS, Tag},
+};
+use crate::{
+    authz::{Action, Needs, Permit},
+    cx::{Cx, Scope},
+    error::{Error, Result},
+    operation::Operation,
+    table::repository_tag,
+};
+
+/// Adds tags to a repository; a key that is there gets the new value.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct TagResource {
+    resource_arn: Option<String>,
+    tags: Option<Vec<Tag>>,
+}
+
+impl Operation for TagResource {
+    type Output = Nothing;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        self.tags()?;
+        arn::needs(Action::TagResource, self.resource_arn.as_deref())
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
+        let tags = self.tags()?;
+        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+            let repository = grant.repository()?;
+            repository_tag::put(tx, repository.incarnation, &tags)?;
+            let count = repository_tag::count(tx, repository.incarnation)?;
+            if usize::try_from(count).is_ok_and(|count| count <= MAX_TAGS) {
+                Ok(Nothing {})
+            } else {
+                Err(Error::TooManyTags(repository.name.clone()))
+            }
+        })
+        .await
+    }
+}
+
+impl TagResource {
+    fn tags(&self) -> Result<Vec<(String, String)>> {
+        let arn = arn::read(self.resource_arn.as_deref())?;
+        let tags = self.tags.as_deref();
+        let tags = tags.ok_or_else(|| Error::invalid("tags", "Member must not be null"))?;
+        Tag::read_all(tags, arn.name())
+    }
+}

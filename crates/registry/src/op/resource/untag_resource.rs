@@ -1,0 +1,55 @@
+//! `UntagResource`.
+
+use longshore_store::meta::Durability;
+use serde::Deserialize;
+
+use super::{Nothing, arn, tag::MAX_TAGS};
+use crate::{
+    authz::{Action, Needs, Permit},
+    cx::{Cx, Scope},
+    error::{Error, Result},
+    operation::Operation,
+    table::repository_tag,
+};
+
+/// Removes tags of a repository; keys that are not there are passed over.
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "camelCase", default)]
+pub struct UntagResource {
+    resource_arn: Option<String>,
+    tag_keys: Option<Vec<String>>,
+}
+
+impl Operation for UntagResource {
+    type Output = Nothing;
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        self.keys()?;
+        arn::needs(Action::UntagResource, self.resource_arn.as_deref())
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
+        let keys = self.keys()?.to_vec();
+        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+            repository_tag::remove(tx, grant.repository()?.incarnation, &keys)?;
+            Ok(Nothing {})
+        })
+        .await
+    }
+}
+
+impl UntagResource {
+    fn keys(&self) -> Result<&[String]> {
+        let arn = arn::read(self.resource_arn.as_deref())?;
+        let keys = self.tag_keys.as_deref();
+        let keys = keys.ok_or_else(|| Error::invalid("tagKeys", "Member must not be null"))?;
+        if keys.len() > MAX_TAGS {
+            return Err(Error::TooManyTags(arn.name().clone()));
+        }
+        if keys.iter().any(|key| key.chars().any(char::is_control)) {
+            let text = "Tag key holds a control character".to_owned();
+            return Err(Error::InvalidTagParameter(text));
+        }
+        Ok(keys)
+    }
+}
