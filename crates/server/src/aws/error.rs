@@ -12,7 +12,14 @@ pub(crate) fn wire(error: Error) -> AwsError {
     let answer = AwsError::new(code, status, text(&error));
     match &error {
         Error::InvalidLayerPart {
-            expected,
+            expected: received,
+            id,
+            name,
+            account,
+            ..
+        }
+        | Error::InvalidLayerPartLength {
+            received,
             id,
             name,
             account,
@@ -21,7 +28,7 @@ pub(crate) fn wire(error: Error) -> AwsError {
             .with("registryId", account.as_str())
             .with("repositoryName", name.as_str())
             .with("uploadId", id.to_string())
-            .with("lastValidByteReceived", last_byte(*expected)),
+            .with("lastValidByteReceived", last_byte(*received)),
         Error::Kms { kms_error, .. } => answer.with("kmsError", *kms_error),
         _ => answer,
     }
@@ -82,7 +89,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         }
         Error::LayerAlreadyExists { .. } => ("LayerAlreadyExistsException", BAD),
         Error::UploadNotFound { .. } => ("UploadNotFoundException", BAD),
-        Error::InvalidLayerPart { .. } => ("InvalidLayerPartException", BAD),
+        Error::InvalidLayerPart { .. } | Error::InvalidLayerPartLength { .. } => {
+            ("InvalidLayerPartException", BAD)
+        }
         Error::InvalidLayer => ("InvalidLayerException", BAD),
         Error::EmptyUpload { .. } => ("EmptyUploadException", BAD),
         Error::LayerPartTooSmall => ("LayerPartTooSmallException", BAD),

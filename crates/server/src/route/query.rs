@@ -105,7 +105,8 @@ mod tests {
         #[test]
         fn an_escaped_value_reads_back(value in "\\PC{0,60}") {
             let text = format!("last={}&n=1", escaped(&value));
-            prop_assert_eq!(Query::parse(Some(&text)).unwrap().get("last"), Some(value.as_str()));
+            let query = Query::parse(Some(&text)).unwrap();
+            prop_assert_eq!(query.get("last"), Some(value.as_str()));
         }
     }
 }
