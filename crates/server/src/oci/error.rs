@@ -159,15 +159,8 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         }
         Error::RangeNotSatisfiable(_) => ("RANGE_INVALID", StatusCode::RANGE_NOT_SATISFIABLE),
         Error::UploadNotFound { .. } => ("BLOB_UPLOAD_UNKNOWN", StatusCode::NOT_FOUND),
-<<<<<<< HEAD
         Error::InvalidLayerPart { .. } | Error::InvalidLayerPartLength { .. } => {
             ("BLOB_UPLOAD_INVALID", StatusCode::RANGE_NOT_SATISFIABLE)
-=======
-        Error::InvalidLayerPart { .. } => ("BLOB_UPLOAD_INVALID", StatusCode::RANGE_NOT_SATISFIABLE),
-        Error::SizeInvalid(_) | Error::InvalidLayerPartLength { .. } => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
-        Error::InvalidLayer | Error::EmptyUpload { .. } | Error::LayerPartTooSmall | Error::LayerAlreadyExists { .. } | Error::BodyBroken(_) => {
-            ("BLOB_UPLOAD_INVALID", StatusCode::BAD_REQUEST)
->>>>>>> main
         }
         Error::SizeInvalid(_) => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
         Error::InvalidLayer
