@@ -10,7 +10,7 @@ pub trait Body: Send {
     /// Returns the next piece; never an empty one.
     async fn next(&mut self) -> Option<Result<Bytes>>;
 
-    /// The number of bytes that the client announced, if it did.
+    /// The number of bytes that the client announced for the whole body, if it did; the same before and after reading.
     fn announced(&self) -> Option<u64>;
 }
 
@@ -30,9 +30,10 @@ pub struct Whole {
 impl Whole {
     /// Wraps `bytes`.
     pub fn new(bytes: Bytes) -> Self {
+        let length = bytes.len() as u64;
         Self {
-            length: bytes.len() as u64,
-            bytes: (!bytes.is_empty()).then_some(bytes),
+            bytes: (length > 0).then_some(bytes),
+            length,
         }
     }
 }

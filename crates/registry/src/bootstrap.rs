@@ -85,9 +85,7 @@ pub async fn has_key(
     administrator: &AdministratorKey,
 ) -> Result<bool, Refused> {
     let id = administrator.id.clone();
-    let row = meta
-        .query(move |tx| principal::active_key(tx, &id))
-        .await?;
+    let row = meta.query(move |tx| principal::active_key(tx, &id)).await?;
     let Some(row) = row else {
         return Ok(false);
     };

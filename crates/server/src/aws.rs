@@ -44,41 +44,71 @@ pub(crate) async fn serve(app: &Arc<App>, call: Call) -> Reply {
         Ok(None) => Err(SignatureError::Missing.into()),
         Err(error) => Err(error.into()),
     };
-    answered.unwrap_or_else(|error| error.into_response(id)).map(ReplyBody::whole)
+    answered
+        .unwrap_or_else(|error| error.into_response(id))
+        .map(ReplyBody::whole)
 }
 
 /// There is nothing for a browser yet.
 fn nothing_here() -> Reply {
-    reply::json(StatusCode::NOT_FOUND, &serde_json::json!({ "message": "not found" }))
+    reply::json(
+        StatusCode::NOT_FOUND,
+        &serde_json::json!({ "message": "not found" }),
+    )
 }
 
-async fn run(app: &App, mut call: Call, signed: SignedRequest, id: RequestId) -> Result<Response<Bytes>, AwsError> {
+async fn run(
+    app: &App,
+    mut call: Call,
+    signed: SignedRequest,
+    id: RequestId,
+) -> Result<Response<Bytes>, AwsError> {
     let service = signed.credential().service();
     if matches!(service, "sts" | "iam") {
         return Ok(query_unbuilt(service, id));
     }
     let target = Target::parse(&call.head.headers)?;
     let operation = target.operation().to_owned();
-    let region = signed.credential().region().parse::<Region>().ok().filter(|region| !region.is_none());
+    let region = signed
+        .credential()
+        .region()
+        .parse::<Region>()
+        .ok()
+        .filter(|region| !region.is_none());
     let now = app.core.meta.now();
     signed.check_scope(target.service().signing_name(), region.is_some(), now)?;
     let region = region.ok_or(SignatureError::UnknownKey)?;
     let key = access_key(app, &signed).await?;
     // Before the body: an operation that there is not costs nothing to refuse, but only to somebody who is known.
-    let known = target.service() == Service::Ecr && (operation == STREAMED || table::find(&operation).is_some());
+    let known = target.service() == Service::Ecr
+        && (operation == STREAMED || table::find(&operation).is_some());
     let input = if known && operation == STREAMED {
         Input::Streamed(parts::receive(app, &mut call.body).await?)
     } else {
-        Input::Whole(call.body.whole(body_limit(&operation)).await.map_err(error::wire)?.ok_or(ProtocolError::BodyTooLarge)?)
+        Input::Whole(
+            call.body
+                .whole(body_limit(&operation))
+                .await
+                .map_err(error::wire)?
+                .ok_or(ProtocolError::BodyTooLarge)?,
+        )
     };
     let secret = SecretKey::new(key.secret.clone());
-    app.signatures.0.verify(&signed, &secret, input.hash(), app.core.meta.now())?;
+    app.signatures
+        .0
+        .verify(&signed, &secret, input.hash(), app.core.meta.now())?;
     if !known {
         return Err(ProtocolError::UnknownOperation.into());
     }
-    let registry = Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
+    let registry =
+        Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
     let endpoints = call.origin.endpoints(app, registry);
-    let cx = Cx { core: &app.core, caller: Caller::Known(key.known), scope: Scope { registry }, endpoints: &endpoints };
+    let cx = Cx {
+        core: &app.core,
+        caller: Caller::Known(key.known),
+        scope: Scope { registry },
+        endpoints: &endpoints,
+    };
     match input {
         Input::Whole(body) => match table::find(&operation) {
             Some(handler) => handler(&cx, &body, id).await,
@@ -104,10 +134,20 @@ impl Input {
 }
 
 async fn access_key(app: &App, signed: &SignedRequest) -> Result<AccessKey, AwsError> {
-    let found = app.core.principals.access_key(&app.core.meta, &app.core.keys, signed.access_key_id()).await;
-    let key = found.map_err(error::wire)?.ok_or(SignatureError::UnknownKey)?;
+    let found = app
+        .core
+        .principals
+        .access_key(&app.core.meta, &app.core.keys, signed.access_key_id())
+        .await;
+    let key = found
+        .map_err(error::wire)?
+        .ok_or(SignatureError::UnknownKey)?;
     // Sessions do not exist yet, so that no session token is anybody's.
-    if signed.session_token().is_some() { Err(SignatureError::UnknownKey.into()) } else { Ok(key) }
+    if signed.session_token().is_some() {
+        Err(SignatureError::UnknownKey.into())
+    } else {
+        Ok(key)
+    }
 }
 
 /// STS and IAM answer in XML.
@@ -117,7 +157,9 @@ fn query_unbuilt(service: &str, id: RequestId) -> Response<Bytes> {
     );
     let mut response = Response::new(Bytes::from(body));
     *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+    response
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
     response
 }
 

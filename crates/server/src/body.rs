@@ -17,7 +17,7 @@ use tokio::time::timeout;
 
 /// A body on its way in.
 #[derive(Debug)]
-pub struct RequestBody {
+pub(crate) struct RequestBody {
     incoming: Incoming,
     announced: Option<u64>,
     stall: Duration,
@@ -26,35 +26,40 @@ pub struct RequestBody {
 
 /// Tells, even after the body was given away, whether it was read to its end.
 #[derive(Clone, Debug)]
-pub struct WasRead(Arc<AtomicBool>);
+pub(crate) struct WasRead(Arc<AtomicBool>);
 
 impl WasRead {
     /// Whether nothing of the body is left on the wire.
-    pub fn to_the_end(&self) -> bool {
+    pub(crate) fn to_the_end(&self) -> bool {
         self.0.load(Relaxed)
     }
 }
 
 impl RequestBody {
     /// Wraps a body whose client may be silent for `stall`.
-    pub fn new(incoming: Incoming, stall: Duration) -> Self {
+    pub(crate) fn new(incoming: Incoming, stall: Duration) -> Self {
         let announced = incoming.size_hint().exact();
         let read = WasRead(Arc::new(AtomicBool::new(incoming.is_end_stream())));
-        Self { incoming, announced, stall, read }
+        Self {
+            incoming,
+            announced,
+            stall,
+            read,
+        }
     }
 
     /// Watches how far it is read.
-    pub fn was_read(&self) -> WasRead {
+    pub(crate) fn was_read(&self) -> WasRead {
         self.read.clone()
     }
 
     /// Whether there may be bytes.
-    pub fn may_have_bytes(&self) -> bool {
+    pub(crate) fn may_have_bytes(&self) -> bool {
         self.announced != Some(0)
     }
 
     /// The next piece; never an empty one.
-    pub async fn piece(&mut self) -> Option<Result<Bytes, Error>> {
+    pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Error>> {
         loop {
             let frame = match timeout(self.stall, self.incoming.frame()).await {
                 Ok(Some(frame)) => frame,
@@ -73,7 +78,7 @@ impl RequestBody {
     }
 
     /// Reads all of it; `Ok(None)` when it is larger than `limit`.
-    pub async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
         if self.announced.is_some_and(|length| length > limit as u64) {
             return Ok(None);
         }

@@ -143,7 +143,14 @@ pub enum ConfigError {
 impl Config {
     /// The defaults, with everything in `data_dir`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        Self::resolve(ServeArgs { data_dir: Some(data_dir.into()), ..ServeArgs::default() }, File::default(), Secrets::default())
+        Self::resolve(
+            ServeArgs {
+                data_dir: Some(data_dir.into()),
+                ..ServeArgs::default()
+            },
+            File::default(),
+            Secrets::default(),
+        )
     }
 
     /// Joins the command line (which has the environment in it), the file that it names, and the secrets of the environment.
@@ -162,21 +169,41 @@ impl Config {
             return Err(value_error("--quotas", &quotas, "quotas are not built yet"));
         }
         Ok(Self {
-            data_dir: args.data_dir.or(file.data_dir).unwrap_or_else(|| "longshore-data".into()),
-            listen: args.listen.or(file.listen).unwrap_or_else(|| "127.0.0.1:5050".to_owned()),
+            data_dir: args
+                .data_dir
+                .or(file.data_dir)
+                .unwrap_or_else(|| "longshore-data".into()),
+            listen: args
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| "127.0.0.1:5050".to_owned()),
             account: parsed("--account", args.account.or(file.account), "000000000000")?,
             region: region(args.region.or(file.region))?,
-            domain: args.domain.or(file.domain).map(|domain| check_domain(&domain)).transpose()?,
+            domain: args
+                .domain
+                .or(file.domain)
+                .map(|domain| check_domain(&domain))
+                .transpose()?,
             master_key: secrets.master_key_source(args.master_key_file, file.master_key_file),
-            tls: tls(args.tls_cert.or(file.tls_cert), args.tls_key.or(file.tls_key))?,
+            tls: tls(
+                args.tls_cert.or(file.tls_cert),
+                args.tls_key.or(file.tls_key),
+            )?,
             metrics_listen: args.metrics_listen.or(file.metrics_listen),
             log_format: args.log_format.or(file.log_format).unwrap_or_default(),
-            log_filter: args.log_filter.or(file.log_filter).unwrap_or_else(|| "info".to_owned()),
+            log_filter: args
+                .log_filter
+                .or(file.log_filter)
+                .unwrap_or_else(|| "info".to_owned()),
             drain: Duration::from_secs(args.drain_seconds.or(file.drain_seconds).unwrap_or(30)),
-            anonymous_challenge: args.anonymous_challenge || file.anonymous_challenge.unwrap_or_default(),
+            anonymous_challenge: args.anonymous_challenge
+                || file.anonymous_challenge.unwrap_or_default(),
             trusted_proxies: proxies(args.trusted_proxies.or(file.trusted_proxies))?,
             root: secrets.root()?,
-            limits: Limits { connections: args.max_connections.or(file.max_connections), ..Limits::default() },
+            limits: Limits {
+                connections: args.max_connections.or(file.max_connections),
+                ..Limits::default()
+            },
         })
     }
 }
@@ -202,7 +229,11 @@ impl Secrets {
     }
 
     fn master_key_source(&self, flag: Option<PathBuf>, file: Option<PathBuf>) -> MasterKeySource {
-        match (flag, &self.master_key, self.master_key_file.clone().or(file)) {
+        match (
+            flag,
+            &self.master_key,
+            self.master_key_file.clone().or(file),
+        ) {
             (Some(path), _, _) | (None, None, Some(path)) => MasterKeySource::File(path),
             (None, Some(text), _) => MasterKeySource::Text(text.clone()),
             (None, None, None) => MasterKeySource::DataDir,
@@ -213,13 +244,25 @@ impl Secrets {
         let (id, secret) = match (self.root_id, self.root_secret) {
             (None, None) => return Ok(None),
             (Some(id), Some(secret)) => (id, secret),
-            _ => return Err(ConfigError::Incomplete("LONGSHORE_ROOT_ACCESS_KEY_ID and LONGSHORE_ROOT_SECRET_ACCESS_KEY go together")),
+            _ => {
+                return Err(ConfigError::Incomplete(
+                    "LONGSHORE_ROOT_ACCESS_KEY_ID and LONGSHORE_ROOT_SECRET_ACCESS_KEY go together",
+                ));
+            }
         };
         if !is_key_text(&id, 3) {
-            return Err(value_error("LONGSHORE_ROOT_ACCESS_KEY_ID", &id, "it takes 3 to 128 of `A-Z a-z 0-9 _ . -`"));
+            return Err(value_error(
+                "LONGSHORE_ROOT_ACCESS_KEY_ID",
+                &id,
+                "it takes 3 to 128 of `A-Z a-z 0-9 _ . -`",
+            ));
         }
         if !is_key_text(&secret.replace(['/', '+', '='], "-"), 8) {
-            return Err(value_error("LONGSHORE_ROOT_SECRET_ACCESS_KEY", "…", "it takes 8 to 128 of `A-Z a-z 0-9 / + = _ . -`"));
+            return Err(value_error(
+                "LONGSHORE_ROOT_SECRET_ACCESS_KEY",
+                "…",
+                "it takes 8 to 128 of `A-Z a-z 0-9 / + = _ . -`",
+            ));
         }
         Ok(Some(AdministratorKey { id, secret }))
     }
@@ -227,21 +270,40 @@ impl Secrets {
 
 /// Only text that a shell and a header take as it is.
 fn is_key_text(text: &str, least: usize) -> bool {
-    (least..=128).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+    (least..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
 fn read_file(path: &PathBuf) -> Result<File, ConfigError> {
-    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.clone(), source })?;
-    toml::from_str(&text).map_err(|source| ConfigError::Parse { path: path.clone(), source: Box::new(source) })
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        path: path.clone(),
+        source: Box::new(source),
+    })
 }
 
-fn refuse_unbuilt(setting: &'static str, value: Option<String>, built: &str) -> Result<(), ConfigError> {
+fn refuse_unbuilt(
+    setting: &'static str,
+    value: Option<String>,
+    built: &str,
+) -> Result<(), ConfigError> {
     match value {
         Some(value) if value != built => {
             // A URL may carry a password.
-            let scheme = value.split_once("://").map_or(value.as_str(), |(scheme, _)| scheme);
+            let scheme = value
+                .split_once("://")
+                .map_or(value.as_str(), |(scheme, _)| scheme);
             let why = format!("only `{built}` is built yet");
-            Err(ConfigError::Value { setting, value: scheme.to_owned(), why })
+            Err(ConfigError::Value {
+                setting,
+                value: scheme.to_owned(),
+                why,
+            })
         }
         _ => Ok(()),
     }
@@ -249,7 +311,11 @@ fn refuse_unbuilt(setting: &'static str, value: Option<String>, built: &str) -> 
 
 fn region(given: Option<String>) -> Result<Region, ConfigError> {
     let region: Region = parsed("--region", given, "us-east-1")?;
-    if region.is_none() { Err(value_error("--region", "", "it is empty")) } else { Ok(region) }
+    if region.is_none() {
+        Err(value_error("--region", "", "it is empty"))
+    } else {
+        Ok(region)
+    }
 }
 
 fn check_domain(domain: &str) -> Result<String, ConfigError> {
@@ -260,7 +326,11 @@ fn check_domain(domain: &str) -> Result<String, ConfigError> {
     if domain.len() <= 200 && domain.split('.').all(label) {
         Ok(domain.to_ascii_lowercase())
     } else {
-        Err(value_error("--domain", domain, "it is not a domain name without a port"))
+        Err(value_error(
+            "--domain",
+            domain,
+            "it is not a domain name without a port",
+        ))
     }
 }
 
@@ -268,23 +338,38 @@ fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, 
     match (cert, key) {
         (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
         (None, None) => Ok(None),
-        _ => Err(ConfigError::Incomplete("--tls-cert and --tls-key go together")),
+        _ => Err(ConfigError::Incomplete(
+            "--tls-cert and --tls-key go together",
+        )),
     }
 }
 
 fn proxies(given: Option<Vec<String>>) -> Result<Vec<Cidr>, ConfigError> {
     let texts = given.unwrap_or_default();
-    let blocks = texts.iter().map(|text| text.trim().parse().map_err(|error| value_error("--trusted-proxies", text, error)));
+    let blocks = texts.iter().map(|text| {
+        text.trim()
+            .parse()
+            .map_err(|error| value_error("--trusted-proxies", text, error))
+    });
     blocks.collect()
 }
 
-fn parsed<T: std::str::FromStr<Err: fmt::Display>>(setting: &'static str, given: Option<String>, default: &str) -> Result<T, ConfigError> {
+fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
+    setting: &'static str,
+    given: Option<String>,
+    default: &str,
+) -> Result<T, ConfigError> {
     let text = given.as_deref().unwrap_or(default);
-    text.parse().map_err(|error| value_error(setting, text, error))
+    text.parse()
+        .map_err(|error| value_error(setting, text, error))
 }
 
 fn value_error(setting: &'static str, value: &str, why: impl fmt::Display) -> ConfigError {
-    ConfigError::Value { setting, value: value.to_owned(), why: why.to_string() }
+    ConfigError::Value {
+        setting,
+        value: value.to_owned(),
+        why: why.to_string(),
+    }
 }
 
 #[cfg(test)]

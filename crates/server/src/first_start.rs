@@ -29,7 +29,10 @@ pub struct Credentials {
 
 impl fmt::Debug for Credentials {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Credentials").field("key", &self.key).field("url", &self.url).finish_non_exhaustive()
+        f.debug_struct("Credentials")
+            .field("key", &self.key)
+            .field("url", &self.url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -52,12 +55,17 @@ impl Credentials {
     /// Reads the key from lines that [`Self::to_lines`] made; `None` when they are not whole.
     fn key_in(lines: &str) -> Option<AdministratorKey> {
         let value = |name: &str| {
-            let word = lines.split_ascii_whitespace().find_map(|word| word.strip_prefix(name));
+            let word = lines
+                .split_ascii_whitespace()
+                .find_map(|word| word.strip_prefix(name));
             word.map(str::to_owned)
         };
         // The last line tells that the write was complete.
         lines.ends_with("AWS_PROFILE\n").then_some(())?;
-        Some(AdministratorKey { id: value("AWS_ACCESS_KEY_ID=")?, secret: value("AWS_SECRET_ACCESS_KEY=")? })
+        Some(AdministratorKey {
+            id: value("AWS_ACCESS_KEY_ID=")?,
+            secret: value("AWS_SECRET_ACCESS_KEY=")?,
+        })
     }
 }
 
@@ -93,9 +101,17 @@ pub struct Wanted<'a> {
 }
 
 /// Prepares the store, at first start and at every other. Returns the credentials to show, once.
-pub async fn prepare(meta: &Metadata, master: &MasterKey, wanted: Wanted<'_>) -> Result<Option<Credentials>, FirstStartError> {
+pub async fn prepare(
+    meta: &Metadata,
+    master: &MasterKey,
+    wanted: Wanted<'_>,
+) -> Result<Option<Credentials>, FirstStartError> {
     let file = EnvFile::of(wanted.data_dir);
-    let credentials = |key| Credentials { key, url: wanted.url.to_owned(), region: wanted.region };
+    let credentials = |key| Credentials {
+        key,
+        url: wanted.url.to_owned(),
+        region: wanted.region,
+    };
     if let Some(key) = file.draft()
         && bootstrap::has_key(meta, master, &key).await?
     {
@@ -126,7 +142,10 @@ struct EnvFile {
 
 impl EnvFile {
     fn of(data_dir: &Path) -> Self {
-        Self { path: data_dir.join("admin.env"), draft: data_dir.join("admin.env.new") }
+        Self {
+            path: data_dir.join("admin.env"),
+            draft: data_dir.join("admin.env.new"),
+        }
     }
 
     fn draft(&self) -> Option<AdministratorKey> {
@@ -137,7 +156,11 @@ impl EnvFile {
         let write = || {
             // A draft left behind may have other permissions or be a link.
             remove_if_there(&self.draft)?;
-            let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&self.draft)?;
+            let mut file = OpenOptions::new()
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&self.draft)?;
             file.write_all(lines.as_bytes())?;
             file.sync_all()?;
             self.sync_directory()
@@ -155,12 +178,18 @@ impl EnvFile {
     }
 
     fn sync_directory(&self) -> io::Result<()> {
-        let parent = self.path.parent().filter(|parent| !parent.as_os_str().is_empty());
+        let parent = self
+            .path
+            .parent()
+            .filter(|parent| !parent.as_os_str().is_empty());
         File::open(parent.unwrap_or(Path::new(".")))?.sync_all()
     }
 
     fn error(&self, source: io::Error) -> FirstStartError {
-        FirstStartError::File { path: self.path.clone(), source }
+        FirstStartError::File {
+            path: self.path.clone(),
+            source,
+        }
     }
 }
 

@@ -30,7 +30,12 @@ pub(crate) struct Call {
 }
 
 /// Answers a request; no failure leaves this function but as an answer.
-pub(crate) async fn handle(app: Arc<App>, peer: SocketAddr, request: Request<Incoming>, in_flight: InFlight) -> Reply {
+pub(crate) async fn handle(
+    app: Arc<App>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Reply {
     let started = Instant::now();
     let (head, incoming) = request.into_parts();
     let (method, version) = (head.method.clone(), head.version);
@@ -43,7 +48,9 @@ pub(crate) async fn handle(app: Arc<App>, peer: SocketAddr, request: Request<Inc
         Err(error) => plain(StatusCode::BAD_REQUEST, &error),
     };
     if !was_read.to_the_end() && version <= Version::HTTP_11 {
-        reply.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+        reply
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
     }
     let (status, elapsed) = (reply.status(), started.elapsed());
     app.metrics.answered(label, &method, status, elapsed);

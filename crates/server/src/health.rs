@@ -24,14 +24,22 @@ pub(crate) async fn ready(app: &App, method: &Method) -> Reply {
 /// Asks the file system, without leaving anything behind.
 async fn blobs_are_writable(app: &App) -> bool {
     let path = app.data_dir.join("blobs");
-    let check = move || rustix::fs::access(&path, rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK).is_ok();
+    let check = move || {
+        rustix::fs::access(
+            &path,
+            rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
+        )
+        .is_ok()
+    };
     tokio::task::spawn_blocking(check).await.unwrap_or(false)
 }
 
 fn answer(method: &Method, status: StatusCode, text: &'static str) -> Reply {
     if !matches!(*method, Method::GET | Method::HEAD) {
         let mut reply = reply::empty(StatusCode::METHOD_NOT_ALLOWED);
-        reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+        reply
+            .headers_mut()
+            .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
         return reply;
     }
     reply::bytes(status, "text/plain; charset=utf-8", text)

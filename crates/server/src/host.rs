@@ -53,7 +53,9 @@ pub struct Hosts {
 impl Hosts {
     /// Knows ECR's hosts, and those under `domain` if there is one.
     pub fn new(domain: Option<&str>) -> Self {
-        Self { domain: domain.map(|domain| domain.to_ascii_lowercase().into()) }
+        Self {
+            domain: domain.map(|domain| domain.to_ascii_lowercase().into()),
+        }
     }
 
     /// The domain that ECR-shaped hosts are printed under.
@@ -82,31 +84,49 @@ impl Hosts {
         if self.is_public(host) {
             return HostKind::Public;
         }
-        if self.is_api(host) { HostKind::Api } else { HostKind::Own }
+        if self.is_api(host) {
+            HostKind::Api
+        } else {
+            HostKind::Own
+        }
     }
 
     fn private(&self, host: &str) -> Option<Registry> {
         let (account, rest) = host.split_once('.')?;
         let account: AccountId = account.parse().ok()?;
-        let rest = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."].iter().find_map(|form| rest.strip_prefix(form))?;
+        let rest = ["dkr.ecr.", "dkr.ecr-fips.", "dkr-ecr.", "dkr-ecr-fips."]
+            .iter()
+            .find_map(|form| rest.strip_prefix(form))?;
         let (region, suffix) = rest.split_once('.')?;
         let region: Region = region.parse().ok()?;
-        if self.is_suffix(suffix) { Registry::private(account, region).ok() } else { None }
+        if self.is_suffix(suffix) {
+            Registry::private(account, region).ok()
+        } else {
+            None
+        }
     }
 
     fn is_public(&self, host: &str) -> bool {
-        let under_domain = self.domain.as_deref().is_some_and(|domain| host.strip_suffix(domain) == Some("public."));
+        let under_domain = self
+            .domain
+            .as_deref()
+            .is_some_and(|domain| host.strip_suffix(domain) == Some("public."));
         under_domain || matches!(host, "public.ecr.aws" | "ecr-public.aws.com")
     }
 
     fn is_api(&self, host: &str) -> bool {
         let rest = host.strip_prefix("api.").unwrap_or(host);
-        let rest = ["ecr.", "ecr-fips.", "ecr-public."].iter().find_map(|form| rest.strip_prefix(form));
+        let rest = ["ecr.", "ecr-fips.", "ecr-public."]
+            .iter()
+            .find_map(|form| rest.strip_prefix(form));
         let Some((region, suffix)) = rest.and_then(|rest| rest.split_once('.')) else {
             return false;
         };
         let known = self.is_suffix(suffix) || API_SUFFIXES.contains(&suffix);
-        known && region.parse::<Region>().is_ok_and(|region| !region.is_none())
+        known
+            && region
+                .parse::<Region>()
+                .is_ok_and(|region| !region.is_none())
     }
 
     fn is_suffix(&self, suffix: &str) -> bool {
@@ -161,7 +181,13 @@ mod tests {
     #[test]
     fn public_registries_are_known() {
         let hosts = Hosts::new(Some("ecr.test"));
-        for host in ["public.ecr.aws", "public.ecr.aws:443", "ecr-public.aws.com", "public.ecr.test", "Public.ECR.test:5050"] {
+        for host in [
+            "public.ecr.aws",
+            "public.ecr.aws:443",
+            "ecr-public.aws.com",
+            "public.ecr.test",
+            "Public.ECR.test:5050",
+        ] {
             assert_eq!(hosts.kind(host), HostKind::Public, "{host}");
         }
     }
@@ -213,7 +239,16 @@ mod tests {
 
     #[test]
     fn texts_that_could_break_a_header_or_a_url_are_no_hosts() {
-        for text in ["", "a\"b", "a b", "a/b", "a@b", "a\r\nb", "é", &"a".repeat(262)] {
+        for text in [
+            "",
+            "a\"b",
+            "a b",
+            "a/b",
+            "a@b",
+            "a\r\nb",
+            "é",
+            &"a".repeat(262),
+        ] {
             assert!(!is_host(text), "{text:?}");
         }
         for text in ["localhost", "[::1]:5050", "a_b.example-1.com:80"] {

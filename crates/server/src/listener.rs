@@ -43,15 +43,36 @@ pub struct Listener {
 
 impl Listener {
     /// Takes the bound socket over.
-    pub fn new(socket: TcpListener, tls: Option<Tls>, limits: Limits, stop: CancellationToken) -> Self {
-        let most = limits.connections.unwrap_or_else(affordable).clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
-        Self { socket, tls, limits, stop, slots: Arc::new(Semaphore::new(most)), most }
+    pub fn new(
+        socket: TcpListener,
+        tls: Option<Tls>,
+        limits: Limits,
+        stop: CancellationToken,
+    ) -> Self {
+        let most = limits
+            .connections
+            .unwrap_or_else(affordable)
+            .clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        Self {
+            socket,
+            tls,
+            limits,
+            stop,
+            slots: Arc::new(Semaphore::new(most)),
+            most,
+        }
     }
 
     /// Serves until stopped, then waits for what is in flight, but no longer than `drain`. Returns whether all ended in time.
     pub async fn run(self, app: Arc<App>, drain: Duration) -> bool {
         let abort = CancellationToken::new();
-        let connections = Arc::new(Connections::new(app.clone(), self.tls.clone(), self.limits.clone(), self.stop.clone(), abort.clone()));
+        let connections = Arc::new(Connections::new(
+            app.clone(),
+            self.tls.clone(),
+            self.limits.clone(),
+            self.stop.clone(),
+            abort.clone(),
+        ));
         let refusals = Arc::new(Semaphore::new(REFUSALS));
         loop {
             let accepted = tokio::select! {
@@ -73,7 +94,13 @@ impl Listener {
         ended
     }
 
-    fn admit(&self, connections: &Arc<Connections>, refusals: &Arc<Semaphore>, stream: TcpStream, peer: SocketAddr) {
+    fn admit(
+        &self,
+        connections: &Arc<Connections>,
+        refusals: &Arc<Semaphore>,
+        stream: TcpStream,
+        peer: SocketAddr,
+    ) {
         match self.slots.clone().try_acquire_owned() {
             Ok(slot) => {
                 let connections = connections.clone();
@@ -124,6 +151,8 @@ async fn pause_after(error: &io::Error) {
 /// Three quarters of the open files; the others are for blobs and metadata.
 fn affordable() -> usize {
     const MOST: u64 = 65_536;
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current.unwrap_or(MOST);
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile)
+        .current
+        .unwrap_or(MOST);
     usize::try_from((files - files / 4).min(MOST)).unwrap_or(1024)
 }

@@ -9,7 +9,9 @@ use crate::config::LogFormat;
 /// Sends logs to standard error.
 pub fn start(format: LogFormat, filter: &str) -> Result<(), ParseError> {
     let filter: EnvFilter = EnvFilter::builder().parse(filter)?;
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr);
+    let logs = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(io::stderr);
     let as_text = match format {
         LogFormat::Auto => io::stderr().is_terminal(),
         LogFormat::Text => true,

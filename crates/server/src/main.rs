@@ -19,7 +19,10 @@ const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
     let Command::Serve(args) = Args::parse().command;
-    match Config::from_args(*args).map_err(anyhow::Error::from).and_then(run) {
+    match Config::from_args(*args)
+        .map_err(anyhow::Error::from)
+        .and_then(run)
+    {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             // Whoever started the server reads this, whatever logs are set to.
@@ -32,7 +35,10 @@ fn main() -> ExitCode {
 fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_filter).context("the log filter is not valid")?;
     raise_file_limit();
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().max_blocking_threads(BLOCKING_THREADS).build()?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
     let ended = runtime.block_on(serve(config))?;
     if !ended {
         tracing::warn!("requests were still in flight when the time to finish them was over");

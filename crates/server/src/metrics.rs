@@ -13,7 +13,9 @@ pub(crate) mod listener;
 mod store;
 
 /// Upper bounds of the duration buckets, in seconds.
-const BUCKETS: [f64; 12] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0];
+const BUCKETS: [f64; 12] = [
+    0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.5, 1.0, 5.0, 30.0,
+];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct Answered {
@@ -58,22 +60,53 @@ impl Metrics {
     /// Counts from nothing; the gauges of the stores are read when metrics are asked for.
     pub fn new(core: Arc<longshore_registry::Core>) -> Self {
         let requests = Family::default();
-        let durations: Family<Of, Histogram, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(BUCKETS));
+        let durations: Family<Of, Histogram, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(BUCKETS));
         let (open_connections, refused_connections) = (Gauge::default(), Counter::default());
         let mut registry = Registry::with_prefix("longshore");
         registry.register("http_requests", "Requests answered", requests.clone());
-        registry.register("http_request_duration_seconds", "Time to the head of the answer", durations.clone());
-        registry.register("open_connections", "Connections open now", open_connections.clone());
-        registry.register("refused_connections", "Connections over the limit", refused_connections.clone());
+        registry.register(
+            "http_request_duration_seconds",
+            "Time to the head of the answer",
+            durations.clone(),
+        );
+        registry.register(
+            "open_connections",
+            "Connections open now",
+            open_connections.clone(),
+        );
+        registry.register(
+            "refused_connections",
+            "Connections over the limit",
+            refused_connections.clone(),
+        );
         registry.register_collector(Box::new(store::Stores(core)));
-        Self { requests, durations, open_connections, refused_connections, registry: Arc::new(registry) }
+        Self {
+            requests,
+            durations,
+            open_connections,
+            refused_connections,
+            registry: Arc::new(registry),
+        }
     }
 
     /// Counts an answer.
-    pub fn answered(&self, route: &'static str, method: &Method, status: StatusCode, elapsed: Duration) {
-        let labels = Answered { route, method: known(method), status: status.as_u16() };
+    pub fn answered(
+        &self,
+        route: &'static str,
+        method: &Method,
+        status: StatusCode,
+        elapsed: Duration,
+    ) {
+        let labels = Answered {
+            route,
+            method: known(method),
+            status: status.as_u16(),
+        };
         self.requests.get_or_create(&labels).inc();
-        self.durations.get_or_create(&Of { route }).observe(elapsed.as_secs_f64());
+        self.durations
+            .get_or_create(&Of { route })
+            .observe(elapsed.as_secs_f64());
     }
 
     /// Counts a connection for as long as the guard lives.

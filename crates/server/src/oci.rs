@@ -67,9 +67,22 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
     }
     let query = Query::parse(head.uri.query()).map_err(|_| Wire::Query)?;
     let endpoints = origin.endpoints(app, login.registry);
-    let Login { caller, registry, .. } = login;
-    let cx = Cx { core: &app.core, caller, scope: Scope { registry }, endpoints: &endpoints };
-    let request = Request { cx, method: head.method, headers: head.headers, query, body };
+    let Login {
+        caller, registry, ..
+    } = login;
+    let cx = Cx {
+        core: &app.core,
+        caller,
+        scope: Scope { registry },
+        endpoints: &endpoints,
+    };
+    let request = Request {
+        cx,
+        method: head.method,
+        headers: head.headers,
+        query,
+        body,
+    };
     dispatch(route, request).await
 }
 
@@ -83,7 +96,9 @@ async fn dispatch(route: Route, request: Request<'_>) -> Result<Reply, Wire> {
         Route::Uploads(name) => upload::start(request, name).await,
         Route::Upload(name, id) => upload::serve(request, name, id).await,
         Route::Referrers(name, digest) => referrers::serve(&request, name, digest).await,
-        Route::Token | Route::Layer(_) | Route::Health | Route::Ready | Route::Other => Err(Misrouted::Path.into()),
+        Route::Token | Route::Layer(_) | Route::Health | Route::Ready | Route::Other => {
+            Err(Misrouted::Path.into())
+        }
     }
 }
 
@@ -106,7 +121,10 @@ fn public<'a>(origin: &Origin, route: &'a Route) -> Option<&'a RepositoryName> {
 }
 
 fn unknown(name: &RepositoryName, account: AccountId) -> Error {
-    Error::RepositoryNotFound { name: name.to_string(), account }
+    Error::RepositoryNotFound {
+        name: name.to_string(),
+        account,
+    }
 }
 
 impl From<Refusal> for Wire {

@@ -13,7 +13,7 @@ use crate::{
 
 /// Where a request was sent to, and from where.
 #[derive(Clone, Debug)]
-pub struct Origin {
+pub(crate) struct Origin {
     /// `http` or `https`, as the client used it.
     pub scheme: &'static str,
     /// The host, with its port, as the client named it.
@@ -27,13 +27,17 @@ pub struct Origin {
 /// The request names no host, several, or something that is none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the request names no valid host")]
-pub struct InvalidHost;
+pub(crate) struct InvalidHost;
 
 impl Origin {
     /// Reads the head of a request.
-    pub fn of(app: &App, peer: SocketAddr, head: &Parts) -> Result<Self, InvalidHost> {
+    pub(crate) fn of(app: &App, peer: SocketAddr, head: &Parts) -> Result<Self, InvalidHost> {
         let told = app.proxies.forwarded(peer.ip(), &head.headers);
-        let Forwarded { scheme, host, client } = told;
+        let Forwarded {
+            scheme,
+            host,
+            client,
+        } = told;
         let host = match host {
             Some(host) => host,
             None => named(&head.uri, head)?.unwrap_or_else(|| app.address.to_string()),
@@ -47,7 +51,7 @@ impl Origin {
     }
 
     /// The addresses for answers to a caller whom this host leads to `registry`.
-    pub fn endpoints(&self, app: &App, registry: Registry) -> Endpoints {
+    pub(crate) fn endpoints(&self, app: &App, registry: Registry) -> Endpoints {
         Endpoints {
             scheme: self.scheme,
             host: self.host.clone(),
@@ -68,7 +72,11 @@ fn named(uri: &Uri, head: &Parts) -> Result<Option<String>, InvalidHost> {
         (None, _) => None,
     };
     // The authority of the target, which HTTP/2 and proxies send, beats the header.
-    match uri.authority().map(http::uri::Authority::as_str).or(in_header) {
+    match uri
+        .authority()
+        .map(http::uri::Authority::as_str)
+        .or(in_header)
+    {
         Some(host) if is_host(host) => Ok(Some(host.to_owned())),
         None if head.version <= http::Version::HTTP_10 => Ok(None),
         _ => Err(InvalidHost),

@@ -19,7 +19,7 @@ type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 /// The body of an answer. While it lives, its request is in flight.
 #[derive(Debug)]
-pub struct ReplyBody {
+pub(crate) struct ReplyBody {
     content: Content,
     in_flight: Option<InFlight>,
 }
@@ -40,28 +40,37 @@ impl fmt::Debug for Content {
 
 impl ReplyBody {
     /// No bytes.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::whole(Bytes::new())
     }
 
     /// Bytes in memory.
-    pub fn whole(bytes: Bytes) -> Self {
-        Self { content: Content::Whole(bytes), in_flight: None }
+    pub(crate) fn whole(bytes: Bytes) -> Self {
+        Self {
+            content: Content::Whole(bytes),
+            in_flight: None,
+        }
     }
 
     /// The `length` bytes of a blob, of which `first` are there already.
-    pub fn download(first: Bytes, rest: Download, length: u64) -> Self {
+    pub(crate) fn download(first: Bytes, rest: Download, length: u64) -> Self {
         let rest = stream::unfold(rest, |mut rest| async move {
             let piece = rest.next().await?;
             Some((piece.map_err(io::Error::other), rest))
         });
         let pieces = Box::pin(stream::StreamExt::chain(stream::iter([Ok(first)]), rest));
-        Self { content: Content::Pieces { pieces, left: length }, in_flight: None }
+        Self {
+            content: Content::Pieces {
+                pieces,
+                left: length,
+            },
+            in_flight: None,
+        }
     }
 
     /// Keeps the request in flight until the body is written.
     #[must_use]
-    pub fn during(mut self, in_flight: InFlight) -> Self {
+    pub(crate) fn during(mut self, in_flight: InFlight) -> Self {
         self.in_flight = Some(in_flight);
         self
     }
@@ -71,7 +80,10 @@ impl Body for ReplyBody {
     type Data = Bytes;
     type Error = io::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match &mut self.content {
             Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -102,25 +114,31 @@ impl Body for ReplyBody {
 }
 
 /// An answer of this server.
-pub type Reply = Response<ReplyBody>;
+pub(crate) type Reply = Response<ReplyBody>;
 
 /// An answer without a body.
-pub fn empty(status: StatusCode) -> Reply {
+pub(crate) fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(ReplyBody::empty());
     *reply.status_mut() = status;
     reply
 }
 
 /// An answer of bytes in memory.
-pub fn bytes(status: StatusCode, content_type: &'static str, bytes: impl Into<Bytes>) -> Reply {
+pub(crate) fn bytes(
+    status: StatusCode,
+    content_type: &'static str,
+    bytes: impl Into<Bytes>,
+) -> Reply {
     let mut reply = Response::new(ReplyBody::whole(bytes.into()));
     *reply.status_mut() = status;
-    reply.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    reply
+        .headers_mut()
+        .insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
     reply
 }
 
 /// An answer in JSON.
-pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
+pub(crate) fn json(status: StatusCode, value: &impl Serialize) -> Reply {
     match serde_json::to_vec(value) {
         Ok(text) => bytes(status, "application/json", text),
         Err(error) => {
@@ -131,7 +149,7 @@ pub fn json(status: StatusCode, value: &impl Serialize) -> Reply {
 }
 
 /// Sets a header to text that this server made, or that a parser has let pass.
-pub fn set(reply: &mut Reply, name: impl header::IntoHeaderName, value: impl Into<String>) {
+pub(crate) fn set(reply: &mut Reply, name: impl header::IntoHeaderName, value: impl Into<String>) {
     match HeaderValue::try_from(value.into()) {
         Ok(value) => {
             reply.headers_mut().insert(name, value);

@@ -92,7 +92,13 @@ impl Route {
             | Self::Uploads(name)
             | Self::Upload(name, _)
             | Self::Referrers(name, _) => Some(name),
-            Self::Ping | Self::Catalog | Self::Token | Self::Layer(_) | Self::Health | Self::Ready | Self::Other => None,
+            Self::Ping
+            | Self::Catalog
+            | Self::Token
+            | Self::Layer(_)
+            | Self::Health
+            | Self::Ready
+            | Self::Other => None,
         }
     }
 
@@ -137,7 +143,13 @@ impl fmt::Display for Route {
 }
 
 fn decoded(text: &str) -> Result<Cow<'_, str>, Misrouted> {
-    if text.contains('%') { percent_decode_str(text).decode_utf8().map_err(|_| Misrouted::Path) } else { Ok(text.into()) }
+    if text.contains('%') {
+        percent_decode_str(text)
+            .decode_utf8()
+            .map_err(|_| Misrouted::Path)
+    } else {
+        Ok(text.into())
+    }
 }
 
 fn layer(path: &str) -> Option<Route> {
@@ -154,7 +166,10 @@ fn v2(rest: &str) -> Result<Route, Misrouted> {
     if let Some(repository) = rest.strip_suffix("/tags/list") {
         return Ok(Route::Tags(name(repository)?));
     }
-    if let Some(repository) = rest.strip_suffix("/blobs/uploads/").or_else(|| rest.strip_suffix("/blobs/uploads")) {
+    if let Some(repository) = rest
+        .strip_suffix("/blobs/uploads/")
+        .or_else(|| rest.strip_suffix("/blobs/uploads"))
+    {
         return Ok(Route::Uploads(name(repository)?));
     }
     let (head, last) = rest.rsplit_once('/').ok_or(Misrouted::Path)?;
@@ -163,7 +178,11 @@ fn v2(rest: &str) -> Result<Route, Misrouted> {
     }
     if let Some(repository) = head.strip_suffix("/blobs/uploads") {
         let repository = name(repository)?;
-        return Ok(Route::Upload(repository, last.parse().map_err(|_| Misrouted::Upload(printable(last)))?));
+        return Ok(Route::Upload(
+            repository,
+            last.parse()
+                .map_err(|_| Misrouted::Upload(printable(last)))?,
+        ));
     }
     if let Some(repository) = head.strip_suffix("/blobs") {
         return Ok(Route::Blob(name(repository)?, digest(last)?));
@@ -185,7 +204,9 @@ fn digest(text: &str) -> Result<Digest, Misrouted> {
 fn reference(text: &str) -> Result<Reference, Misrouted> {
     text.parse().map_err(|error| match error {
         InvalidReference::Digest(_) => Misrouted::Digest(printable(text)),
-        InvalidReference::Tag(InvalidImageTag) if text.bytes().all(is_of_tags) => Misrouted::Reference,
+        InvalidReference::Tag(InvalidImageTag) if text.bytes().all(is_of_tags) => {
+            Misrouted::Reference
+        }
         InvalidReference::Tag(InvalidImageTag) => Misrouted::Tag(printable(text)),
     })
 }
@@ -197,7 +218,10 @@ fn is_of_tags(byte: u8) -> bool {
 /// What a client sent, cut and cleaned for an error message.
 fn printable(text: &str) -> String {
     const SHOWN: usize = 300;
-    text.chars().take(SHOWN).map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+    text.chars()
+        .take(SHOWN)
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
 }
 
 #[cfg(test)]

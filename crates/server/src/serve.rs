@@ -124,18 +124,40 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = url(scheme, address);
     let opened = config.clone();
-    let Stores { lock, master, meta, blobs } = tokio::task::spawn_blocking(move || Stores::open(&opened)).await??;
-    let wanted = Wanted { data_dir: &config.data_dir, account: config.account, key: config.root.clone(), url: &url, region: config.region };
+    let Stores {
+        lock,
+        master,
+        meta,
+        blobs,
+    } = tokio::task::spawn_blocking(move || Stores::open(&opened)).await??;
+    let wanted = Wanted {
+        data_dir: &config.data_dir,
+        account: config.account,
+        key: config.root.clone(),
+        url: &url,
+        region: config.region,
+    };
     let first_start = first_start::prepare(&meta, &master, wanted).await?;
     let registry = Registry::private(config.account, config.region)?;
-    let core = Arc::new(Core::open(meta, blobs, master, Settings { registry }, Box::new(TimeOrdered)).await?);
+    let core = Arc::new(
+        Core::open(
+            meta,
+            blobs,
+            master,
+            Settings { registry },
+            Box::new(TimeOrdered),
+        )
+        .await?,
+    );
     let metrics = Metrics::new(core.clone());
     let mut background = Background::default();
     background.spawn(job::run(core.clone()));
     if let Some(tls) = tls.clone() {
         background.spawn(tls.watch());
     }
-    let metrics_address = metrics_socket.as_ref().and_then(|socket| socket.local_addr().ok());
+    let metrics_address = metrics_socket
+        .as_ref()
+        .and_then(|socket| socket.local_addr().ok());
     if let Some(socket) = metrics_socket {
         background.spawn(metrics::listener::run(socket, metrics.clone()));
     }
@@ -155,12 +177,25 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let stop = CancellationToken::new();
     let listener = Listener::new(socket, tls, config.limits.clone(), stop.clone());
     let serving = tokio::spawn(listener.run(app, config.drain));
-    Ok(RunningServer { url, address, metrics_address, first_start, core, stop, serving, background, lock })
+    Ok(RunningServer {
+        url,
+        address,
+        metrics_address,
+        first_start,
+        core,
+        stop,
+        serving,
+        background,
+        lock,
+    })
 }
 
 /// Tries the addresses of a name in turn.
 async fn bind(address: &str) -> Result<TcpListener, StartError> {
-    let failed = |source| StartError::Listen { address: address.to_owned(), source };
+    let failed = |source| StartError::Listen {
+        address: address.to_owned(),
+        source,
+    };
     let mut last = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for candidate in lookup_host(address).await.map_err(failed)? {
         match listen(candidate) {
@@ -172,20 +207,31 @@ async fn bind(address: &str) -> Result<TcpListener, StartError> {
 }
 
 fn listen(address: SocketAddr) -> io::Result<TcpListener> {
-    let socket = if address.is_ipv4() { tokio::net::TcpSocket::new_v4()? } else { tokio::net::TcpSocket::new_v6()? };
+    let socket = if address.is_ipv4() {
+        tokio::net::TcpSocket::new_v4()?
+    } else {
+        tokio::net::TcpSocket::new_v6()?
+    };
     socket.set_reuseaddr(true)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
 fn local_address(socket: &TcpListener, given: &str) -> Result<SocketAddr, StartError> {
-    socket.local_addr().map_err(|source| StartError::Listen { address: given.to_owned(), source })
+    socket.local_addr().map_err(|source| StartError::Listen {
+        address: given.to_owned(),
+        source,
+    })
 }
 
 /// `localhost` where a client on this machine reaches the listener by it.
 fn url(scheme: &str, address: SocketAddr) -> String {
     let ip: IpAddr = address.ip();
-    if ip.is_loopback() || ip.is_unspecified() { format!("{scheme}://localhost:{}", address.port()) } else { format!("{scheme}://{address}") }
+    if ip.is_loopback() || ip.is_unspecified() {
+        format!("{scheme}://localhost:{}", address.port())
+    } else {
+        format!("{scheme}://{address}")
+    }
 }
 
 #[cfg(test)]

@@ -73,20 +73,43 @@ impl Stores {
     /// Opens, or makes, everything in the configured data directory. Blocks.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
         let dir = &config.data_dir;
-        let directory = |source| OpenError::Directory { path: dir.clone(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(directory)?;
-        let lock = DataDirLock::acquire(dir).map_err(directory)?.ok_or_else(|| OpenError::Locked(dir.clone()))?;
+        let directory = |source| OpenError::Directory {
+            path: dir.clone(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(directory)?;
+        let lock = DataDirLock::acquire(dir)
+            .map_err(directory)?
+            .ok_or_else(|| OpenError::Locked(dir.clone()))?;
         let database = dir.join("metadata.sqlite");
         let master = master_key(&config.master_key, dir, &database)?;
         let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
         let files = FileStore::open(dir).map_err(directory)?;
-        let blobs = Blobs::new(std::sync::Arc::new(files), STORE_ID, Cipher::Aes256Gcm, Pool::new(SLABS));
-        Ok(Self { lock, master, meta, blobs })
+        let blobs = Blobs::new(
+            std::sync::Arc::new(files),
+            STORE_ID,
+            Cipher::Aes256Gcm,
+            Pool::new(SLABS),
+        );
+        Ok(Self {
+            lock,
+            master,
+            meta,
+            blobs,
+        })
     }
 }
 
 /// A key is made only for a directory that holds nothing sealed with another.
-fn master_key(source: &MasterKeySource, dir: &Path, database: &Path) -> Result<MasterKey, OpenError> {
+fn master_key(
+    source: &MasterKeySource,
+    dir: &Path,
+    database: &Path,
+) -> Result<MasterKey, OpenError> {
     match source {
         MasterKeySource::Text(text) => Ok(MasterKey::parse(text)?),
         MasterKeySource::File(path) => Ok(MasterKey::load_file(path)?),

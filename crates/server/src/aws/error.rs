@@ -11,11 +11,24 @@ pub(crate) fn wire(error: Error) -> AwsError {
     let (code, status) = code(&error);
     let answer = AwsError::new(code, status, text(&error));
     match &error {
-        Error::InvalidLayerPart { expected, id, name, account, .. } => answer
+        Error::InvalidLayerPart {
+            expected: received,
+            id,
+            name,
+            account,
+            ..
+        }
+        | Error::InvalidLayerPartLength {
+            received,
+            id,
+            name,
+            account,
+            ..
+        } => answer
             .with("registryId", account.as_str())
             .with("repositoryName", name.as_str())
             .with("uploadId", id.to_string())
-            .with("lastValidByteReceived", last_byte(*expected)),
+            .with("lastValidByteReceived", last_byte(*received)),
         Error::Kms { kms_error, .. } => answer.with("kmsError", *kms_error),
         _ => answer,
     }
@@ -32,7 +45,10 @@ fn text(error: &Error) -> String {
             crate::log::failure("aws", error);
             "An internal error occurred.".to_owned()
         }
-        Error::Manifest(error) => format!("Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{}'", manifest_text(error)),
+        Error::Manifest(error) => format!(
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{}'",
+            manifest_text(error)
+        ),
         other => other.to_string(),
     }
 }
@@ -47,7 +63,9 @@ fn manifest_text(error: &ManifestError) -> String {
 fn code(error: &Error) -> (&'static str, StatusCode) {
     const BAD: StatusCode = StatusCode::BAD_REQUEST;
     match error {
-        Error::InvalidParameter(_) | Error::RangeNotSatisfiable(_) | Error::SizeInvalid(_) => ("InvalidParameterException", BAD),
+        Error::InvalidParameter(_) | Error::RangeNotSatisfiable(_) | Error::SizeInvalid(_) => {
+            ("InvalidParameterException", BAD)
+        }
         Error::InvalidTagParameter(_) => ("InvalidTagParameterException", BAD),
         Error::TooManyTags(_) => ("TooManyTagsException", BAD),
         Error::Kms { .. } => ("KmsException", BAD),
@@ -55,17 +73,25 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::RepositoryNotFound { .. } => ("RepositoryNotFoundException", BAD),
         Error::RepositoryAlreadyExists { .. } => ("RepositoryAlreadyExistsException", BAD),
         Error::RepositoryNotEmpty { .. } => ("RepositoryNotEmptyException", BAD),
-        Error::ImageNotFound { .. } | Error::ManifestUnknown | Error::ImageReferencedByManifestList => ("ImageNotFoundException", BAD),
+        Error::ImageNotFound { .. }
+        | Error::ManifestUnknown
+        | Error::ImageReferencedByManifestList => ("ImageNotFoundException", BAD),
         Error::ImageAlreadyExists { .. } => ("ImageAlreadyExistsException", BAD),
         Error::ImageTagAlreadyExists { .. } => ("ImageTagAlreadyExistsException", BAD),
         Error::ImageDigestDoesNotMatch { .. } => ("ImageDigestDoesNotMatchException", BAD),
-        Error::LayersNotFound { .. } | Error::LayerNotFound { .. } | Error::BlobUnknown => ("LayersNotFoundException", BAD),
+        Error::LayersNotFound { .. } | Error::LayerNotFound { .. } | Error::BlobUnknown => {
+            ("LayersNotFoundException", BAD)
+        }
         Error::ReferencedImagesNotFound { .. } => ("ReferencedImagesNotFoundException", BAD),
         Error::Manifest(error) => manifest_code(error),
-        Error::LayerInaccessible { .. } | Error::BlobReferenced(_) => ("LayerInaccessibleException", BAD),
+        Error::LayerInaccessible { .. } | Error::BlobReferenced(_) => {
+            ("LayerInaccessibleException", BAD)
+        }
         Error::LayerAlreadyExists { .. } => ("LayerAlreadyExistsException", BAD),
         Error::UploadNotFound { .. } => ("UploadNotFoundException", BAD),
-        Error::InvalidLayerPart { .. } => ("InvalidLayerPartException", BAD),
+        Error::InvalidLayerPart { .. } | Error::InvalidLayerPartLength { .. } => {
+            ("InvalidLayerPartException", BAD)
+        }
         Error::InvalidLayer => ("InvalidLayerException", BAD),
         Error::EmptyUpload { .. } => ("EmptyUploadException", BAD),
         Error::LayerPartTooSmall => ("LayerPartTooSmallException", BAD),
@@ -74,7 +100,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::AuthenticationRequired => ("MissingAuthenticationTokenException", BAD),
         Error::UnrecognizedClient => ("UnrecognizedClientException", StatusCode::FORBIDDEN),
         Error::Throttled => ("ThrottlingException", BAD),
-        Error::Stale | Error::Unavailable => ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE),
+        Error::Stale | Error::Unavailable => {
+            ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
+        }
         Error::Internal(_) => ("ServerException", StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

@@ -5,7 +5,8 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
-use longshore_registry::Error;
+use longshore_registry::{Error, body::Body};
+use longshore_types::constraint::Constraint;
 use serde::de::DeserializeOwned;
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -15,15 +16,13 @@ use tokio::{
 use super::{
     error,
     json::{AwsError, ProtocolError, body_limit},
-    layer_part::LayerPartReader,
+    layer_part::{LayerPartReader, MAX_PART},
     sigv4::PayloadHash,
 };
 use crate::{app::App, body::RequestBody};
 
 /// How many parts of full size are held at a time.
 const PARTS: usize = 3;
-/// Decoded bytes are kept in pieces of this size.
-const PIECE: usize = 256 * 1024;
 
 /// Memory for parts.
 #[derive(Clone)]
@@ -35,7 +34,10 @@ pub struct PartMemory {
 impl PartMemory {
     /// Room for three parts of 20 MiB; a further one waits, unread, for `wait`.
     pub fn new(wait: Duration) -> Self {
-        Self { parts: Arc::new(Semaphore::new(PARTS)), wait }
+        Self {
+            parts: Arc::new(Semaphore::new(PARTS)),
+            wait,
+        }
     }
 
     async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
@@ -48,7 +50,9 @@ impl PartMemory {
 
 impl fmt::Debug for PartMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("PartMemory").field("free", &self.parts.available_permits()).finish_non_exhaustive()
+        f.debug_struct("PartMemory")
+            .field("free", &self.parts.available_permits())
+            .finish_non_exhaustive()
     }
 }
 
@@ -56,9 +60,18 @@ impl fmt::Debug for PartMemory {
 #[derive(Debug)]
 pub(crate) struct Part {
     reader: LayerPartReader,
-    pieces: Pieces,
+    bytes: BytesMut,
     hash: PayloadHash,
     room: OwnedSemaphorePermit,
+}
+
+/// A part with its members; its memory counts until this goes.
+#[derive(Debug)]
+pub(crate) struct Opened<T> {
+    pub(crate) input: T,
+    pub(crate) bytes: Bytes,
+    /// Held until the part is stored.
+    pub(crate) room: OwnedSemaphorePermit,
 }
 
 impl Part {
@@ -67,30 +80,16 @@ impl Part {
         self.hash
     }
 
-    /// The other members, and the part's bytes; `None` when the body has no part.
-    pub(crate) fn open<T: DeserializeOwned>(self) -> Result<(T, Option<HeldPart>), ProtocolError> {
+    /// Reads the other members; a body without a part is refused.
+    pub(crate) fn open<T: DeserializeOwned>(self) -> Result<Opened<T>, ProtocolError> {
         let (input, length) = self.reader.finish()?;
-        let held = length.map(|length| HeldPart { pieces: self.pieces.finish().into_iter(), length, _room: self.room });
-        Ok((input, held))
-    }
-}
-
-/// The bytes of a part; its memory is free for others when this goes.
-#[derive(Debug)]
-pub(crate) struct HeldPart {
-    pieces: std::vec::IntoIter<Bytes>,
-    length: u64,
-    _room: OwnedSemaphorePermit,
-}
-
-#[async_trait::async_trait]
-impl longshore_registry::body::Body for HeldPart {
-    async fn next(&mut self) -> Option<Result<Bytes, Error>> {
-        self.pieces.next().map(Ok)
-    }
-
-    fn announced(&self) -> Option<u64> {
-        Some(self.length)
+        let absent = || ProtocolError::InvalidParameter(Constraint::NotNull.at("layerPartBlob"));
+        length.ok_or_else(absent)?;
+        Ok(Opened {
+            input,
+            bytes: self.bytes.freeze(),
+            room: self.room,
+        })
     }
 }
 
@@ -98,7 +97,8 @@ impl longshore_registry::body::Body for HeldPart {
 pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, AwsError> {
     let room = app.parts.room().await.map_err(error::wire)?;
     let limit = body_limit(super::STREAMED);
-    let (mut reader, mut pieces) = (LayerPartReader::new(), Pieces::default());
+    let mut reader = LayerPartReader::new();
+    let mut bytes = BytesMut::with_capacity(expected(body.announced()));
     let mut hash = digest::Context::new(&digest::SHA256);
     let mut received = 0;
     while let Some(chunk) = body.piece().await {
@@ -108,41 +108,22 @@ pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, A
             return Err(ProtocolError::BodyTooLarge.into());
         }
         hash.update(&chunk);
-        reader.push(&chunk, &mut |bytes| pieces.extend(bytes))?;
+        reader.push(&chunk, &mut |decoded| bytes.extend_from_slice(decoded))?;
     }
     let mut sha256 = [0; 32];
     sha256.copy_from_slice(hash.finish().as_ref());
-    Ok(Part { reader, pieces, hash: PayloadHash::from_bytes(sha256), room })
+    Ok(Part {
+        reader,
+        bytes,
+        hash: PayloadHash::from_bytes(sha256),
+        room,
+    })
 }
 
-/// Bytes in pieces, so that growing never copies.
-#[derive(Debug, Default)]
-struct Pieces {
-    full: Vec<Bytes>,
-    last: BytesMut,
-}
-
-impl Pieces {
-    fn extend(&mut self, mut bytes: &[u8]) {
-        while !bytes.is_empty() {
-            if self.last.capacity() == 0 {
-                self.last.reserve(PIECE);
-            }
-            let (fits, rest) = bytes.split_at(bytes.len().min(self.last.capacity() - self.last.len()));
-            self.last.extend_from_slice(fits);
-            if self.last.len() == self.last.capacity() {
-                self.full.push(std::mem::take(&mut self.last).freeze());
-            }
-            bytes = rest;
-        }
-    }
-
-    fn finish(mut self) -> Vec<Bytes> {
-        if !self.last.is_empty() {
-            self.full.push(self.last.freeze());
-        }
-        self.full
-    }
+/// Enough for the part of a body of this length, so that it is never copied to grow.
+fn expected(announced: Option<u64>) -> usize {
+    let decoded = announced.unwrap_or_default() / 4 * 3;
+    usize::try_from(decoded.min(MAX_PART)).unwrap_or_default()
 }
 
 #[cfg(test)]
@@ -150,15 +131,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn pieces_join_to_what_was_put_in() {
-        let mut pieces = Pieces::default();
-        let bytes: Vec<u8> = (0..PIECE * 2 + 7).map(|at| (at % 251) as u8).collect();
-        for chunk in bytes.chunks(1000) {
-            pieces.extend(chunk);
-        }
-        let pieces = pieces.finish();
-        assert_eq!(pieces.concat(), bytes);
-        assert!(pieces.len() <= 3, "{}", pieces.len());
+    fn room_is_kept_for_what_is_announced_and_no_more_than_a_part_may_have() {
+        assert_eq!(expected(None), 0);
+        assert_eq!(expected(Some(4000)), 3000);
+        assert_eq!(expected(Some(u64::MAX)), 20_971_520);
     }
 
     #[tokio::test]

@@ -18,7 +18,9 @@ pub struct Args {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Serve the registry.
-    #[command(after_help = "Example: longshore serve --data-dir /var/lib/longshore --listen 0.0.0.0:5050")]
+    #[command(
+        after_help = "Example: longshore serve --data-dir /var/lib/longshore --listen 0.0.0.0:5050"
+    )]
     Serve(Box<ServeArgs>),
 }
 
@@ -57,10 +59,20 @@ pub struct ServeArgs {
     #[arg(long, env = "LONGSHORE_DOMAIN", value_name = "NAME")]
     pub domain: Option<String>,
     /// Where metadata is kept: sqlite
-    #[arg(long, env = "LONGSHORE_METADATA", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "LONGSHORE_METADATA",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub metadata: Option<String>,
     /// Where blobs are kept: file
-    #[arg(long, env = "LONGSHORE_BLOBS", value_name = "URL", hide_env_values = true)]
+    #[arg(
+        long,
+        env = "LONGSHORE_BLOBS",
+        value_name = "URL",
+        hide_env_values = true
+    )]
     pub blobs: Option<String>,
     /// Count, size and rate quotas; not built yet
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET", hide = true)]
@@ -90,7 +102,12 @@ pub struct ServeArgs {
     #[arg(long, env = "LONGSHORE_ANONYMOUS_CHALLENGE")]
     pub anonymous_challenge: bool,
     /// Peers whose `Forwarded` and `X-Forwarded-*` headers are believed
-    #[arg(long, env = "LONGSHORE_TRUSTED_PROXIES", value_name = "CIDR,…", value_delimiter = ',')]
+    #[arg(
+        long,
+        env = "LONGSHORE_TRUSTED_PROXIES",
+        value_name = "CIDR,…",
+        value_delimiter = ','
+    )]
     pub trusted_proxies: Option<Vec<String>>,
     /// Connections at a time [default: what the open file limit allows]
     #[arg(long, env = "LONGSHORE_MAX_CONNECTIONS", value_name = "N")]

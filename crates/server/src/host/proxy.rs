@@ -48,7 +48,11 @@ impl FromStr for Cidr {
         let network: IpAddr = network.parse().map_err(|_| InvalidCidr)?;
         let width = if network.is_ipv4() { 32 } else { 128 };
         let bits = bits.unwrap_or(width);
-        if bits > width { Err(InvalidCidr) } else { Ok(Self { network, bits }) }
+        if bits > width {
+            Err(InvalidCidr)
+        } else {
+            Ok(Self { network, bits })
+        }
     }
 }
 
@@ -128,11 +132,14 @@ fn element(text: &str) -> Forwarded {
 
 /// `X-Forwarded-For`, `-Proto`, `-Host`: lists that are as long as there are hops, or one value for all.
 fn customary(headers: &HeaderMap) -> Vec<Forwarded> {
-    let [clients, schemes, hosts] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"].map(|name| list(headers, name));
+    let [clients, schemes, hosts] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"]
+        .map(|name| list(headers, name));
     let hops = clients.len().max(schemes.len()).max(hosts.len());
     let nth = |values: &[&str], hop: usize| -> Option<String> {
         let from_end = hops - 1 - hop;
-        let wanted = values.len().checked_sub(1 + from_end.min(values.len().saturating_sub(1)))?;
+        let wanted = values
+            .len()
+            .checked_sub(1 + from_end.min(values.len().saturating_sub(1)))?;
         values.get(wanted).map(|value| (*value).to_owned())
     };
     (0..hops)
@@ -145,12 +152,21 @@ fn customary(headers: &HeaderMap) -> Vec<Forwarded> {
 }
 
 fn list<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
-    let values = headers.get_all(name).iter().filter_map(|value| value.to_str().ok());
-    values.flat_map(|value| value.split(',')).map(str::trim).filter(|value| !value.is_empty()).collect()
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+        .collect()
 }
 
 fn scheme(text: &str) -> Option<&'static str> {
-    ["http", "https"].into_iter().find(|scheme| text.eq_ignore_ascii_case(scheme))
+    ["http", "https"]
+        .into_iter()
+        .find(|scheme| text.eq_ignore_ascii_case(scheme))
 }
 
 fn host(text: &str) -> Option<String> {
@@ -172,7 +188,15 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (http::HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
     }
 
     fn proxies() -> TrustedProxies {
@@ -196,7 +220,12 @@ mod tests {
             assert!(block.contains(ip(inside)), "{block:?} {inside}");
             assert!(!block.contains(ip(outside)), "{block:?} {outside}");
         }
-        assert!("10.0.0.0/8".parse::<Cidr>().unwrap().contains(ip("::ffff:10.1.1.1")));
+        assert!(
+            "10.0.0.0/8"
+                .parse::<Cidr>()
+                .unwrap()
+                .contains(ip("::ffff:10.1.1.1"))
+        );
         for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a"] {
             assert_eq!(text.parse::<Cidr>(), Err(InvalidCidr), "{text}");
         }
@@ -204,8 +233,14 @@ mod tests {
 
     #[test]
     fn strangers_are_not_believed() {
-        let headers = headers(&[("x-forwarded-proto", "https"), ("forwarded", "host=evil.example")]);
-        assert_eq!(proxies().forwarded(ip("11.0.0.1"), &headers), Forwarded::default());
+        let headers = headers(&[
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "host=evil.example"),
+        ]);
+        assert_eq!(
+            proxies().forwarded(ip("11.0.0.1"), &headers),
+            Forwarded::default()
+        );
     }
 
     #[test]
@@ -218,13 +253,20 @@ mod tests {
         let told = proxies().forwarded(ip("10.0.0.1"), &headers);
         assert_eq!(told.scheme, Some("https"));
         assert_eq!(told.host.as_deref(), Some("registry.example.com:8443"));
-        assert_eq!(told.client, Some(ip("192.0.2.1")), "what the client itself claims is not believed");
+        assert_eq!(
+            told.client,
+            Some(ip("192.0.2.1")),
+            "what the client itself claims is not believed"
+        );
     }
 
     #[test]
     fn the_standard_header_wins() {
         let headers = headers(&[
-            ("forwarded", r#"for="[2001:db8::1]:4711";proto=https;host=one.example, for=10.0.0.3"#),
+            (
+                "forwarded",
+                r#"for="[2001:db8::1]:4711";proto=https;host=one.example, for=10.0.0.3"#,
+            ),
             ("x-forwarded-host", "two.example"),
         ]);
         let told = proxies().forwarded(ip("10.0.0.1"), &headers);

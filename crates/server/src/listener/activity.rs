@@ -42,7 +42,10 @@ impl Activity {
     /// Whether nothing has happened since the last call, and nothing is half done.
     pub(super) fn was_idle(&self) -> bool {
         let moved = self.moved.swap(false, Relaxed);
-        !moved && !self.blocked.load(Relaxed) && !self.partial.load(Relaxed) && self.in_flight.load(Relaxed) == 0
+        !moved
+            && !self.blocked.load(Relaxed)
+            && !self.partial.load(Relaxed)
+            && self.in_flight.load(Relaxed) == 0
     }
 
     /// Whether no request is in flight.

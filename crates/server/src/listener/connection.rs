@@ -31,10 +31,25 @@ pub(super) struct Connections {
 }
 
 impl Connections {
-    pub(super) fn new(app: Arc<App>, tls: Option<Tls>, limits: Limits, stop: CancellationToken, abort: CancellationToken) -> Self {
+    pub(super) fn new(
+        app: Arc<App>,
+        tls: Option<Tls>,
+        limits: Limits,
+        stop: CancellationToken,
+        abort: CancellationToken,
+    ) -> Self {
         let http1 = Http1::new(&limits, stop.clone());
         let http2 = Http2::new(&limits, stop.clone());
-        Self { app, tls, limits, stop, abort, http1, http2, wide: Arc::new(Semaphore::new(WIDE)) }
+        Self {
+            app,
+            tls,
+            limits,
+            stop,
+            abort,
+            http1,
+            http2,
+            wide: Arc::new(Semaphore::new(WIDE)),
+        }
     }
 
     /// Counts a connection that was turned away.

@@ -55,12 +55,23 @@ impl Http1 {
             .header_read_timeout(limits.head)
             .max_header_size(HEAD)
             .max_buf_size(BUFFER);
-        Self { builder, idle: limits.idle, stop }
+        Self {
+            builder,
+            idle: limits.idle,
+            stop,
+        }
     }
 
-    pub(super) async fn serve(&self, mut stream: Stream, service: Service, activity: &Arc<Activity>) -> io::Result<()> {
+    pub(super) async fn serve(
+        &self,
+        mut stream: Stream,
+        service: Service,
+        activity: &Arc<Activity>,
+    ) -> io::Result<()> {
         loop {
-            let mut wire = self.builder.serve_connection(TokioIo::new(stream), service.clone());
+            let mut wire = self
+                .builder
+                .serve_connection(TokioIo::new(stream), service.clone());
             let driven = self.drive(&mut wire, activity).await;
             let parts = wire.into_parts();
             stream = parts.io.into_inner();

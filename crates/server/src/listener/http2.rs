@@ -52,13 +52,25 @@ impl Http2 {
             .max_local_error_reset_streams(LOCAL_RESETS)
             .keep_alive_interval(PING_EVERY)
             .keep_alive_timeout(PING_ANSWER);
-        Self { builder, idle: limits.idle, stop }
+        Self {
+            builder,
+            idle: limits.idle,
+            stop,
+        }
     }
 
-    pub(super) async fn serve(&self, stream: Stream, service: Service, activity: &Arc<Activity>, wide: Option<OwnedSemaphorePermit>) -> io::Result<()> {
+    pub(super) async fn serve(
+        &self,
+        stream: Stream,
+        service: Service,
+        activity: &Arc<Activity>,
+        wide: Option<OwnedSemaphorePermit>,
+    ) -> io::Result<()> {
         let window = if wide.is_some() { WIDE } else { NARROW };
         let mut builder = self.builder.clone();
-        builder.initial_stream_window_size(window).initial_connection_window_size(window);
+        builder
+            .initial_stream_window_size(window)
+            .initial_connection_window_size(window);
         let mut wire = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopped = pin!(self.stop.cancelled());
         let mut check = pin!(sleep(self.idle));

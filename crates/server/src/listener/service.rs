@@ -18,13 +18,19 @@ pub(super) struct Service {
 
 impl Service {
     pub(super) fn new(app: Arc<App>, peer: SocketAddr, activity: Arc<Activity>) -> Self {
-        Self { app, peer, activity }
+        Self {
+            app,
+            peer,
+            activity,
+        }
     }
 }
 
 impl fmt::Debug for Service {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Service").field("peer", &self.peer).finish_non_exhaustive()
+        f.debug_struct("Service")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
     }
 }
 

@@ -44,12 +44,20 @@ impl Tls {
     /// Reads the files.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
         let config = Arc::new(RwLock::new(Arc::new(read(&files)?)));
-        Ok(Self { files: Arc::new(files), config })
+        Ok(Self {
+            files: Arc::new(files),
+            config,
+        })
     }
 
     /// An acceptor with the current certificate.
     pub fn acceptor(&self) -> TlsAcceptor {
-        TlsAcceptor::from(self.config.read().unwrap_or_else(PoisonError::into_inner).clone())
+        TlsAcceptor::from(
+            self.config
+                .read()
+                .unwrap_or_else(PoisonError::into_inner)
+                .clone(),
+        )
     }
 
     /// Watches the files for ever; keeps the old certificate when the new one does not work.
@@ -94,7 +102,8 @@ fn read(files: &TlsFiles) -> Result<ServerConfig, TlsError> {
         let path = path.clone();
         move |source| TlsError::File { path, source }
     };
-    let chain = CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let chain =
+        CertificateDer::pem_file_iter(&files.cert).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let chain = chain.map_err(in_file(&files.cert))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(in_file(&files.key))?;
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -21,7 +21,10 @@ pub(crate) async fn run(socket: TcpListener, metrics: Metrics) {
                         let reply = answer(&metrics, &request);
                         async move { Ok::<_, Infallible>(reply) }
                     });
-                    let connection = http1::Builder::new().timer(TokioTimer::new()).keep_alive(false).serve_connection(TokioIo::new(stream), answer);
+                    let connection = http1::Builder::new()
+                        .timer(TokioTimer::new())
+                        .keep_alive(false)
+                        .serve_connection(TokioIo::new(stream), answer);
                     // A scrape that breaks off concerns nobody.
                     let _ = connection.await;
                 });
@@ -39,7 +42,11 @@ fn answer(metrics: &Metrics, request: &Request<Incoming>) -> Reply {
         return reply::empty(StatusCode::NOT_FOUND);
     }
     match metrics.to_text() {
-        Ok(text) => reply::bytes(StatusCode::OK, "application/openmetrics-text; version=1.0.0; charset=utf-8", text),
+        Ok(text) => reply::bytes(
+            StatusCode::OK,
+            "application/openmetrics-text; version=1.0.0; charset=utf-8",
+            text,
+        ),
         Err(_) => reply::empty(StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

@@ -52,20 +52,36 @@ enum Presented {
 }
 
 /// Resolves the credentials of a request. No credentials are nobody, which is an identity, too.
-pub(super) async fn login(app: &App, origin: &Origin, headers: &HeaderMap) -> Result<Login, Refusal> {
+pub(super) async fn login(
+    app: &App,
+    origin: &Origin,
+    headers: &HeaderMap,
+) -> Result<Login, Refusal> {
     let (password, is_basic) = match presented(headers) {
         Presented::Nothing => return Ok(anonymous(app, origin)),
         Presented::Garbled => return Err(Refusal::Unauthorized),
         Presented::Basic(password) => (password, true),
         Presented::Bearer(password) => (password, false),
     };
-    let token: RegistryToken = app.core.tokens.open(Purpose::Registry, &password).ok_or(Refusal::Unauthorized)?;
+    let token: RegistryToken = app
+        .core
+        .tokens
+        .open(Purpose::Registry, &password)
+        .ok_or(Refusal::Unauthorized)?;
     let registry = registry(origin.kind, &token).ok_or(Refusal::Unauthorized)?;
     if token.is_expired(app.core.meta.now()) {
-        return Err(if is_basic { Refusal::Expired } else { Refusal::Unauthorized });
+        return Err(if is_basic {
+            Refusal::Expired
+        } else {
+            Refusal::Unauthorized
+        });
     }
     let caller = caller(app, &token).await?;
-    Ok(Login { caller, registry, token: Some(token) })
+    Ok(Login {
+        caller,
+        registry,
+        token: Some(token),
+    })
 }
 
 fn anonymous(app: &App, origin: &Origin) -> Login {
@@ -73,14 +89,20 @@ fn anonymous(app: &App, origin: &Origin) -> Login {
         HostKind::Private(registry) => registry,
         HostKind::Public | HostKind::Api | HostKind::Own => app.core.first_registry(),
     };
-    Login { caller: Caller::Anonymous, registry, token: None }
+    Login {
+        caller: Caller::Anonymous,
+        registry,
+        token: None,
+    }
 }
 
 /// A token is good in its own Region only.
 fn registry(kind: HostKind, token: &RegistryToken) -> Option<Registry> {
     match kind {
         HostKind::Private(registry) => (registry.region() == token.region).then_some(registry),
-        HostKind::Public | HostKind::Api | HostKind::Own => Registry::private(token.account, token.region).ok(),
+        HostKind::Public | HostKind::Api | HostKind::Own => {
+            Registry::private(token.account, token.region).ok()
+        }
     }
 }
 
@@ -88,7 +110,12 @@ async fn caller(app: &App, token: &RegistryToken) -> Result<Caller, Refusal> {
     let Some(principal) = &token.principal else {
         return Ok(Caller::Anonymous);
     };
-    let known = app.core.principals.principal(&app.core.meta, principal).await.map_err(Refusal::Failed)?;
+    let known = app
+        .core
+        .principals
+        .principal(&app.core.meta, principal)
+        .await
+        .map_err(Refusal::Failed)?;
     known.map(Caller::Known).ok_or(Refusal::Unauthorized)
 }
 
@@ -104,7 +131,10 @@ fn presented(headers: &HeaderMap) -> Presented {
     if scheme.eq_ignore_ascii_case("basic") {
         decoded(credentials).map_or(Presented::Garbled, Presented::Basic)
     } else if scheme.eq_ignore_ascii_case("bearer") && !credentials.is_empty() {
-        let encoded = credentials.starts_with(ENCODED_USER).then(|| decoded(credentials)).flatten();
+        let encoded = credentials
+            .starts_with(ENCODED_USER)
+            .then(|| decoded(credentials))
+            .flatten();
         Presented::Bearer(encoded.unwrap_or_else(|| credentials.to_owned()))
     } else {
         Presented::Garbled
@@ -124,7 +154,9 @@ mod tests {
     use super::*;
 
     fn read(values: &[&str]) -> Presented {
-        let values = values.iter().map(|value| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap()));
+        let values = values
+            .iter()
+            .map(|value| (header::AUTHORIZATION, HeaderValue::from_str(value).unwrap()));
         let mut headers = HeaderMap::new();
         for (name, value) in values {
             headers.append(name, value);
@@ -152,7 +184,15 @@ mod tests {
 
     #[test]
     fn anything_else_is_garbled() {
-        for value in ["", "Basic", "Basic !", "Basic cm9vdDpwYXNz", "Bearer", "Negotiate x", "AWS4-HMAC-SHA256 x"] {
+        for value in [
+            "",
+            "Basic",
+            "Basic !",
+            "Basic cm9vdDpwYXNz",
+            "Bearer",
+            "Negotiate x",
+            "AWS4-HMAC-SHA256 x",
+        ] {
             assert_eq!(read(&[value]), Presented::Garbled, "{value}");
         }
         assert_eq!(read(&["Bearer a", "Bearer b"]), Presented::Garbled);

@@ -16,7 +16,8 @@ use crate::{
 /// What an expired password is told, to the letter.
 const EXPIRED: &str = "Your authorization token has expired. Reauthenticate and try again.";
 /// What a manifest that is not JSON is told, to the letter.
-const INVALID_JSON: &str = "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'";
+const INVALID_JSON: &str =
+    "Invalid parameter at 'ImageManifest' failed to satisfy constraint: 'Invalid JSON syntax'";
 
 /// Why a request under `/v2/` is not answered as asked.
 #[derive(Debug, thiserror::Error)]
@@ -48,11 +49,18 @@ impl Wire {
     /// Writes the answer, and the log of a failure of ours.
     pub(crate) fn reply(&self, app: &App, origin: &Origin) -> Reply {
         let (code, status) = self.code();
-        let mut reply = reply::json(status, &json!({ "errors": [{ "code": code, "message": self.text() }] }));
+        let mut reply = reply::json(
+            status,
+            &json!({ "errors": [{ "code": code, "message": self.text() }] }),
+        );
         match status {
-            StatusCode::UNAUTHORIZED => reply::set(&mut reply, header::WWW_AUTHENTICATE, challenge(app, origin)),
+            StatusCode::UNAUTHORIZED => {
+                reply::set(&mut reply, header::WWW_AUTHENTICATE, challenge(app, origin))
+            }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
-                reply.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                reply
+                    .headers_mut()
+                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
             }
             _ => {}
         }
@@ -74,12 +82,26 @@ impl Wire {
     fn add_headers(&self, reply: &mut Reply) {
         match self {
             Self::Method(allowed) => {
-                reply.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+                reply
+                    .headers_mut()
+                    .insert(header::ALLOW, HeaderValue::from_static(allowed));
             }
-            Self::Registry(Error::RangeNotSatisfiable(size)) => reply::set(reply, header::CONTENT_RANGE, format!("bytes */{size}")),
-            Self::Registry(Error::InvalidLayerPart { expected, id, name, .. }) => {
-                reply::set(reply, header::RANGE, super::upload::received_range(*expected));
-                reply::set(reply, header::LOCATION, format!("/v2/{name}/blobs/uploads/{id}"));
+            Self::Registry(Error::RangeNotSatisfiable(size)) => {
+                reply::set(reply, header::CONTENT_RANGE, format!("bytes */{size}"))
+            }
+            Self::Registry(Error::InvalidLayerPart {
+                expected, id, name, ..
+            }) => {
+                reply::set(
+                    reply,
+                    header::RANGE,
+                    super::upload::received_range(*expected),
+                );
+                reply::set(
+                    reply,
+                    header::LOCATION,
+                    format!("/v2/{name}/blobs/uploads/{id}"),
+                );
             }
             _ => {}
         }
@@ -117,23 +139,39 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RepositoryNotEmpty { .. }
         | Error::ImageReferencedByManifestList
         | Error::BlobReferenced(_) => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
-        Error::Kms { .. } | Error::LimitExceeded(_) | Error::AccessDenied(_) => ("DENIED", StatusCode::FORBIDDEN),
+        Error::Kms { .. } | Error::LimitExceeded(_) | Error::AccessDenied(_) => {
+            ("DENIED", StatusCode::FORBIDDEN)
+        }
         Error::RepositoryNotFound { .. } => ("NAME_UNKNOWN", StatusCode::NOT_FOUND),
-        Error::ImageNotFound { .. } | Error::ManifestUnknown => ("MANIFEST_UNKNOWN", StatusCode::NOT_FOUND),
-        Error::ImageAlreadyExists { .. } | Error::ImageTagAlreadyExists { .. } => ("TAG_INVALID", StatusCode::BAD_REQUEST),
+        Error::ImageNotFound { .. } | Error::ManifestUnknown => {
+            ("MANIFEST_UNKNOWN", StatusCode::NOT_FOUND)
+        }
+        Error::ImageAlreadyExists { .. } | Error::ImageTagAlreadyExists { .. } => {
+            ("TAG_INVALID", StatusCode::BAD_REQUEST)
+        }
         Error::ImageDigestDoesNotMatch { .. } => ("MANIFEST_INVALID", StatusCode::BAD_REQUEST),
-        Error::LayersNotFound { .. } | Error::ReferencedImagesNotFound { .. } => ("MANIFEST_BLOB_UNKNOWN", StatusCode::NOT_FOUND),
+        Error::LayersNotFound { .. } | Error::ReferencedImagesNotFound { .. } => {
+            ("MANIFEST_BLOB_UNKNOWN", StatusCode::NOT_FOUND)
+        }
         Error::Manifest(error) => manifest_code(error),
-        Error::LayerNotFound { .. } | Error::LayerInaccessible { .. } | Error::BlobUnknown => ("BLOB_UNKNOWN", StatusCode::NOT_FOUND),
+        Error::LayerNotFound { .. } | Error::LayerInaccessible { .. } | Error::BlobUnknown => {
+            ("BLOB_UNKNOWN", StatusCode::NOT_FOUND)
+        }
         Error::RangeNotSatisfiable(_) => ("RANGE_INVALID", StatusCode::RANGE_NOT_SATISFIABLE),
         Error::UploadNotFound { .. } => ("BLOB_UPLOAD_UNKNOWN", StatusCode::NOT_FOUND),
-        Error::InvalidLayerPart { .. } => ("BLOB_UPLOAD_INVALID", StatusCode::RANGE_NOT_SATISFIABLE),
-        Error::SizeInvalid(_) => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
-        Error::InvalidLayer | Error::EmptyUpload { .. } | Error::LayerPartTooSmall | Error::LayerAlreadyExists { .. } | Error::BodyBroken(_) => {
-            ("BLOB_UPLOAD_INVALID", StatusCode::BAD_REQUEST)
+        Error::InvalidLayerPart { .. } | Error::InvalidLayerPartLength { .. } => {
+            ("BLOB_UPLOAD_INVALID", StatusCode::RANGE_NOT_SATISFIABLE)
         }
+        Error::SizeInvalid(_) => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
+        Error::InvalidLayer
+        | Error::EmptyUpload { .. }
+        | Error::LayerPartTooSmall
+        | Error::LayerAlreadyExists { .. }
+        | Error::BodyBroken(_) => ("BLOB_UPLOAD_INVALID", StatusCode::BAD_REQUEST),
         Error::TooManyParts(_) => ("BLOB_UPLOAD_INVALID", StatusCode::PAYLOAD_TOO_LARGE),
-        Error::AuthenticationRequired | Error::UnrecognizedClient => ("UNAUTHORIZED", StatusCode::UNAUTHORIZED),
+        Error::AuthenticationRequired | Error::UnrecognizedClient => {
+            ("UNAUTHORIZED", StatusCode::UNAUTHORIZED)
+        }
         Error::Throttled => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS),
         Error::Stale | Error::Unavailable => ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
         Error::Internal(_) => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),

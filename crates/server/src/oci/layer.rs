@@ -28,20 +28,38 @@ async fn run(app: &App, digest: Digest, call: &Call) -> Result<Reply, Wire> {
     }
     let query = Query::parse(call.head.uri.query()).map_err(|_| Wire::Query)?;
     let grant = open(app, &digest, query.get("grant").unwrap_or_default())?;
-    let known = app.core.principals.principal(&app.core.meta, &grant.principal).await?;
+    let known = app
+        .core
+        .principals
+        .principal(&app.core.meta, &grant.principal)
+        .await?;
     let known = known.ok_or_else(refused)?;
-    let registry = Registry::private(known.account, app.core.first_registry().region()).map_err(Error::internal)?;
+    let registry = Registry::private(known.account, app.core.first_registry().region())
+        .map_err(Error::internal)?;
     let endpoints = call.origin.endpoints(app, registry);
-    let cx = Cx { core: &app.core, caller: Caller::Known(known), scope: Scope { registry }, endpoints: &endpoints };
+    let cx = Cx {
+        core: &app.core,
+        caller: Caller::Known(known),
+        scope: Scope { registry },
+        endpoints: &endpoints,
+    };
     let range = blob::range(&call.head.headers);
     let pulled = execute(&cx, DownloadLayer { grant, range }).await?;
     Ok(blob::download(&digest, pulled).await?)
 }
 
 fn open(app: &App, digest: &Digest, text: &str) -> Result<LayerGrant, Error> {
-    let grant: LayerGrant = app.core.tokens.open(Purpose::Layer, text).ok_or_else(refused)?;
+    let grant: LayerGrant = app
+        .core
+        .tokens
+        .open(Purpose::Layer, text)
+        .ok_or_else(refused)?;
     let lives = app.core.meta.now().as_millis() < grant.expires_at;
-    if lives && grant.digest == *digest { Ok(grant) } else { Err(refused()) }
+    if lives && grant.digest == *digest {
+        Ok(grant)
+    } else {
+        Err(refused())
+    }
 }
 
 fn refused() -> Error {

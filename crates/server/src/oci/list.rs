@@ -20,7 +20,16 @@ use crate::{
 pub(super) async fn tags(request: &Request<'_>, name: RepositoryName) -> Result<Reply, Wire> {
     let Page { last, n } = page(request)?;
     let registry = request.cx.scope.registry;
-    let page = execute(&request.cx, ListTags { registry, repository: name.clone(), last, n }).await?;
+    let page = execute(
+        &request.cx,
+        ListTags {
+            registry,
+            repository: name.clone(),
+            last,
+            n,
+        },
+    )
+    .await?;
     let mut reply = reply::json(StatusCode::OK, &json!({ "name": name, "tags": page.names }));
     link(&mut reply, &format!("/v2/{name}/tags/list"), n, &page);
     Ok(reply)
@@ -47,14 +56,24 @@ fn page(request: &Request<'_>) -> Result<Page, Wire> {
     let last = request.query.get("last").unwrap_or_default().to_owned();
     let n = match request.query.get("n") {
         None => DEFAULT_PAGE,
-        Some(text) => text.parse().map_err(|_| Error::invalid("maxResults", "Member must be a whole number"))?,
+        Some(text) => text
+            .parse()
+            .map_err(|_| Error::invalid("maxResults", "Member must be a whole number"))?,
     };
     // Text with NUL is not the end of any page, and the store refuses it.
-    if last.contains('\0') { Err(Wire::Query) } else { Ok(Page { last, n }) }
+    if last.contains('\0') {
+        Err(Wire::Query)
+    } else {
+        Ok(Page { last, n })
+    }
 }
 
 fn link(reply: &mut Reply, path: &str, n: usize, page: &Names) {
     if let (true, Some(last)) = (page.more, page.names.last()) {
-        reply::set(reply, header::LINK, format!("<{path}?last={}&n={n}>; rel=\"next\"", escaped(last)));
+        reply::set(
+            reply,
+            header::LINK,
+            format!("<{path}?last={}&n={n}>; rel=\"next\"", escaped(last)),
+        );
     }
 }

@@ -40,21 +40,32 @@ async fn run(app: &App, call: &Call) -> Result<Reply, Wire> {
     let login = authenticate::login(app, &call.origin, &call.head.headers).await?;
     let now = app.core.meta.now();
     let token = RegistryToken {
-        principal: login.token.as_ref().and_then(|token| token.principal.clone()),
+        principal: login
+            .token
+            .as_ref()
+            .and_then(|token| token.principal.clone()),
         account: login.registry.account(),
         region: login.registry.region(),
         issued_at: now.as_millis(),
         expires_at: expiry(now, login.token.as_ref()),
     };
-    let sealed = app.core.tokens.seal(Purpose::Registry, &token).map_err(Error::internal)?;
+    let sealed = app
+        .core
+        .tokens
+        .seal(Purpose::Registry, &token)
+        .map_err(Error::internal)?;
     let answer = Answer {
         token: sealed.clone(),
         access_token: sealed,
-        expires_in: Timestamp::from_millis(token.expires_at).since(now).as_secs(),
+        expires_in: Timestamp::from_millis(token.expires_at)
+            .since(now)
+            .as_secs(),
         issued_at: rfc3339(now),
     };
     let mut reply = reply::json(StatusCode::OK, &answer);
-    reply.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
+        .headers_mut()
+        .insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(reply)
 }
 
@@ -77,10 +88,15 @@ fn rfc3339(time: Timestamp) -> String {
 fn civil(days: i64) -> (i64, i64, i64) {
     let days = days + 719_468;
     let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
-    let year_of_era = (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
     let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
     let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
     let year = year_of_era + era * 400 + i64::from(month <= 2);
     (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }

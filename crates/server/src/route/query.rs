@@ -9,7 +9,13 @@ const MAX_BYTES: usize = 8192;
 /// The most parameters.
 const MAX_PARAMETERS: usize = 256;
 /// What a parameter's value is written with besides letters and digits.
-const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_').remove(b'.').remove(b'~').remove(b':').remove(b'/');
+const ESCAPED: &AsciiSet = &NON_ALPHANUMERIC
+    .remove(b'-')
+    .remove(b'_')
+    .remove(b'.')
+    .remove(b'~')
+    .remove(b':')
+    .remove(b'/');
 
 /// The parameters of a request, in their order.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,12 +46,18 @@ impl<'a> Query<'a> {
 
     /// The first value of a parameter.
     pub fn get(&self, key: &str) -> Option<&str> {
-        self.0.iter().find(|(name, _)| name == key).map(|(_, value)| value.as_ref())
+        self.0
+            .iter()
+            .find(|(name, _)| name == key)
+            .map(|(_, value)| value.as_ref())
     }
 
     /// All values of a parameter.
     pub fn all<'b>(&'b self, key: &'b str) -> impl Iterator<Item = &'b str> {
-        self.0.iter().filter(move |(name, _)| name == key).map(|(_, value)| value.as_ref())
+        self.0
+            .iter()
+            .filter(move |(name, _)| name == key)
+            .map(|(_, value)| value.as_ref())
     }
 }
 
@@ -55,7 +67,9 @@ pub fn escaped(value: &str) -> impl Display {
 }
 
 fn decoded(text: &str) -> Result<Cow<'_, str>, InvalidQuery> {
-    percent_decode_str(text).decode_utf8().map_err(|_| InvalidQuery)
+    percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| InvalidQuery)
 }
 
 #[cfg(test)]
@@ -76,8 +90,14 @@ mod tests {
 
     #[test]
     fn long_and_crowded_and_undecodable_strings_are_refused() {
-        assert_eq!(Query::parse(Some(&"a".repeat(MAX_BYTES + 1))), Err(InvalidQuery));
-        assert_eq!(Query::parse(Some(&"a&".repeat(MAX_PARAMETERS + 1))), Err(InvalidQuery));
+        assert_eq!(
+            Query::parse(Some(&"a".repeat(MAX_BYTES + 1))),
+            Err(InvalidQuery)
+        );
+        assert_eq!(
+            Query::parse(Some(&"a&".repeat(MAX_PARAMETERS + 1))),
+            Err(InvalidQuery)
+        );
         assert_eq!(Query::parse(Some("a=%ff")), Err(InvalidQuery));
     }
 
@@ -85,7 +105,8 @@ mod tests {
         #[test]
         fn an_escaped_value_reads_back(value in "\\PC{0,60}") {
             let text = format!("last={}&n=1", escaped(&value));
-            prop_assert_eq!(Query::parse(Some(&text)).unwrap().get("last"), Some(value.as_str()));
+            let query = Query::parse(Some(&text)).unwrap();
+            prop_assert_eq!(query.get("last"), Some(value.as_str()));
         }
     }
 }

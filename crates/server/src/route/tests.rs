@@ -27,11 +27,23 @@ fn fixed_paths_are_known() {
 
 #[test]
 fn names_that_end_in_words_of_routes_stay_whole() {
-    for name in ["ab/blobs/uploads", "ab/tags/list", "ab/manifests", "ab/referrers", "ab/blobs", "v2/blobs"] {
+    for name in [
+        "ab/blobs/uploads",
+        "ab/tags/list",
+        "ab/manifests",
+        "ab/referrers",
+        "ab/blobs",
+        "v2/blobs",
+    ] {
         let parsed = name.parse().unwrap();
         let path = format!("/v2/{name}/blobs/uploads/");
         assert_eq!(Route::parse(&path), Ok(Route::Uploads(parsed)), "{path}");
-        for tail in [format!("manifests/{DIGEST}"), format!("blobs/{DIGEST}"), "tags/list".to_owned(), format!("blobs/uploads/{UPLOAD}")] {
+        for tail in [
+            format!("manifests/{DIGEST}"),
+            format!("blobs/{DIGEST}"),
+            "tags/list".to_owned(),
+            format!("blobs/uploads/{UPLOAD}"),
+        ] {
             let path = format!("/v2/{name}/{tail}");
             let route = Route::parse(&path).unwrap();
             assert_eq!(route.repository().unwrap().as_str(), name, "{path}");
@@ -42,13 +54,19 @@ fn names_that_end_in_words_of_routes_stay_whole() {
 
 #[test]
 fn the_slash_after_uploads_is_optional() {
-    assert_eq!(Route::parse("/v2/app/blobs/uploads"), Route::parse("/v2/app/blobs/uploads/"));
+    assert_eq!(
+        Route::parse("/v2/app/blobs/uploads"),
+        Route::parse("/v2/app/blobs/uploads/")
+    );
 }
 
 #[test]
 fn escaped_paths_are_decoded() {
     let escaped = format!("/v2/team%2Fapp/blobs/{}", DIGEST.replace(':', "%3A"));
-    assert_eq!(Route::parse(&escaped), Route::parse(&format!("/v2/team/app/blobs/{DIGEST}")));
+    assert_eq!(
+        Route::parse(&escaped),
+        Route::parse(&format!("/v2/team/app/blobs/{DIGEST}"))
+    );
     assert_eq!(Route::parse("/v2/app/manifests/%ff"), Err(Misrouted::Path));
 }
 
@@ -57,10 +75,19 @@ fn what_is_malformed_is_named() {
     for (path, error) in [
         ("/v2/App/tags/list", Misrouted::Name("App".to_owned())),
         ("/v2//tags/list", Misrouted::Name(String::new())),
-        ("/v2/app/blobs/sha256:1", Misrouted::Digest("sha256:1".to_owned())),
-        ("/v2/app/manifests/sha256:1", Misrouted::Digest("sha256:1".to_owned())),
+        (
+            "/v2/app/blobs/sha256:1",
+            Misrouted::Digest("sha256:1".to_owned()),
+        ),
+        (
+            "/v2/app/manifests/sha256:1",
+            Misrouted::Digest("sha256:1".to_owned()),
+        ),
         ("/v2/app/manifests/a+b", Misrouted::Tag("a+b".to_owned())),
-        ("/v2/app/manifests/.INVALID_MANIFEST_NAME", Misrouted::Reference),
+        (
+            "/v2/app/manifests/.INVALID_MANIFEST_NAME",
+            Misrouted::Reference,
+        ),
         ("/v2/app/blobs/uploads/1", Misrouted::Upload("1".to_owned())),
         ("/v2/app/unknown/1", Misrouted::Path),
         ("/v2/app", Misrouted::Path),
@@ -84,20 +111,27 @@ fn name() -> impl Strategy<Value = String> {
 }
 
 fn route() -> impl Strategy<Value = Route> {
-    (name(), "[A-Za-z0-9_][A-Za-z0-9._-]{0,20}", any::<[u8; 32]>(), any::<u128>(), 0..8).prop_map(|(name, tag, hash, id, which)| {
-        let name = name.parse().unwrap();
-        let digest = longshore_types::digest::Digest::sha256(hash);
-        match which {
-            0 => Route::Tags(name),
-            1 => Route::Manifest(name, tag.parse().unwrap()),
-            2 => Route::Manifest(name, longshore_types::name::Reference::Digest(digest)),
-            3 => Route::Blob(name, digest),
-            4 => Route::Uploads(name),
-            5 => Route::Upload(name, UploadId::from_uuid(Uuid::from_u128(id))),
-            6 => Route::Referrers(name, digest),
-            _ => Route::Layer(digest),
-        }
-    })
+    (
+        name(),
+        "[A-Za-z0-9_][A-Za-z0-9._-]{0,20}",
+        any::<[u8; 32]>(),
+        any::<u128>(),
+        0..8,
+    )
+        .prop_map(|(name, tag, hash, id, which)| {
+            let name = name.parse().unwrap();
+            let digest = longshore_types::digest::Digest::sha256(hash);
+            match which {
+                0 => Route::Tags(name),
+                1 => Route::Manifest(name, tag.parse().unwrap()),
+                2 => Route::Manifest(name, longshore_types::name::Reference::Digest(digest)),
+                3 => Route::Blob(name, digest),
+                4 => Route::Uploads(name),
+                5 => Route::Upload(name, UploadId::from_uuid(Uuid::from_u128(id))),
+                6 => Route::Referrers(name, digest),
+                _ => Route::Layer(digest),
+            }
+        })
 }
 
 proptest! {
