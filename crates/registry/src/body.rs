@@ -10,7 +10,7 @@ pub trait Body: Send {
     /// Returns the next piece; never an empty one.
     async fn next(&mut self) -> Option<Result<Bytes>>;
 
-    /// The number of bytes that the client announced for the whole body, if it did; the same however much was read.
+    /// The number of bytes that the client announced for the whole body, if it did; the same before and after reading.
     fn announced(&self) -> Option<u64>;
 }
 
@@ -23,16 +23,17 @@ impl std::fmt::Debug for dyn Body {
 /// A body that is wholly in memory.
 #[derive(Debug)]
 pub struct Whole {
+    bytes: Option<Bytes>,
     length: u64,
-    rest: Option<Bytes>,
 }
 
 impl Whole {
     /// Wraps `bytes`.
     pub fn new(bytes: Bytes) -> Self {
+        let length = bytes.len() as u64;
         Self {
-            length: bytes.len() as u64,
-            rest: (!bytes.is_empty()).then_some(bytes),
+            bytes: (length > 0).then_some(bytes),
+            length,
         }
     }
 }
@@ -40,7 +41,7 @@ impl Whole {
 #[async_trait::async_trait]
 impl Body for Whole {
     async fn next(&mut self) -> Option<Result<Bytes>> {
-        self.rest.take().map(Ok)
+        self.bytes.take().map(Ok)
     }
 
     fn announced(&self) -> Option<u64> {

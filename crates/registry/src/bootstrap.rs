@@ -78,6 +78,22 @@ pub async fn bootstrap(
     .await
 }
 
+/// Whether the store has exactly this key, so that a start that was cut short can be told from one that never was.
+pub async fn has_key(
+    meta: &Metadata,
+    master: &MasterKey,
+    administrator: &AdministratorKey,
+) -> Result<bool, Refused> {
+    let id = administrator.id.clone();
+    let row = meta.query(move |tx| principal::active_key(tx, &id)).await?;
+    let Some(row) = row else {
+        return Ok(false);
+    };
+    // A secret that does not open was sealed under another master key.
+    let secret = Keys::open_secret_with(master, &administrator.id, &row.secret);
+    Ok(secret.is_ok_and(|secret| secret == administrator.secret))
+}
+
 /// Only the first start makes an account: a store that has any keeps what it has.
 fn create_account(
     tx: &mut dyn Tx,

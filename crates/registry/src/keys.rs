@@ -50,8 +50,16 @@ impl Keys {
 
     /// Opens an access key's secret; fails when the row was tampered with.
     pub fn open_secret(&self, access_key: &str, sealed: &[u8]) -> Result<String> {
-        let secret = self
-            .master
+        Self::open_secret_with(&self.master, access_key, sealed)
+    }
+
+    /// Opens an access key's secret under `master`.
+    pub(crate) fn open_secret_with(
+        master: &MasterKey,
+        access_key: &str,
+        sealed: &[u8],
+    ) -> Result<String> {
+        let secret = master
             .key()
             .open(&secret_aad(access_key), sealed)
             .map_err(Error::internal)?;

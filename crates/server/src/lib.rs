@@ -1,3 +1,21 @@
 //! The longshore server: HTTP, the AWS and OCI protocols, configuration.
+//!
+//! Start at [`serve`] for the life of a server, and at `handle` for that of a request.
 
+mod app;
 pub mod aws;
+mod body;
+pub mod config;
+pub mod first_start;
+mod handle;
+mod health;
+pub mod host;
+pub mod listener;
+pub mod log;
+mod metrics;
+mod oci;
+mod origin;
+mod reply;
+pub mod route;
+pub mod serve;
+pub mod stores;

@@ -1,2 +1,80 @@
-//! Placeholder.
-fn main() {}
+//! The `longshore` program.
+
+use std::{
+    io::{self, Write},
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use clap::Parser;
+use longshore::{
+    config::{Args, Command, Config},
+    log,
+    serve::{self, RunningServer},
+};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// Threads for file I/O; each call is one short read or write.
+const BLOCKING_THREADS: usize = 64;
+
+fn main() -> ExitCode {
+    let Command::Serve(args) = Args::parse().command;
+    match Config::from_args(*args)
+        .map_err(anyhow::Error::from)
+        .and_then(run)
+    {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Whoever started the server reads this, whatever logs are set to.
+            let _ = writeln!(io::stderr(), "error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(config: Config) -> anyhow::Result<()> {
+    log::start(config.log_format, &config.log_filter).context("the log filter is not valid")?;
+    raise_file_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(BLOCKING_THREADS)
+        .build()?;
+    let ended = runtime.block_on(serve(config))?;
+    if !ended {
+        tracing::warn!("requests were still in flight when the time to finish them was over");
+    }
+    Ok(())
+}
+
+async fn serve(config: Config) -> anyhow::Result<bool> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let server = serve::start(config).await?;
+    announce(&server)?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    tracing::info!("stopping");
+    Ok(server.stop().await)
+}
+
+/// The lines that people and scripts wait for.
+fn announce(server: &RunningServer) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    if let Some(credentials) = &server.first_start {
+        out.write_all(credentials.to_lines().as_bytes())?;
+    }
+    writeln!(out, "Longshore is ready at {}", server.url)?;
+    out.flush()
+}
+
+/// As many files as the system lets this process have: each connection is one.
+fn raise_file_limit() {
+    use rustix::process::{Resource, getrlimit, setrlimit};
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        tracing::debug!(%error, "the limit on open files stays as it is");
+    }
+}

@@ -1,0 +1,38 @@
+//! What every request shares.
+
+use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+
+use longshore_registry::Core;
+
+use crate::{
+    aws::{Signatures, parts::PartMemory},
+    host::{Hosts, proxy::TrustedProxies},
+    metrics::Metrics,
+};
+
+/// The server, as its handlers see it.
+#[derive(Debug)]
+pub struct App {
+    /// The product.
+    pub core: Arc<Core>,
+    /// How hosts are told apart.
+    pub hosts: Hosts,
+    /// Where the listener really listens.
+    pub address: SocketAddr,
+    /// How clients without a proxy reach it: `http` or `https`.
+    pub scheme: &'static str,
+    /// Whether private hosts invite anonymous callers.
+    pub anonymous_challenge: bool,
+    /// Who is believed about scheme, host and client.
+    pub proxies: TrustedProxies,
+    /// How long a body may stay without a byte.
+    pub stall: Duration,
+    /// What is counted.
+    pub metrics: Metrics,
+    /// Signing keys lately used.
+    pub signatures: Signatures,
+    /// Memory for layer parts on their way in.
+    pub parts: PartMemory,
+    /// Where blobs lie.
+    pub data_dir: PathBuf,
+}

@@ -1,0 +1,121 @@
+//! Errors as the JSON API writes them: one code and status each (`behaviour.md` sections 1.1 and 26).
+
+use http::StatusCode;
+use longshore_registry::Error;
+use longshore_types::manifest::ManifestError;
+
+use super::json::AwsError;
+
+/// Turns an error into its answer, and logs a failure of ours.
+pub(crate) fn wire(error: Error) -> AwsError {
+    let (code, status) = code(&error);
+    let answer = AwsError::new(code, status, text(&error));
+    match &error {
+        Error::InvalidLayerPart {
+            expected: received,
+            id,
+            name,
+            account,
+            ..
+        }
+        | Error::InvalidLayerPartLength {
+            received,
+            id,
+            name,
+            account,
+            ..
+        } => answer
+            .with("registryId", account.as_str())
+            .with("repositoryName", name.as_str())
+            .with("uploadId", id.to_string())
+            .with("lastValidByteReceived", last_byte(*received)),
+        Error::Kms { kms_error, .. } => answer.with("kmsError", *kms_error),
+        _ => answer,
+    }
+}
+
+/// The last byte of an upload that has `received`; -1 for none, as there is no byte before the first.
+fn last_byte(received: u64) -> i64 {
+    received.cast_signed() - 1
+}
+
+fn text(error: &Error) -> String {
+    match error {
+        Error::Internal(_) => {
+            crate::log::failure("aws", error);
+            "An internal error occurred.".to_owned()
+        }
+        Error::Manifest(error) => format!(
+            "Invalid parameter at 'ImageManifest' failed to satisfy constraint: '{}'",
+            manifest_text(error)
+        ),
+        other => other.to_string(),
+    }
+}
+
+fn manifest_text(error: &ManifestError) -> String {
+    match error {
+        ManifestError::NotJson => "Invalid JSON syntax".to_owned(),
+        other => other.to_string(),
+    }
+}
+
+fn code(error: &Error) -> (&'static str, StatusCode) {
+    const BAD: StatusCode = StatusCode::BAD_REQUEST;
+    match error {
+        Error::InvalidParameter(_) | Error::RangeNotSatisfiable(_) | Error::SizeInvalid(_) => {
+            ("InvalidParameterException", BAD)
+        }
+        Error::InvalidTagParameter(_) => ("InvalidTagParameterException", BAD),
+        Error::TooManyTags(_) => ("TooManyTagsException", BAD),
+        Error::Kms { .. } => ("KmsException", BAD),
+        Error::LimitExceeded(_) | Error::TooManyParts(_) => ("LimitExceededException", BAD),
+        Error::RepositoryNotFound { .. } => ("RepositoryNotFoundException", BAD),
+        Error::RepositoryAlreadyExists { .. } => ("RepositoryAlreadyExistsException", BAD),
+        Error::RepositoryNotEmpty { .. } => ("RepositoryNotEmptyException", BAD),
+        Error::ImageNotFound { .. }
+        | Error::ManifestUnknown
+        | Error::ImageReferencedByManifestList => ("ImageNotFoundException", BAD),
+        Error::ImageAlreadyExists { .. } => ("ImageAlreadyExistsException", BAD),
+        Error::ImageTagAlreadyExists { .. } => ("ImageTagAlreadyExistsException", BAD),
+        Error::ImageDigestDoesNotMatch { .. } => ("ImageDigestDoesNotMatchException", BAD),
+        Error::LayersNotFound { .. } | Error::LayerNotFound { .. } | Error::BlobUnknown => {
+            ("LayersNotFoundException", BAD)
+        }
+        Error::ReferencedImagesNotFound { .. } => ("ReferencedImagesNotFoundException", BAD),
+        Error::Manifest(error) => manifest_code(error),
+        Error::LayerInaccessible { .. } | Error::BlobReferenced(_) => {
+            ("LayerInaccessibleException", BAD)
+        }
+        Error::LayerAlreadyExists { .. } => ("LayerAlreadyExistsException", BAD),
+        Error::UploadNotFound { .. } => ("UploadNotFoundException", BAD),
+        Error::InvalidLayerPart { .. } | Error::InvalidLayerPartLength { .. } => {
+            ("InvalidLayerPartException", BAD)
+        }
+        Error::InvalidLayer => ("InvalidLayerException", BAD),
+        Error::EmptyUpload { .. } => ("EmptyUploadException", BAD),
+        Error::LayerPartTooSmall => ("LayerPartTooSmallException", BAD),
+        Error::BodyBroken(_) => ("RequestAbortedException", BAD),
+        Error::AccessDenied(_) => ("AccessDeniedException", BAD),
+        Error::AuthenticationRequired => ("MissingAuthenticationTokenException", BAD),
+        Error::UnrecognizedClient => ("UnrecognizedClientException", StatusCode::FORBIDDEN),
+        Error::Throttled => ("ThrottlingException", BAD),
+        Error::Stale | Error::Unavailable => {
+            ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
+        }
+        Error::Internal(_) => ("ServerException", StatusCode::INTERNAL_SERVER_ERROR),
+    }
+}
+
+fn manifest_code(error: &ManifestError) -> (&'static str, StatusCode) {
+    match error {
+        ManifestError::TooManyDescriptors(_) => ("LimitExceededException", StatusCode::BAD_REQUEST),
+        ManifestError::TooLarge(_)
+        | ManifestError::NotJson
+        | ManifestError::Invalid(_)
+        | ManifestError::MediaTypeMissing
+        | ManifestError::MediaTypeMismatch { .. }
+        | ManifestError::Unsupported(_)
+        | ManifestError::Ambiguous => ("InvalidParameterException", StatusCode::BAD_REQUEST),
+    }
+}

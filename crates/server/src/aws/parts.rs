@@ -1,0 +1,151 @@
+//! Layer parts on their way in: decoded as they stream, held in memory that is bounded for all of them together,
+//! until their signature is known.
+
+use std::{fmt, sync::Arc, time::Duration};
+
+use aws_lc_rs::digest;
+use bytes::{Bytes, BytesMut};
+use longshore_registry::{Error, body::Body};
+use longshore_types::constraint::Constraint;
+use serde::de::DeserializeOwned;
+use tokio::{
+    sync::{OwnedSemaphorePermit, Semaphore},
+    time::timeout,
+};
+
+use super::{
+    error,
+    json::{AwsError, ProtocolError, body_limit},
+    layer_part::{LayerPartReader, MAX_PART},
+    sigv4::PayloadHash,
+};
+use crate::{app::App, body::RequestBody};
+
+/// How many parts of full size are held at a time.
+const PARTS: usize = 3;
+
+/// Memory for parts.
+#[derive(Clone)]
+pub struct PartMemory {
+    parts: Arc<Semaphore>,
+    wait: Duration,
+}
+
+impl PartMemory {
+    /// Room for three parts of 20 MiB; a further one waits, unread, for `wait`.
+    pub fn new(wait: Duration) -> Self {
+        Self {
+            parts: Arc::new(Semaphore::new(PARTS)),
+            wait,
+        }
+    }
+
+    async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
+        match timeout(self.wait, self.parts.clone().acquire_owned()).await {
+            Ok(Ok(permit)) => Ok(permit),
+            Ok(Err(_)) | Err(_) => Err(Error::Throttled),
+        }
+    }
+}
+
+impl fmt::Debug for PartMemory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("PartMemory")
+            .field("free", &self.parts.available_permits())
+            .finish_non_exhaustive()
+    }
+}
+
+/// A part in memory, not yet proven to be anybody's.
+#[derive(Debug)]
+pub(crate) struct Part {
+    reader: LayerPartReader,
+    bytes: BytesMut,
+    hash: PayloadHash,
+    room: OwnedSemaphorePermit,
+}
+
+/// A part with its members; its memory counts until this goes.
+#[derive(Debug)]
+pub(crate) struct Opened<T> {
+    pub(crate) input: T,
+    pub(crate) bytes: Bytes,
+    /// Held until the part is stored.
+    pub(crate) room: OwnedSemaphorePermit,
+}
+
+impl Part {
+    /// The hash of the body as it came.
+    pub(crate) fn hash(&self) -> PayloadHash {
+        self.hash
+    }
+
+    /// Reads the other members; a body without a part is refused.
+    pub(crate) fn open<T: DeserializeOwned>(self) -> Result<Opened<T>, ProtocolError> {
+        let (input, length) = self.reader.finish()?;
+        let absent = || ProtocolError::InvalidParameter(Constraint::NotNull.at("layerPartBlob"));
+        length.ok_or_else(absent)?;
+        Ok(Opened {
+            input,
+            bytes: self.bytes.freeze(),
+            room: self.room,
+        })
+    }
+}
+
+/// Reads a part as it comes in, once there is room for it.
+pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, AwsError> {
+    let room = app.parts.room().await.map_err(error::wire)?;
+    let limit = body_limit(super::STREAMED);
+    let mut reader = LayerPartReader::new();
+    let mut bytes = BytesMut::with_capacity(expected(body.announced()));
+    let mut hash = digest::Context::new(&digest::SHA256);
+    let mut received = 0;
+    while let Some(chunk) = body.piece().await {
+        let chunk = chunk.map_err(error::wire)?;
+        received += chunk.len();
+        if received > limit {
+            return Err(ProtocolError::BodyTooLarge.into());
+        }
+        hash.update(&chunk);
+        reader.push(&chunk, &mut |decoded| bytes.extend_from_slice(decoded))?;
+    }
+    let mut sha256 = [0; 32];
+    sha256.copy_from_slice(hash.finish().as_ref());
+    Ok(Part {
+        reader,
+        bytes,
+        hash: PayloadHash::from_bytes(sha256),
+        room,
+    })
+}
+
+/// Enough for the part of a body of this length, so that it is never copied to grow.
+fn expected(announced: Option<u64>) -> usize {
+    let decoded = announced.unwrap_or_default() / 4 * 3;
+    usize::try_from(decoded.min(MAX_PART)).unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn room_is_kept_for_what_is_announced_and_no_more_than_a_part_may_have() {
+        assert_eq!(expected(None), 0);
+        assert_eq!(expected(Some(4000)), 3000);
+        assert_eq!(expected(Some(u64::MAX)), 20_971_520);
+    }
+
+    #[tokio::test]
+    async fn a_part_too_many_waits_and_is_then_throttled() {
+        let memory = PartMemory::new(Duration::from_millis(10));
+        let mut held = Vec::new();
+        for _ in 0..PARTS {
+            held.push(memory.room().await.unwrap());
+        }
+        assert!(matches!(memory.room().await, Err(Error::Throttled)));
+        held.pop();
+        assert!(memory.room().await.is_ok());
+    }
+}

@@ -1,0 +1,88 @@
+//! The operations of ECR's API, one line each.
+
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::Response;
+use longshore_registry::{
+    Cx, Error, Operation, execute,
+    op::{
+        image,
+        layer::{self, UploadLayerPart},
+        registry, repository, resource,
+    },
+};
+use longshore_types::id::RequestId;
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::{
+    error::wire,
+    json::{AwsError, decode, success},
+    parts::{Opened, Part},
+};
+
+type Answer = Result<Response<Bytes>, AwsError>;
+/// Reads the input, runs the operation, writes the output.
+pub(super) type Handler = for<'a> fn(
+    &'a Cx<'a>,
+    &'a [u8],
+    RequestId,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
+
+/// The handler of an operation, if there is one.
+pub(super) fn find(operation: &str) -> Option<Handler> {
+    Some(match operation {
+        "BatchCheckLayerAvailability" => run::<layer::BatchCheckLayerAvailability>,
+        "BatchDeleteImage" => run::<image::BatchDeleteImage>,
+        "BatchGetImage" => run::<image::BatchGetImage>,
+        "CompleteLayerUpload" => run::<layer::CompleteLayerUpload>,
+        "CreateRepository" => run::<repository::CreateRepository>,
+        "DeleteRepository" => run::<repository::DeleteRepository>,
+        "DescribeImages" => run::<image::DescribeImages>,
+        "DescribeRegistry" => run::<registry::DescribeRegistry>,
+        "DescribeRepositories" => run::<repository::DescribeRepositories>,
+        "GetAuthorizationToken" => run::<registry::GetAuthorizationToken>,
+        "GetDownloadUrlForLayer" => run::<layer::GetDownloadUrlForLayer>,
+        "InitiateLayerUpload" => run::<layer::InitiateLayerUpload>,
+        "ListImageReferrers" => run::<image::ListImageReferrers>,
+        "ListImages" => run::<image::ListImages>,
+        "ListTagsForResource" => run::<resource::ListTagsForResource>,
+        "PutImage" => run::<image::PutImage>,
+        "PutImageTagMutability" => run::<repository::PutImageTagMutability>,
+        "TagResource" => run::<resource::TagResource>,
+        "UntagResource" => run::<resource::UntagResource>,
+        _ => return None,
+    })
+}
+
+/// `UploadLayerPart`, whose part came in apart from its other members.
+pub(super) async fn upload_layer_part(cx: &Cx<'_>, part: Part, id: RequestId) -> Answer {
+    let Opened {
+        mut input,
+        bytes,
+        room,
+    } = part.open::<UploadLayerPart>()?;
+    input.layer_part = bytes;
+    let output = execute(cx, input).await.map_err(wire)?;
+    drop(room);
+    written(&output, id)
+}
+
+fn run<'a, O>(
+    cx: &'a Cx<'a>,
+    body: &'a [u8],
+    id: RequestId,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>
+where
+    O: Operation<Output: Serialize> + DeserializeOwned + 'static,
+{
+    Box::pin(async move {
+        let operation: O = decode(body)?;
+        let output = execute(cx, operation).await.map_err(wire)?;
+        written(&output, id)
+    })
+}
+
+fn written(output: &impl Serialize, id: RequestId) -> Answer {
+    success(output, id).map_err(|error| wire(Error::internal(error)))
+}

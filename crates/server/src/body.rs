@@ -1,0 +1,112 @@
+//! Request bodies: bounded in size, and in how long they may stay silent.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering::Relaxed},
+    },
+    time::Duration,
+};
+
+use bytes::{Bytes, BytesMut};
+use http_body::Body as _;
+use http_body_util::BodyExt;
+use hyper::body::Incoming;
+use longshore_registry::{Error, body::Body};
+use tokio::time::timeout;
+
+/// A body on its way in.
+#[derive(Debug)]
+pub(crate) struct RequestBody {
+    incoming: Incoming,
+    announced: Option<u64>,
+    stall: Duration,
+    read: WasRead,
+}
+
+/// Tells, even after the body was given away, whether it was read to its end.
+#[derive(Clone, Debug)]
+pub(crate) struct WasRead(Arc<AtomicBool>);
+
+impl WasRead {
+    /// Whether nothing of the body is left on the wire.
+    pub(crate) fn to_the_end(&self) -> bool {
+        self.0.load(Relaxed)
+    }
+}
+
+impl RequestBody {
+    /// Wraps a body whose client may be silent for `stall`.
+    pub(crate) fn new(incoming: Incoming, stall: Duration) -> Self {
+        let announced = incoming.size_hint().exact();
+        let read = WasRead(Arc::new(AtomicBool::new(incoming.is_end_stream())));
+        Self {
+            incoming,
+            announced,
+            stall,
+            read,
+        }
+    }
+
+    /// Watches how far it is read.
+    pub(crate) fn was_read(&self) -> WasRead {
+        self.read.clone()
+    }
+
+    /// Whether there may be bytes.
+    pub(crate) fn may_have_bytes(&self) -> bool {
+        self.announced != Some(0)
+    }
+
+    /// The next piece; never an empty one.
+    pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Error>> {
+        loop {
+            let frame = match timeout(self.stall, self.incoming.frame()).await {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                Err(_) => return Some(Err(Error::BodyBroken("no byte came in time".to_owned()))),
+            };
+            match frame.map(http_body::Frame::into_data) {
+                Ok(Ok(bytes)) if !bytes.is_empty() => return Some(Ok(bytes)),
+                // An empty piece, or trailers, which mean nothing here.
+                Ok(_) => {}
+                Err(error) => return Some(Err(Error::BodyBroken(error.to_string()))),
+            }
+        }
+        self.read.0.store(true, Relaxed);
+        None
+    }
+
+    /// Reads all of it; `Ok(None)` when it is larger than `limit`.
+    pub(crate) async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+        if self.announced.is_some_and(|length| length > limit as u64) {
+            return Ok(None);
+        }
+        let (mut first, mut all) = (Bytes::new(), BytesMut::new());
+        while let Some(piece) = self.piece().await {
+            let piece = piece?;
+            if all.len() + first.len() + piece.len() > limit {
+                return Ok(None);
+            }
+            // Most bodies come in one piece, which is then not copied.
+            if first.is_empty() && all.is_empty() {
+                first = piece;
+            } else {
+                all.extend_from_slice(&std::mem::take(&mut first));
+                all.extend_from_slice(&piece);
+            }
+        }
+        Ok(Some(if all.is_empty() { first } else { all.freeze() }))
+    }
+}
+
+#[async_trait::async_trait]
+impl Body for RequestBody {
+    async fn next(&mut self) -> Option<Result<Bytes, Error>> {
+        self.piece().await
+    }
+
+    fn announced(&self) -> Option<u64> {
+        self.announced
+    }
+}

@@ -1,0 +1,376 @@
+//! What the operator chose, parsed once: a flag beats its variable, which beats the file.
+//!
+//! The environment is read here and nowhere else.
+
+use std::{env, fmt, fs, path::PathBuf, time::Duration};
+
+use longshore_registry::bootstrap::AdministratorKey;
+use longshore_types::account::{AccountId, Region};
+
+pub use self::args::{Args, Command, LogFormat};
+use self::{args::ServeArgs, file::File};
+use crate::host::proxy::Cidr;
+
+mod args;
+mod file;
+
+/// The settings of `longshore serve`.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Where everything is kept.
+    pub data_dir: PathBuf,
+    /// Where to listen: an address or name, and a port.
+    pub listen: String,
+    /// The first account.
+    pub account: AccountId,
+    /// The Region of hosts that carry none.
+    pub region: Region,
+    /// The domain of ECR-shaped hosts besides Amazon's.
+    pub domain: Option<String>,
+    /// Where the master key comes from.
+    pub master_key: MasterKeySource,
+    /// Certificate and key, for HTTPS.
+    pub tls: Option<TlsFiles>,
+    /// Where metrics are served.
+    pub metrics_listen: Option<String>,
+    /// How logs look.
+    pub log_format: LogFormat,
+    /// Which logs are written.
+    pub log_filter: String,
+    /// How long requests in flight may take after a signal to stop.
+    pub drain: Duration,
+    /// Whether private hosts, too, invite anonymous callers.
+    pub anonymous_challenge: bool,
+    /// Proxies that are believed.
+    pub trusted_proxies: Vec<Cidr>,
+    /// The administrator's key, when the operator sets it.
+    pub root: Option<AdministratorKey>,
+    /// Bounds on clients.
+    pub limits: Limits,
+}
+
+/// Where the master key comes from.
+#[derive(Clone)]
+pub enum MasterKeySource {
+    /// `master.key` in the data directory, made there at first start.
+    DataDir,
+    /// A file that must exist.
+    File(PathBuf),
+    /// The text of the key.
+    Text(String),
+}
+
+impl fmt::Debug for MasterKeySource {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::DataDir => f.write_str("DataDir"),
+            Self::File(path) => f.debug_tuple("File").field(path).finish(),
+            Self::Text(_) => f.write_str("Text(..)"),
+        }
+    }
+}
+
+/// A certificate chain and its key, as PEM files.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TlsFiles {
+    /// The certificate, and those that sign it.
+    pub cert: PathBuf,
+    /// The private key.
+    pub key: PathBuf,
+}
+
+/// Bounds on what clients may hold and how slow they may be.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Connections at a time; by default what the open file limit allows.
+    pub connections: Option<usize>,
+    /// How long a request's head may take.
+    pub head: Duration,
+    /// How long a connection may stay without a request.
+    pub idle: Duration,
+    /// How long a body may stay without a byte, in either direction.
+    pub stall: Duration,
+    /// How long an S3-style layer part waits for memory.
+    pub part_wait: Duration,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connections: None,
+            head: Duration::from_secs(15),
+            idle: Duration::from_secs(180),
+            stall: Duration::from_secs(60),
+            part_wait: Duration::from_secs(30),
+        }
+    }
+}
+
+/// The settings cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("cannot read the configuration file `{}`: {source}", .path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// The file is not TOML of the known settings.
+    #[error("the configuration file `{}` is not valid: {source}", .path.display())]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: Box<toml::de::Error>,
+    },
+    /// A setting has a value that it cannot have.
+    #[error("`{setting}` cannot be `{value}`: {why}")]
+    Value {
+        /// The setting.
+        setting: &'static str,
+        /// What was given.
+        value: String,
+        /// Why it cannot be that.
+        why: String,
+    },
+    /// Two settings go together.
+    #[error("{0}")]
+    Incomplete(&'static str),
+}
+
+impl Config {
+    /// The defaults, with everything in `data_dir`.
+    pub fn new(data_dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
+        Self::resolve(
+            ServeArgs {
+                data_dir: Some(data_dir.into()),
+                ..ServeArgs::default()
+            },
+            File::default(),
+            Secrets::default(),
+        )
+    }
+
+    /// Joins the command line (which has the environment in it), the file that it names, and the secrets of the environment.
+    pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
+        let file = match &args.config {
+            Some(path) => read_file(path)?,
+            None => File::default(),
+        };
+        Self::resolve(args, file, Secrets::from_env())
+    }
+
+    fn resolve(args: ServeArgs, file: File, secrets: Secrets) -> Result<Self, ConfigError> {
+        refuse_unbuilt("--metadata", args.metadata.or(file.metadata), "sqlite")?;
+        refuse_unbuilt("--blobs", args.blobs.or(file.blobs), "file")?;
+        if let Some(quotas) = args.quotas.or(file.quotas) {
+            return Err(value_error("--quotas", &quotas, "quotas are not built yet"));
+        }
+        Ok(Self {
+            data_dir: args
+                .data_dir
+                .or(file.data_dir)
+                .unwrap_or_else(|| "longshore-data".into()),
+            listen: args
+                .listen
+                .or(file.listen)
+                .unwrap_or_else(|| "127.0.0.1:5050".to_owned()),
+            account: parsed("--account", args.account.or(file.account), "000000000000")?,
+            region: region(args.region.or(file.region))?,
+            domain: args
+                .domain
+                .or(file.domain)
+                .map(|domain| check_domain(&domain))
+                .transpose()?,
+            master_key: secrets.master_key_source(args.master_key_file, file.master_key_file),
+            tls: tls(
+                args.tls_cert.or(file.tls_cert),
+                args.tls_key.or(file.tls_key),
+            )?,
+            metrics_listen: args.metrics_listen.or(file.metrics_listen),
+            log_format: args.log_format.or(file.log_format).unwrap_or_default(),
+            log_filter: args
+                .log_filter
+                .or(file.log_filter)
+                .unwrap_or_else(|| "info".to_owned()),
+            drain: Duration::from_secs(args.drain_seconds.or(file.drain_seconds).unwrap_or(30)),
+            anonymous_challenge: args.anonymous_challenge
+                || file.anonymous_challenge.unwrap_or_default(),
+            trusted_proxies: proxies(args.trusted_proxies.or(file.trusted_proxies))?,
+            root: secrets.root()?,
+            limits: Limits {
+                connections: args.max_connections.or(file.max_connections),
+                ..Limits::default()
+            },
+        })
+    }
+}
+
+/// What only the environment may carry, because a command line and a settings file are read by others.
+#[derive(Default)]
+struct Secrets {
+    master_key: Option<String>,
+    master_key_file: Option<PathBuf>,
+    root_id: Option<String>,
+    root_secret: Option<String>,
+}
+
+impl Secrets {
+    fn from_env() -> Self {
+        let text = |name| env::var(name).ok().filter(|value| !value.is_empty());
+        Self {
+            master_key: text("LONGSHORE_MASTER_KEY"),
+            master_key_file: text("LONGSHORE_MASTER_KEY_FILE").map(PathBuf::from),
+            root_id: text("LONGSHORE_ROOT_ACCESS_KEY_ID"),
+            root_secret: text("LONGSHORE_ROOT_SECRET_ACCESS_KEY"),
+        }
+    }
+
+    fn master_key_source(&self, flag: Option<PathBuf>, file: Option<PathBuf>) -> MasterKeySource {
+        match (
+            flag,
+            &self.master_key,
+            self.master_key_file.clone().or(file),
+        ) {
+            (Some(path), _, _) | (None, None, Some(path)) => MasterKeySource::File(path),
+            (None, Some(text), _) => MasterKeySource::Text(text.clone()),
+            (None, None, None) => MasterKeySource::DataDir,
+        }
+    }
+
+    fn root(self) -> Result<Option<AdministratorKey>, ConfigError> {
+        let (id, secret) = match (self.root_id, self.root_secret) {
+            (None, None) => return Ok(None),
+            (Some(id), Some(secret)) => (id, secret),
+            _ => {
+                return Err(ConfigError::Incomplete(
+                    "LONGSHORE_ROOT_ACCESS_KEY_ID and LONGSHORE_ROOT_SECRET_ACCESS_KEY go together",
+                ));
+            }
+        };
+        if !is_key_text(&id, 3) {
+            return Err(value_error(
+                "LONGSHORE_ROOT_ACCESS_KEY_ID",
+                &id,
+                "it takes 3 to 128 of `A-Z a-z 0-9 _ . -`",
+            ));
+        }
+        if !is_key_text(&secret.replace(['/', '+', '='], "-"), 8) {
+            return Err(value_error(
+                "LONGSHORE_ROOT_SECRET_ACCESS_KEY",
+                "…",
+                "it takes 8 to 128 of `A-Z a-z 0-9 / + = _ . -`",
+            ));
+        }
+        Ok(Some(AdministratorKey { id, secret }))
+    }
+}
+
+/// Only text that a shell and a header take as it is.
+fn is_key_text(text: &str, least: usize) -> bool {
+    (least..=128).contains(&text.len())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
+}
+
+fn read_file(path: &PathBuf) -> Result<File, ConfigError> {
+    let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
+        path: path.clone(),
+        source,
+    })?;
+    toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        path: path.clone(),
+        source: Box::new(source),
+    })
+}
+
+fn refuse_unbuilt(
+    setting: &'static str,
+    value: Option<String>,
+    built: &str,
+) -> Result<(), ConfigError> {
+    match value {
+        Some(value) if value != built => {
+            // A URL may carry a password.
+            let scheme = value
+                .split_once("://")
+                .map_or(value.as_str(), |(scheme, _)| scheme);
+            let why = format!("only `{built}` is built yet");
+            Err(ConfigError::Value {
+                setting,
+                value: scheme.to_owned(),
+                why,
+            })
+        }
+        _ => Ok(()),
+    }
+}
+
+fn region(given: Option<String>) -> Result<Region, ConfigError> {
+    let region: Region = parsed("--region", given, "us-east-1")?;
+    if region.is_none() {
+        Err(value_error("--region", "", "it is empty"))
+    } else {
+        Ok(region)
+    }
+}
+
+fn check_domain(domain: &str) -> Result<String, ConfigError> {
+    let label = |label: &str| {
+        let legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        !label.is_empty() && label.len() <= 63 && label.bytes().all(legal)
+    };
+    if domain.len() <= 200 && domain.split('.').all(label) {
+        Ok(domain.to_ascii_lowercase())
+    } else {
+        Err(value_error(
+            "--domain",
+            domain,
+            "it is not a domain name without a port",
+        ))
+    }
+}
+
+fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, ConfigError> {
+    match (cert, key) {
+        (Some(cert), Some(key)) => Ok(Some(TlsFiles { cert, key })),
+        (None, None) => Ok(None),
+        _ => Err(ConfigError::Incomplete(
+            "--tls-cert and --tls-key go together",
+        )),
+    }
+}
+
+fn proxies(given: Option<Vec<String>>) -> Result<Vec<Cidr>, ConfigError> {
+    let texts = given.unwrap_or_default();
+    let blocks = texts.iter().map(|text| {
+        text.trim()
+            .parse()
+            .map_err(|error| value_error("--trusted-proxies", text, error))
+    });
+    blocks.collect()
+}
+
+fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
+    setting: &'static str,
+    given: Option<String>,
+    default: &str,
+) -> Result<T, ConfigError> {
+    let text = given.as_deref().unwrap_or(default);
+    text.parse()
+        .map_err(|error| value_error(setting, text, error))
+}
+
+fn value_error(setting: &'static str, value: &str, why: impl fmt::Display) -> ConfigError {
+    ConfigError::Value {
+        setting,
+        value: value.to_owned(),
+        why: why.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,115 @@
+//! The command line, with the variables that stand for flags.
+
+use std::path::PathBuf;
+
+use clap::{Parser, Subcommand, ValueEnum};
+use serde::Deserialize;
+
+/// A container registry that speaks Amazon ECR's language.
+#[derive(Debug, Parser)]
+#[command(name = "longshore", version, about)]
+pub struct Args {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the program can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Serve the registry.
+    #[command(
+        after_help = "Example: longshore serve --data-dir /var/lib/longshore --listen 0.0.0.0:5050"
+    )]
+    Serve(Box<ServeArgs>),
+}
+
+/// How logs look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogFormat {
+    /// Text on a terminal, JSON otherwise.
+    #[default]
+    Auto,
+    /// Lines for people.
+    Text,
+    /// A JSON object a line.
+    Json,
+}
+
+/// The flags of `longshore serve`.
+#[derive(Debug, Default, clap::Args)]
+pub struct ServeArgs {
+    /// A TOML file with these same settings; a flag or variable beats it
+    #[arg(long, env = "LONGSHORE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept [default: ./longshore-data]
+    #[arg(long, env = "LONGSHORE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5050]
+    #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDR:PORT")]
+    pub listen: Option<String>,
+    /// The first account [default: 000000000000]
+    #[arg(long, env = "LONGSHORE_ACCOUNT_ID", value_name = "ID")]
+    pub account: Option<String>,
+    /// The Region of hosts that carry none [default: us-east-1]
+    #[arg(long, env = "LONGSHORE_REGION", value_name = "NAME")]
+    pub region: Option<String>,
+    /// A domain under which ECR-shaped hosts are answered, besides Amazon's
+    #[arg(long, env = "LONGSHORE_DOMAIN", value_name = "NAME")]
+    pub domain: Option<String>,
+    /// Where metadata is kept: sqlite
+    #[arg(
+        long,
+        env = "LONGSHORE_METADATA",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub metadata: Option<String>,
+    /// Where blobs are kept: file
+    #[arg(
+        long,
+        env = "LONGSHORE_BLOBS",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub blobs: Option<String>,
+    /// Count, size and rate quotas; not built yet
+    #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET", hide = true)]
+    pub quotas: Option<String>,
+    /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// The certificate chain to serve HTTPS with; read again when it changes
+    #[arg(long, env = "LONGSHORE_TLS_CERT", value_name = "FILE")]
+    pub tls_cert: Option<PathBuf>,
+    /// The certificate's private key
+    #[arg(long, env = "LONGSHORE_TLS_KEY", value_name = "FILE")]
+    pub tls_key: Option<PathBuf>,
+    /// Where to serve Prometheus metrics
+    #[arg(long, env = "LONGSHORE_METRICS_LISTEN", value_name = "ADDR:PORT")]
+    pub metrics_listen: Option<String>,
+    /// How logs on standard error look [default: auto]
+    #[arg(long, env = "LONGSHORE_LOG_FORMAT", value_enum, value_name = "FORMAT")]
+    pub log_format: Option<LogFormat>,
+    /// Which logs are written, such as `debug` or `longshore=debug` [default: info]
+    #[arg(long, env = "LONGSHORE_LOG", value_name = "FILTER")]
+    pub log_filter: Option<String>,
+    /// How long to finish requests in flight after a signal to stop [default: 30]
+    #[arg(long, env = "LONGSHORE_DRAIN_SECONDS", value_name = "SECONDS")]
+    pub drain_seconds: Option<u64>,
+    /// Invite anonymous callers on private hosts, too
+    #[arg(long, env = "LONGSHORE_ANONYMOUS_CHALLENGE")]
+    pub anonymous_challenge: bool,
+    /// Peers whose `Forwarded` and `X-Forwarded-*` headers are believed
+    #[arg(
+        long,
+        env = "LONGSHORE_TRUSTED_PROXIES",
+        value_name = "CIDR,…",
+        value_delimiter = ','
+    )]
+    pub trusted_proxies: Option<Vec<String>>,
+    /// Connections at a time [default: what the open file limit allows]
+    #[arg(long, env = "LONGSHORE_MAX_CONNECTIONS", value_name = "N")]
+    pub max_connections: Option<usize>,
+}

@@ -1,0 +1,30 @@
+//! The settings file: the flags' names, as TOML keys.
+
+use std::path::PathBuf;
+
+use serde::Deserialize;
+
+use super::args::LogFormat;
+
+#[derive(Debug, Default, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub(super) struct File {
+    pub(super) data_dir: Option<PathBuf>,
+    pub(super) listen: Option<String>,
+    pub(super) account: Option<String>,
+    pub(super) region: Option<String>,
+    pub(super) domain: Option<String>,
+    pub(super) metadata: Option<String>,
+    pub(super) blobs: Option<String>,
+    pub(super) quotas: Option<String>,
+    pub(super) master_key_file: Option<PathBuf>,
+    pub(super) tls_cert: Option<PathBuf>,
+    pub(super) tls_key: Option<PathBuf>,
+    pub(super) metrics_listen: Option<String>,
+    pub(super) log_format: Option<LogFormat>,
+    pub(super) log_filter: Option<String>,
+    pub(super) drain_seconds: Option<u64>,
+    pub(super) anonymous_challenge: Option<bool>,
+    pub(super) trusted_proxies: Option<Vec<String>>,
+    pub(super) max_connections: Option<usize>,
+}

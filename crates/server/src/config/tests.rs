@@ -1,0 +1,152 @@
+use super::*;
+
+fn args(flags: ServeArgs) -> Result<Config, ConfigError> {
+    Config::resolve(flags, File::default(), Secrets::default())
+}
+
+fn refusal(flags: ServeArgs) -> String {
+    args(flags).unwrap_err().to_string()
+}
+
+#[test]
+fn nothing_given_means_the_documented_defaults() {
+    let config = args(ServeArgs::default()).unwrap();
+    assert_eq!(config.data_dir, PathBuf::from("longshore-data"));
+    assert_eq!(config.listen, "127.0.0.1:5050");
+    assert_eq!(config.account.as_str(), "000000000000");
+    assert_eq!(config.region.as_str(), "us-east-1");
+    assert_eq!(config.drain, Duration::from_secs(30));
+    assert!(config.trusted_proxies.is_empty() && config.root.is_none() && config.tls.is_none());
+    assert!(matches!(config.master_key, MasterKeySource::DataDir));
+}
+
+#[test]
+fn a_flag_beats_the_file() {
+    let file: File =
+        toml::from_str("region = 'eu-west-1'\naccount = '123456789012'\ntrusted-proxies = ['::1']")
+            .unwrap();
+    let flags = ServeArgs {
+        region: Some("eu-central-1".to_owned()),
+        ..ServeArgs::default()
+    };
+    let config = Config::resolve(flags, file, Secrets::default()).unwrap();
+    assert_eq!(config.region.as_str(), "eu-central-1");
+    assert_eq!(config.account.as_str(), "123456789012");
+    assert_eq!(config.trusted_proxies.len(), 1);
+}
+
+#[test]
+fn a_file_with_an_unknown_setting_is_refused() {
+    assert!(toml::from_str::<File>("regoin = 'eu-west-1'").is_err());
+}
+
+#[test]
+fn the_flag_then_the_environment_then_the_file_name_the_master_key() {
+    let (flag, file) = (Some(PathBuf::from("flag")), Some(PathBuf::from("file")));
+    let text = Secrets {
+        master_key: Some("text".to_owned()),
+        ..Secrets::default()
+    };
+    assert!(
+        matches!(text.master_key_source(flag, file.clone()), MasterKeySource::File(path) if path.ends_with("flag"))
+    );
+    assert!(matches!(
+        text.master_key_source(None, file.clone()),
+        MasterKeySource::Text(_)
+    ));
+    assert!(
+        matches!(Secrets::default().master_key_source(None, file), MasterKeySource::File(path) if path.ends_with("file"))
+    );
+    assert!(!format!("{:?}", MasterKeySource::Text("secret".to_owned())).contains("secret"));
+}
+
+#[test]
+fn stores_that_are_not_built_are_refused_without_their_password() {
+    let metadata = Some("postgres://user:hidden@db/longshore".to_owned());
+    let message = refusal(ServeArgs {
+        metadata,
+        ..ServeArgs::default()
+    });
+    assert_eq!(
+        message,
+        "`--metadata` cannot be `postgres`: only `sqlite` is built yet"
+    );
+    let message = refusal(ServeArgs {
+        blobs: Some("s3://bucket/prefix".to_owned()),
+        ..ServeArgs::default()
+    });
+    assert_eq!(
+        message,
+        "`--blobs` cannot be `s3`: only `file` is built yet"
+    );
+    let message = refusal(ServeArgs {
+        quotas: Some("ecr".to_owned()),
+        ..ServeArgs::default()
+    });
+    assert_eq!(
+        message,
+        "`--quotas` cannot be `ecr`: quotas are not built yet"
+    );
+}
+
+#[test]
+fn malformed_values_are_refused() {
+    let text = |text: &str| Some(text.to_owned());
+    for flags in [
+        ServeArgs {
+            account: text("1"),
+            ..ServeArgs::default()
+        },
+        ServeArgs {
+            region: text("EU"),
+            ..ServeArgs::default()
+        },
+        ServeArgs {
+            region: text(""),
+            ..ServeArgs::default()
+        },
+        ServeArgs {
+            domain: text("a:80"),
+            ..ServeArgs::default()
+        },
+        ServeArgs {
+            domain: text(""),
+            ..ServeArgs::default()
+        },
+        ServeArgs {
+            tls_cert: Some("cert.pem".into()),
+            ..ServeArgs::default()
+        },
+        ServeArgs {
+            trusted_proxies: Some(vec!["10.0.0.0/99".to_owned()]),
+            ..ServeArgs::default()
+        },
+    ] {
+        let shown = format!("{flags:?}");
+        assert!(args(flags).is_err(), "{shown}");
+    }
+}
+
+#[test]
+fn the_administrators_key_is_whole_and_pastable_or_refused() {
+    let root = |id: Option<&str>, secret: Option<&str>| {
+        let secrets = Secrets {
+            root_id: id.map(str::to_owned),
+            root_secret: secret.map(str::to_owned),
+            ..Secrets::default()
+        };
+        secrets.root()
+    };
+    assert!(root(None, None).unwrap().is_none());
+    assert_eq!(
+        root(Some("AKIAEXAMPLE"), Some("wJalr/+=long"))
+            .unwrap()
+            .unwrap()
+            .secret,
+        "wJalr/+=long"
+    );
+    assert!(root(Some("AKIAEXAMPLE"), None).is_err());
+    assert!(root(Some("a b"), Some("longenough")).is_err());
+    assert!(root(Some("AKIAEXAMPLE"), Some("$(reboot)")).is_err());
+    assert!(root(Some("AKIAEXAMPLE"), Some("short")).is_err());
+}

@@ -1,0 +1,74 @@
+//! One request from its head to its answer: where it goes, and what is said about it in logs and metrics.
+
+use std::{net::SocketAddr, sync::Arc, time::Instant};
+
+use http::{HeaderValue, Request, StatusCode, Version, header, request::Parts};
+use hyper::body::Incoming;
+use serde_json::json;
+
+use crate::{
+    app::App,
+    aws,
+    body::RequestBody,
+    health,
+    listener::InFlight,
+    oci::{self, layer},
+    origin::Origin,
+    reply::{self, Reply},
+    route::{Misrouted, Route},
+};
+
+/// A request that knows where it goes.
+#[derive(Debug)]
+pub(crate) struct Call {
+    /// Its head.
+    pub(crate) head: Parts,
+    /// How it reached the server.
+    pub(crate) origin: Origin,
+    /// Its body.
+    pub(crate) body: RequestBody,
+}
+
+/// Answers a request; no failure leaves this function but as an answer.
+pub(crate) async fn handle(
+    app: Arc<App>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+    in_flight: InFlight,
+) -> Reply {
+    let started = Instant::now();
+    let (head, incoming) = request.into_parts();
+    let (method, version) = (head.method.clone(), head.version);
+    let body = RequestBody::new(incoming, app.stall);
+    let was_read = body.was_read();
+    let route = Route::parse(head.uri.path());
+    let label = route.as_ref().map_or("v2", Route::label);
+    let mut reply = match Origin::of(&app, peer, &head) {
+        Ok(origin) => dispatch(&app, route, Call { head, origin, body }).await,
+        Err(error) => plain(StatusCode::BAD_REQUEST, &error),
+    };
+    if !was_read.to_the_end() && version <= Version::HTTP_11 {
+        reply
+            .headers_mut()
+            .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    let (status, elapsed) = (reply.status(), started.elapsed());
+    app.metrics.answered(label, &method, status, elapsed);
+    tracing::debug!(%method, route = label, status = status.as_u16(), duration_us = elapsed.as_micros(), %peer, "request");
+    reply.map(|body| body.during(in_flight))
+}
+
+async fn dispatch(app: &Arc<App>, route: Result<Route, Misrouted>, call: Call) -> Reply {
+    match route {
+        Ok(Route::Health) => health::alive(&call.head.method),
+        Ok(Route::Ready) => health::ready(app, &call.head.method).await,
+        Ok(Route::Layer(digest)) => layer::serve(app, digest, call).await,
+        Ok(Route::Token) => oci::token::serve(app, call).await,
+        Ok(Route::Other) => aws::serve(app, call).await,
+        route => oci::serve(app, route, call).await,
+    }
+}
+
+fn plain(status: StatusCode, message: &dyn std::fmt::Display) -> Reply {
+    reply::json(status, &json!({ "message": message.to_string() }))
+}

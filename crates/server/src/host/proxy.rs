@@ -1,0 +1,282 @@
+//! Proxies that are believed about scheme, host and client address; everybody else's words are ignored.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    str::FromStr,
+};
+
+use http::HeaderMap;
+
+/// A block of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cidr {
+    network: IpAddr,
+    bits: u8,
+}
+
+/// The text is not an address or a block of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not an address block such as `10.0.0.0/8` or `::1`")]
+pub struct InvalidCidr;
+
+impl Cidr {
+    /// Whether the block holds `address`; an IPv4 address in IPv6 clothes is the IPv4 address.
+    pub fn contains(&self, address: IpAddr) -> bool {
+        let shift = |width: u8| u32::from(width.saturating_sub(self.bits));
+        match (self.network, address.to_canonical()) {
+            (IpAddr::V4(network), IpAddr::V4(address)) => {
+                let differing = u64::from(network.to_bits() ^ address.to_bits());
+                differing >> shift(32) == 0
+            }
+            (IpAddr::V6(network), IpAddr::V6(address)) => {
+                let differing = network.to_bits() ^ address.to_bits();
+                differing.checked_shr(shift(128)).unwrap_or(0) == 0
+            }
+            _ => false,
+        }
+    }
+}
+
+impl FromStr for Cidr {
+    type Err = InvalidCidr;
+
+    fn from_str(text: &str) -> Result<Self, InvalidCidr> {
+        let (network, bits) = match text.split_once('/') {
+            Some((network, bits)) => (network, Some(bits.parse::<u8>().map_err(|_| InvalidCidr)?)),
+            None => (text, None),
+        };
+        let network: IpAddr = network.parse().map_err(|_| InvalidCidr)?;
+        let width = if network.is_ipv4() { 32 } else { 128 };
+        let bits = bits.unwrap_or(width);
+        if bits > width {
+            Err(InvalidCidr)
+        } else {
+            Ok(Self { network, bits })
+        }
+    }
+}
+
+/// What a believed proxy says about a request; what it leaves out stays as the connection has it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Forwarded {
+    /// `http` or `https`.
+    pub scheme: Option<&'static str>,
+    /// The host that the client named.
+    pub host: Option<String>,
+    /// Where the client is.
+    pub client: Option<IpAddr>,
+}
+
+/// The peers that are believed.
+#[derive(Clone, Debug, Default)]
+pub struct TrustedProxies(Vec<Cidr>);
+
+impl TrustedProxies {
+    /// Believes these blocks only.
+    pub fn new(blocks: Vec<Cidr>) -> Self {
+        Self(blocks)
+    }
+
+    /// Whether `peer` is believed.
+    pub fn trusts(&self, peer: IpAddr) -> bool {
+        self.0.iter().any(|block| block.contains(peer))
+    }
+
+    /// Reads what `peer` says, if it is believed.
+    pub fn forwarded(&self, peer: IpAddr, headers: &HeaderMap) -> Forwarded {
+        if self.0.is_empty() || !self.trusts(peer) {
+            return Forwarded::default();
+        }
+        let hops = standard(headers).unwrap_or_else(|| customary(headers));
+        self.outermost(hops)
+    }
+
+    /// Walks from the nearest hop outwards as long as hops are believed, and takes the last word on each point.
+    fn outermost(&self, hops: Vec<Forwarded>) -> Forwarded {
+        let mut answer = Forwarded::default();
+        for hop in hops.into_iter().rev() {
+            let client = hop.client;
+            answer.scheme = hop.scheme.or(answer.scheme);
+            answer.host = hop.host.or(answer.host);
+            answer.client = client.or(answer.client);
+            if client.is_none_or(|client| !self.trusts(client)) {
+                break;
+            }
+        }
+        answer
+    }
+}
+
+/// `Forwarded` (RFC 7239), one element a hop.
+fn standard(headers: &HeaderMap) -> Option<Vec<Forwarded>> {
+    let elements = list(headers, "forwarded");
+    if elements.is_empty() {
+        return None;
+    }
+    Some(elements.into_iter().map(element).collect())
+}
+
+fn element(text: &str) -> Forwarded {
+    let mut hop = Forwarded::default();
+    for (key, value) in text.split(';').filter_map(|pair| pair.split_once('=')) {
+        let value = value.trim().trim_matches('"');
+        match key.trim().to_ascii_lowercase().as_str() {
+            "proto" => hop.scheme = scheme(value),
+            "host" => hop.host = host(value),
+            "for" => hop.client = address(value),
+            _ => {}
+        }
+    }
+    hop
+}
+
+/// `X-Forwarded-For`, `-Proto`, `-Host`: lists that are as long as there are hops, or one value for all.
+fn customary(headers: &HeaderMap) -> Vec<Forwarded> {
+    let [clients, schemes, hosts] = ["x-forwarded-for", "x-forwarded-proto", "x-forwarded-host"]
+        .map(|name| list(headers, name));
+    let hops = clients.len().max(schemes.len()).max(hosts.len());
+    let nth = |values: &[&str], hop: usize| -> Option<String> {
+        let from_end = hops - 1 - hop;
+        let wanted = values
+            .len()
+            .checked_sub(1 + from_end.min(values.len().saturating_sub(1)))?;
+        values.get(wanted).map(|value| (*value).to_owned())
+    };
+    (0..hops)
+        .map(|hop| Forwarded {
+            scheme: nth(&schemes, hop).as_deref().and_then(scheme),
+            host: nth(&hosts, hop).as_deref().and_then(host),
+            client: nth(&clients, hop).as_deref().and_then(address),
+        })
+        .collect()
+}
+
+fn list<'a>(headers: &'a HeaderMap, name: &str) -> Vec<&'a str> {
+    let values = headers
+        .get_all(name)
+        .iter()
+        .filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .filter(|value| !value.is_empty())
+        .collect()
+}
+
+fn scheme(text: &str) -> Option<&'static str> {
+    ["http", "https"]
+        .into_iter()
+        .find(|scheme| text.eq_ignore_ascii_case(scheme))
+}
+
+fn host(text: &str) -> Option<String> {
+    super::is_host(text).then(|| text.to_owned())
+}
+
+fn address(text: &str) -> Option<IpAddr> {
+    let bare = text.trim_start_matches('[');
+    text.parse()
+        .ok()
+        .or_else(|| text.parse::<SocketAddr>().ok().map(|address| address.ip()))
+        .or_else(|| bare.trim_end_matches(']').parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn headers(pairs: &[(&'static str, &'static str)]) -> HeaderMap {
+        pairs
+            .iter()
+            .map(|(name, value)| {
+                (
+                    http::HeaderName::from_static(name),
+                    HeaderValue::from_static(value),
+                )
+            })
+            .collect()
+    }
+
+    fn proxies() -> TrustedProxies {
+        TrustedProxies::new(vec!["10.0.0.0/8".parse().unwrap(), "::1".parse().unwrap()])
+    }
+
+    fn ip(text: &str) -> IpAddr {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn blocks_hold_their_addresses_only() {
+        for (block, inside, outside) in [
+            ("10.0.0.0/8", "10.255.0.1", "11.0.0.1"),
+            ("0.0.0.0/0", "1.2.3.4", "::1"),
+            ("192.168.1.7", "192.168.1.7", "192.168.1.8"),
+            ("fd00::/8", "fd12::1", "fe80::1"),
+            ("::/0", "::2", "1.2.3.4"),
+        ] {
+            let block: Cidr = block.parse().unwrap();
+            assert!(block.contains(ip(inside)), "{block:?} {inside}");
+            assert!(!block.contains(ip(outside)), "{block:?} {outside}");
+        }
+        assert!(
+            "10.0.0.0/8"
+                .parse::<Cidr>()
+                .unwrap()
+                .contains(ip("::ffff:10.1.1.1"))
+        );
+        for text in ["", "10.0.0.0/33", "::/129", "10.0.0/8", "a"] {
+            assert_eq!(text.parse::<Cidr>(), Err(InvalidCidr), "{text}");
+        }
+    }
+
+    #[test]
+    fn strangers_are_not_believed() {
+        let headers = headers(&[
+            ("x-forwarded-proto", "https"),
+            ("forwarded", "host=evil.example"),
+        ]);
+        assert_eq!(
+            proxies().forwarded(ip("11.0.0.1"), &headers),
+            Forwarded::default()
+        );
+    }
+
+    #[test]
+    fn customary_headers_tell_scheme_host_and_client() {
+        let headers = headers(&[
+            ("x-forwarded-for", "6.6.6.6, 192.0.2.1, 10.0.0.9"),
+            ("x-forwarded-proto", "https"),
+            ("x-forwarded-host", "registry.example.com:8443"),
+        ]);
+        let told = proxies().forwarded(ip("10.0.0.1"), &headers);
+        assert_eq!(told.scheme, Some("https"));
+        assert_eq!(told.host.as_deref(), Some("registry.example.com:8443"));
+        assert_eq!(
+            told.client,
+            Some(ip("192.0.2.1")),
+            "what the client itself claims is not believed"
+        );
+    }
+
+    #[test]
+    fn the_standard_header_wins() {
+        let headers = headers(&[
+            (
+                "forwarded",
+                r#"for="[2001:db8::1]:4711";proto=https;host=one.example, for=10.0.0.3"#,
+            ),
+            ("x-forwarded-host", "two.example"),
+        ]);
+        let told = proxies().forwarded(ip("10.0.0.1"), &headers);
+        assert_eq!(told.host.as_deref(), Some("one.example"));
+        assert_eq!(told.client, Some(ip("2001:db8::1")));
+    }
+
+    #[test]
+    fn a_malformed_host_is_left_out() {
+        let headers = headers(&[("x-forwarded-host", "a\"b")]);
+        assert_eq!(proxies().forwarded(ip("10.0.0.1"), &headers).host, None);
+    }
+}

@@ -1,0 +1,98 @@
+//! HTTP/2: many requests at a time, over windows of a bounded size.
+
+use std::{
+    future::poll_fn,
+    io,
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use hyper::server::conn::http2::Builder;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::{
+    sync::OwnedSemaphorePermit,
+    time::{Instant, sleep},
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{activity::Activity, service::Service, stream::Stream};
+use crate::config::Limits;
+
+const STREAMS: u32 = 64;
+/// Windows when there is room for wide ones, and when there is not.
+const WIDE: u32 = 1024 * 1024;
+const NARROW: u32 = 64 * 1024;
+const HEADERS: u32 = 32 * 1024;
+const SEND_BUFFER: usize = 64 * 1024;
+/// Streams that a client may reset before they were looked at (CVE-2023-44487), and errors it may provoke.
+const RESETS: usize = 20;
+const LOCAL_RESETS: usize = 256;
+const PING_EVERY: Duration = Duration::from_secs(30);
+const PING_ANSWER: Duration = Duration::from_secs(20);
+
+/// Serves HTTP/2 connections.
+#[derive(Clone, Debug)]
+pub(super) struct Http2 {
+    builder: Builder<TokioExecutor>,
+    idle: Duration,
+    stop: CancellationToken,
+}
+
+impl Http2 {
+    pub(super) fn new(limits: &Limits, stop: CancellationToken) -> Self {
+        let mut builder = Builder::new(TokioExecutor::new());
+        builder
+            .timer(TokioTimer::new())
+            .max_concurrent_streams(STREAMS)
+            .max_header_list_size(HEADERS)
+            .max_send_buf_size(SEND_BUFFER)
+            .max_pending_accept_reset_streams(RESETS)
+            .max_local_error_reset_streams(LOCAL_RESETS)
+            .keep_alive_interval(PING_EVERY)
+            .keep_alive_timeout(PING_ANSWER);
+        Self {
+            builder,
+            idle: limits.idle,
+            stop,
+        }
+    }
+
+    pub(super) async fn serve(
+        &self,
+        stream: Stream,
+        service: Service,
+        activity: &Arc<Activity>,
+        wide: Option<OwnedSemaphorePermit>,
+    ) -> io::Result<()> {
+        let window = if wide.is_some() { WIDE } else { NARROW };
+        let mut builder = self.builder.clone();
+        builder
+            .initial_stream_window_size(window)
+            .initial_connection_window_size(window);
+        let mut wire = pin!(builder.serve_connection(TokioIo::new(stream), service));
+        let mut stopped = pin!(self.stop.cancelled());
+        let mut check = pin!(sleep(self.idle));
+        let mut stopping = false;
+        let ended = poll_fn(|cx| {
+            if !stopping && stopped.as_mut().poll(cx).is_ready() {
+                stopping = true;
+                wire.as_mut().graceful_shutdown();
+            }
+            if let Poll::Ready(ended) = Pin::new(&mut wire).poll(cx) {
+                return Poll::Ready(ended);
+            }
+            while check.as_mut().poll(cx).is_ready() {
+                if activity.has_no_requests() && !stopping {
+                    stopping = true;
+                    wire.as_mut().graceful_shutdown();
+                }
+                check.as_mut().reset(Instant::now() + self.idle);
+            }
+            Poll::Pending
+        })
+        .await;
+        ended.map_err(io::Error::other)
+    }
+}

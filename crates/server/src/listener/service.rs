@@ -1,0 +1,48 @@
+//! Where hyper hands requests over.
+
+use std::{convert::Infallible, fmt, net::SocketAddr, pin::Pin, sync::Arc};
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::activity::Activity;
+use crate::{app::App, handle, reply::ReplyBody};
+
+/// Answers the requests of one connection.
+#[derive(Clone)]
+pub(super) struct Service {
+    app: Arc<App>,
+    peer: SocketAddr,
+    activity: Arc<Activity>,
+}
+
+impl Service {
+    pub(super) fn new(app: Arc<App>, peer: SocketAddr, activity: Arc<Activity>) -> Self {
+        Self {
+            app,
+            peer,
+            activity,
+        }
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Service")
+            .field("peer", &self.peer)
+            .finish_non_exhaustive()
+    }
+}
+
+impl hyper::service::Service<Request<Incoming>> for Service {
+    type Response = Response<ReplyBody>;
+    type Error = Infallible;
+    // Boxed per request: hyper keeps room for a future as long as the connection lives.
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn call(&self, request: Request<Incoming>) -> Self::Future {
+        let in_flight = self.activity.begin();
+        let (app, peer) = (self.app.clone(), self.peer);
+        Box::pin(async move { Ok(handle::handle(app, peer, request, in_flight).await) })
+    }
+}

@@ -1,0 +1,127 @@
+//! Opening what lies in the data directory.
+//!
+//! ```text
+//! <data>/lock               held by the one server
+//! <data>/master.key         unless the operator brings a master key
+//! <data>/metadata.sqlite    and its log
+//! <data>/blobs/…            segments
+//! <data>/admin.env          the administrator's credentials
+//! ```
+
+use std::{
+    fs::DirBuilder,
+    io,
+    os::unix::fs::DirBuilderExt,
+    path::{Path, PathBuf},
+};
+
+use longshore_store::{
+    blob::{Blobs, Cipher, FileStore, Pool},
+    crypto::{MasterKey, MasterKeyError},
+    meta::{self, DataDirLock, Metadata, SCHEMA, sqlite::Options},
+};
+
+use crate::config::{Config, MasterKeySource};
+
+/// The only store of segments so far.
+const STORE_ID: u32 = 1;
+/// Transfer buffers of 256 KiB.
+const SLABS: usize = 64;
+
+/// The open stores, before anybody is known in them.
+#[derive(Debug)]
+pub struct Stores {
+    /// Held as long as the server runs.
+    pub lock: DataDirLock,
+    /// The master key.
+    pub master: MasterKey,
+    /// The metadata.
+    pub meta: Metadata,
+    /// The segments.
+    pub blobs: Blobs,
+}
+
+/// The data directory cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// It cannot be made or read.
+    #[error("the data directory `{}` cannot be used: {source}", .path.display())]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// Another server runs on it.
+    #[error("the data directory `{}` is in use by another server", .0.display())]
+    Locked(PathBuf),
+    /// There is metadata but not the key it was made with.
+    #[error(
+        "`{}` is missing, but the data directory was made with a master key: restore the file, or give the key with --master-key-file or LONGSHORE_MASTER_KEY",
+        .0.display()
+    )]
+    KeyMissing(PathBuf),
+    /// The master key cannot be had.
+    #[error(transparent)]
+    Key(#[from] MasterKeyError),
+    /// The metadata cannot be opened.
+    #[error("the metadata cannot be opened")]
+    Metadata(#[from] meta::Error),
+}
+
+impl Stores {
+    /// Opens, or makes, everything in the configured data directory. Blocks.
+    pub fn open(config: &Config) -> Result<Self, OpenError> {
+        let dir = &config.data_dir;
+        let directory = |source| OpenError::Directory {
+            path: dir.clone(),
+            source,
+        };
+        DirBuilder::new()
+            .recursive(true)
+            .mode(0o700)
+            .create(dir)
+            .map_err(directory)?;
+        let lock = DataDirLock::acquire(dir)
+            .map_err(directory)?
+            .ok_or_else(|| OpenError::Locked(dir.clone()))?;
+        let database = dir.join("metadata.sqlite");
+        let master = master_key(&config.master_key, dir, &database)?;
+        let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
+        let files = FileStore::open(dir).map_err(directory)?;
+        let blobs = Blobs::new(
+            std::sync::Arc::new(files),
+            STORE_ID,
+            Cipher::Aes256Gcm,
+            Pool::new(SLABS),
+        );
+        Ok(Self {
+            lock,
+            master,
+            meta,
+            blobs,
+        })
+    }
+}
+
+/// A key is made only for a directory that holds nothing sealed with another.
+fn master_key(
+    source: &MasterKeySource,
+    dir: &Path,
+    database: &Path,
+) -> Result<MasterKey, OpenError> {
+    match source {
+        MasterKeySource::Text(text) => Ok(MasterKey::parse(text)?),
+        MasterKeySource::File(path) => Ok(MasterKey::load_file(path)?),
+        MasterKeySource::DataDir => {
+            let path = dir.join("master.key");
+            if path.exists() {
+                Ok(MasterKey::load_file(&path)?)
+            } else if database.exists() {
+                Err(OpenError::KeyMissing(path))
+            } else {
+                Ok(MasterKey::create_file(&path)?)
+            }
+        }
+    }
+}
