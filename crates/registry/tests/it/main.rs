@@ -2,6 +2,7 @@
 
 mod blob;
 mod collection;
+mod concurrency;
 mod harness;
 mod image;
 mod layer;

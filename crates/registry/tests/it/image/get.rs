@@ -1,7 +1,8 @@
-use longshore_registry::op::image::BatchGetImage;
+use longshore_registry::{oci::manifest::PushManifest, op::image::BatchGetImage};
+use longshore_types::{digest::Digest, name::Reference};
 use serde_json::{Value, json};
 
-use crate::harness::{ACCOUNT, TestCore, digest_of, index, texts};
+use crate::harness::{ACCOUNT, TestCore, digest_of, index, name, texts};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -121,6 +122,37 @@ async fn an_image_is_converted_for_who_asks_by_tag_only() {
     }
     let got = get(&t, json!([{"imageTag": "v1"}]), json!([DOCKER, OCI])).await;
     assert_eq!(got["images"][0]["imageManifest"], manifest);
+}
+
+#[tokio::test]
+async fn any_digest_that_an_image_was_pushed_by_gets_it_under_its_sha256() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    let manifest = t.manifest("app", "one").await;
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, manifest.as_bytes());
+    let sha512 = Digest::sha512(hash.as_ref().try_into().unwrap());
+    t.run(PushManifest {
+        registry: t.registry(),
+        repository: name("app"),
+        reference: Reference::Digest(sha512),
+        tags: vec!["v1".parse().unwrap()],
+        media_type: None,
+        bytes: manifest.clone().into(),
+    })
+    .await
+    .unwrap();
+    let sha256 = digest_of(manifest.as_bytes()).to_string();
+    let both = json!({"imageDigest": sha512.to_string(), "imageTag": "v1"});
+    let got = get(
+        &t,
+        json!([{"imageDigest": sha512.to_string()}, both]),
+        json!(null),
+    )
+    .await;
+    assert_eq!(got["failures"], json!([]));
+    for idx in 0..2 {
+        assert_eq!(got["images"][idx]["imageId"]["imageDigest"], sha256);
+    }
 }
 
 #[tokio::test]
