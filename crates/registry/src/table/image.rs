@@ -105,7 +105,7 @@ pub(crate) fn find(
     Ok(found)
 }
 
-/// Returns the SHA-256 digest of the image that any digest of it names.
+/// Returns the SHA-256 digest of the image that any digest of it names; holds it there.
 pub(crate) fn resolve(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
@@ -114,7 +114,8 @@ pub(crate) fn resolve(
     let sql = if digest.algorithm() == Algorithm::Sha256 {
         "SELECT digest FROM image WHERE incarnation = ?1 AND digest = ?2 /*for update*/"
     } else {
-        "SELECT image FROM image_alias WHERE incarnation = ?1 AND digest = ?2"
+        "SELECT i.digest FROM image_alias x JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image \
+         WHERE x.incarnation = ?1 AND x.digest = ?2 /*for update*/"
     };
     let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), &digest.to_key()])?;
     key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("image.digest")))
