@@ -12,3 +12,6 @@ pub mod report;
 pub mod run;
 pub mod target;
 pub mod workload;
+
+#[cfg(test)]
+mod scripted;

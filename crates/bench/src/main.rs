@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, bail};
 use clap::{Args, Parser, Subcommand};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use tokio::signal::unix::{SignalKind, signal};
 
 use longshore_bench::config::Config;
 use longshore_bench::report::{self, Report};
@@ -125,13 +126,30 @@ fn run(args: RunArgs) -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(plan.run(|report| save(report, json.as_deref())))?;
+    let report = runtime.block_on(async {
+        // Dropping the run stops the servers it started.
+        tokio::select! {
+            report = plan.run(|report| save(report, json.as_deref())) => report,
+            () = interrupted() => bail!("interrupted; the cases that were finished are in the JSON report"),
+        }
+    })?;
     let table = report::markdown(&report);
     if let Some(path) = markdown {
         return fs::write(&path, table).with_context(|| format!("cannot write {}", path.display()));
     }
     print!("{table}");
     Ok(())
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn interrupted() {
+    let Ok(mut terminate) = signal(SignalKind::terminate()) else {
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = tokio::signal::ctrl_c() => {}
+        _ = terminate.recv() => {}
+    }
 }
 
 fn plan(args: RunArgs) -> Result<Plan> {

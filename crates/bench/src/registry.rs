@@ -258,3 +258,6 @@ fn upload<'a>(
         sink: Sink::Discard,
     }
 }
+
+#[cfg(test)]
+mod tests;

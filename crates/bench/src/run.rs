@@ -88,9 +88,6 @@ impl Plan {
             }
         }
         for round in 1..=self.rounds {
-            // Each round starts with another target, so none always runs right after the same neighbour.
-            let shift = (round - 1) % stocked.len().max(1);
-            stocked.rotate_left(shift.min(1));
             for (index, target, stock) in &stocked {
                 rustix::fs::sync();
                 let measured = self.round(case, target, stock, round).await?;
@@ -101,6 +98,9 @@ impl Plan {
                 );
                 result.targets[*index].rounds.push(measured);
             }
+            // Each round starts with another target, so that no order is favoured.
+            let shift = stocked.len().min(1);
+            stocked.rotate_left(shift);
             if case.has_reference {
                 result
                     .reference

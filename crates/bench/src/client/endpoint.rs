@@ -1,7 +1,7 @@
 //! Where a server listens, and how a `Location` is followed.
 
 use std::cell::RefCell;
-use std::net::{SocketAddr, ToSocketAddrs as _};
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs as _};
 
 use anyhow::{Context as _, Result, bail};
 
@@ -31,11 +31,20 @@ impl Endpoint {
         } else {
             format!("{authority}:80")
         };
-        let address = with_port
-            .to_socket_addrs()
-            .with_context(|| format!("cannot resolve `{authority}`"))?
-            .next()
-            .with_context(|| format!("`{authority}` has no address"))?;
+        let (host, port) = with_port
+            .rsplit_once(':')
+            .context("an authority has no port")?;
+        let address = if host.ends_with(".localhost") {
+            // Resolvers differ on these names, although RFC 6761 section 6.3 makes all of them loopback.
+            SocketAddr::from((Ipv4Addr::LOCALHOST, port.parse()?))
+        } else {
+            let mut found = with_port
+                .to_socket_addrs()
+                .with_context(|| format!("cannot resolve `{authority}`"))?;
+            found
+                .next()
+                .with_context(|| format!("`{authority}` has no address"))?
+        };
         let scratch = RefCell::new(vec![0; SCRATCH]);
         Ok(Self {
             address,
@@ -109,6 +118,13 @@ mod tests {
         let relative = Location::parse("/v2/a").unwrap();
         assert_eq!(relative.authority, None);
         assert_eq!(relative.with_query("digest", "d"), "/v2/a?digest=d");
+    }
+
+    #[test]
+    fn names_under_localhost_are_loopback() {
+        let endpoint = Endpoint::resolve("a.b.localhost:81", false).unwrap();
+        assert_eq!(endpoint.address.to_string(), "127.0.0.1:81");
+        assert_eq!(endpoint.authority, "a.b.localhost:81");
     }
 
     #[test]

@@ -6,10 +6,14 @@ use super::{CaseResult, Report, Round, TargetResult};
 use crate::config::Kind;
 use crate::measure::median;
 
+/// What stands in a cell for which nothing was measured.
+const NOTHING: &str = "–";
+
 /// Writes the subject's ratios to the better peer, its memory, and what failed.
 pub fn markdown(report: &Report) -> String {
     let mut text = String::new();
     ratios(&mut text, report);
+    own(&mut text, report);
     memory(&mut text, report);
     failures(&mut text, report);
     text
@@ -48,6 +52,38 @@ fn ratio_row(case: &CaseResult, subject: &str) -> String {
     )
 }
 
+/// Writes how the subject compares with itself.
+fn own(text: &mut String, report: &Report) {
+    let of = |name: &str, figure| {
+        let case = report.cases.iter().find(|case| case.name == name)?;
+        Sides::of(case, &report.subject).subject(figure)
+    };
+    let mut lists: Vec<&str> = report.cases.iter().map(|case| case.name.as_str()).collect();
+    lists.retain(|name| name.starts_with("tags-list-"));
+    let mut rows = Vec::new();
+    for variant in ["", "-patch"] {
+        let (one, many) = (
+            format!("small-push-one{variant}"),
+            format!("small-push-many{variant}"),
+        );
+        let value = ratio(of(&one, Figure::Rate), of(&many, Figure::Rate));
+        rows.push((format!("rate of {one} / {many}"), value, "about 1"));
+    }
+    if let [fewest, .., most] = lists[..] {
+        let value = ratio(of(most, Figure::P99), of(fewest, Figure::P99));
+        rows.push((format!("p99 of {most} / {fewest}"), value, "about 1"));
+    }
+    rows.retain(|(_, value, _)| value != NOTHING);
+    if rows.is_empty() {
+        return;
+    }
+    let _ = writeln!(text, "\n`{}` against itself.\n", report.subject);
+    text.push_str("| figure | ratio | to reach |\n| --- | --- | --- |\n");
+    for (name, value, bar) in rows {
+        let _ = writeln!(text, "| {name} | {value} | {bar} |");
+    }
+}
+
 fn memory(text: &mut String, report: &Report) {
     text.push_str("\nResident memory in MiB: the highest under load, and after settling.\n\n");
     let names = names(report);
@@ -67,12 +103,12 @@ fn memory(text: &mut String, report: &Report) {
 
 fn memory_cell(case: &CaseResult, name: &str) -> String {
     let Some(target) = case.targets.iter().find(|target| target.name == name) else {
-        return "–".to_owned();
+        return NOTHING.to_owned();
     };
     let peaks = target.rounds.iter().filter_map(|round| round.rss_peak);
     let mut cell = peaks
         .max()
-        .map_or_else(|| "–".to_owned(), |peak| (peak >> 20).to_string());
+        .map_or_else(|| NOTHING.to_owned(), |peak| (peak >> 20).to_string());
     if let Some(settled) = target.rss_settled {
         let _ = write!(cell, " → {}", settled >> 20);
     }
@@ -179,7 +215,7 @@ impl Figure {
 fn ratio(ours: Option<f64>, theirs: Option<f64>) -> String {
     match ours.zip(theirs) {
         Some((ours, theirs)) if theirs > 0.0 => format!("{:.2}", ours / theirs),
-        _ => "–".to_owned(),
+        _ => NOTHING.to_owned(),
     }
 }
 

@@ -1,31 +1,5 @@
-use std::io::{Read as _, Write as _};
-use std::net::TcpListener;
-use std::thread::{self, JoinHandle};
-
 use super::*;
-
-/// Serves each connection its scripted answers and returns everything that was received.
-fn serve(connections: Vec<Vec<&'static str>>) -> (Rc<Endpoint>, JoinHandle<Vec<String>>) {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let authority = listener.local_addr().unwrap().to_string();
-    let server = thread::spawn(move || {
-        let mut received = Vec::new();
-        for answers in connections {
-            let (mut stream, _) = listener.accept().unwrap();
-            for answer in answers {
-                let mut buffer = [0; 4096];
-                let size = stream.read(&mut buffer).unwrap();
-                received.push(String::from_utf8_lossy(&buffer[..size]).into_owned());
-                stream.write_all(answer.as_bytes()).unwrap();
-            }
-        }
-        received
-    });
-    (
-        Rc::new(Endpoint::resolve(&authority, false).unwrap()),
-        server,
-    )
-}
+use crate::scripted::serve;
 
 fn get(sink: Sink) -> Request<'static> {
     Request {
@@ -40,10 +14,11 @@ fn get(sink: Sink) -> Request<'static> {
 #[tokio::test]
 async fn one_connection_carries_sized_chunked_and_dropped_bodies() {
     let (endpoint, server) = serve(vec![vec![
-        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc",
-        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\n",
-        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345",
-        "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone",
+        "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc".to_owned(),
+        "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nde\r\n1\r\nf\r\n0\r\n\r\n"
+            .to_owned(),
+        "HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\n12345".to_owned(),
+        "HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\ngone".to_owned(),
     ]]);
     let mut connection = Connection::new(endpoint);
     assert_eq!(
@@ -66,7 +41,7 @@ async fn one_connection_carries_sized_chunked_and_dropped_bodies() {
 #[tokio::test]
 async fn a_connection_found_closed_is_reopened_once() {
     let answer = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-    let (endpoint, server) = serve(vec![vec![answer], vec![answer]]);
+    let (endpoint, server) = serve(vec![vec![answer.to_owned()], vec![answer.to_owned()]]);
     let mut connection = Connection::new(endpoint);
     connection.send(&get(Sink::Discard)).await.unwrap();
     connection.send(&get(Sink::Discard)).await.unwrap();
@@ -77,7 +52,7 @@ async fn a_connection_found_closed_is_reopened_once() {
 #[tokio::test]
 async fn bodies_are_sent_sized_or_chunked() {
     let answer = "HTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n";
-    let (endpoint, server) = serve(vec![vec![answer, answer]]);
+    let (endpoint, server) = serve(vec![vec![answer.to_owned(), answer.to_owned()]]);
     let mut connection = Connection::new(endpoint);
     let parts: &[&[u8]] = &[b"ab", b"", b"c"];
     for body in [Body::Sized(parts), Body::Chunked(parts)] {
@@ -104,7 +79,7 @@ async fn bodies_are_sent_sized_or_chunked() {
 #[tokio::test]
 async fn continue_is_not_taken_for_the_answer() {
     let (endpoint, _server) = serve(vec![vec![
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n",
+        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 201 Created\r\nContent-Length: 0\r\n\r\n".to_owned(),
     ]]);
     assert_eq!(
         Connection::new(endpoint)

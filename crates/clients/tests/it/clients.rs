@@ -1,0 +1,37 @@
+//! One module per client; each tells its version and lists its cases.
+
+mod aws_cli;
+mod boto3;
+mod buildah;
+mod cosign;
+mod crane;
+mod credential_helper;
+mod curl;
+mod docker;
+mod helm;
+mod regctl;
+mod sdk;
+mod skopeo;
+
+use crate::harness::Client;
+
+/// All clients, those that take longest first.
+pub(crate) fn all() -> Vec<Client> {
+    vec![
+        aws_cli::client(),
+        docker::client(),
+        boto3::client(),
+        cosign::client(),
+        buildah::client(),
+        credential_helper::client(),
+        sdk::java(),
+        sdk::js(),
+        sdk::go(),
+        sdk::rust(),
+        skopeo::client(),
+        crane::client(),
+        regctl::client(),
+        helm::client(),
+        curl::client(),
+    ]
+}

@@ -1,0 +1,28 @@
+//! boto3, through one program that tells of its own cases.
+
+use anyhow::Result;
+
+use crate::harness::command::Command;
+use crate::harness::{Cases, Client, Scene};
+
+pub(crate) fn client() -> Client {
+    Client {
+        name: "boto3",
+        version,
+        cases: Cases::Program(|scene| scene.program(program(scene))),
+    }
+}
+
+fn python(scene: &Scene<'_>) -> Command {
+    scene.command("python").env("PYTHONDONTWRITEBYTECODE", "1")
+}
+
+fn program(scene: &Scene<'_>) -> Command {
+    python(scene).arg(scene.programs().join("boto3/journey.py"))
+}
+
+fn version(scene: &Scene<'_>) -> Result<String> {
+    python(scene)
+        .args(["-c", "import boto3, botocore; print(boto3.__version__)"])
+        .text()
+}
