@@ -10,7 +10,7 @@ pub trait Body: Send {
     /// Returns the next piece; never an empty one.
     async fn next(&mut self) -> Option<Result<Bytes>>;
 
-    /// The number of bytes that the client announced, if it did.
+    /// The number of bytes that the client announced for the whole body, if it did; the same before and after reading.
     fn announced(&self) -> Option<u64>;
 }
 
@@ -22,22 +22,29 @@ impl std::fmt::Debug for dyn Body {
 
 /// A body that is wholly in memory.
 #[derive(Debug)]
-pub struct Whole(Option<Bytes>);
+pub struct Whole {
+    bytes: Option<Bytes>,
+    length: u64,
+}
 
 impl Whole {
     /// Wraps `bytes`.
     pub fn new(bytes: Bytes) -> Self {
-        Self((!bytes.is_empty()).then_some(bytes))
+        let length = bytes.len() as u64;
+        Self {
+            bytes: (length > 0).then_some(bytes),
+            length,
+        }
     }
 }
 
 #[async_trait::async_trait]
 impl Body for Whole {
     async fn next(&mut self) -> Option<Result<Bytes>> {
-        self.0.take().map(Ok)
+        self.bytes.take().map(Ok)
     }
 
     fn announced(&self) -> Option<u64> {
-        Some(self.0.as_ref().map_or(0, |bytes| bytes.len() as u64))
+        Some(self.length)
     }
 }
