@@ -24,19 +24,20 @@ pub(crate) fn wire(error: Error) -> AwsError {
             name,
             account,
             ..
-        } => answer
-            .with("registryId", account.as_str())
-            .with("repositoryName", name.as_str())
-            .with("uploadId", id.to_string())
-            .with("lastValidByteReceived", last_byte(*received)),
+        } => {
+            let answer = answer
+                .with("registryId", account.as_str())
+                .with("repositoryName", name.as_str())
+                .with("uploadId", id.to_string());
+            // The model has no value for "none": the member is left out.
+            match received.checked_sub(1) {
+                Some(last) => answer.with("lastValidByteReceived", last),
+                None => answer,
+            }
+        }
         Error::Kms { kms_error, .. } => answer.with("kmsError", *kms_error),
         _ => answer,
     }
-}
-
-/// The last byte of an upload that has `received`; -1 for none, as there is no byte before the first.
-fn last_byte(received: u64) -> i64 {
-    received.cast_signed() - 1
 }
 
 fn text(error: &Error) -> String {

@@ -159,10 +159,12 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         }
         Error::RangeNotSatisfiable(_) => ("RANGE_INVALID", StatusCode::RANGE_NOT_SATISFIABLE),
         Error::UploadNotFound { .. } => ("BLOB_UPLOAD_UNKNOWN", StatusCode::NOT_FOUND),
-        Error::InvalidLayerPart { .. } | Error::InvalidLayerPartLength { .. } => {
+        Error::InvalidLayerPart { .. } => {
             ("BLOB_UPLOAD_INVALID", StatusCode::RANGE_NOT_SATISFIABLE)
         }
-        Error::SizeInvalid(_) => ("SIZE_INVALID", StatusCode::BAD_REQUEST),
+        Error::SizeInvalid(_) | Error::InvalidLayerPartLength { .. } => {
+            ("SIZE_INVALID", StatusCode::BAD_REQUEST)
+        }
         Error::InvalidLayer
         | Error::EmptyUpload { .. }
         | Error::LayerPartTooSmall
