@@ -144,12 +144,16 @@ pub(crate) fn put(
             });
         }
     }
-    if exists {
-        image::touch(tx, incarnation, &image.digest)?;
-    } else {
+    // An image that is there may be sparse, which the API refuses all the same.
+    if !exists || wire == Wire::Api {
         let absent = absent_layers(tx, grant, image, wire)?;
         let size = check_children(tx, grant, image, wire)?;
-        image::insert(tx, incarnation, image, size, &absent)?;
+        if !exists {
+            image::insert(tx, incarnation, image, size, &absent)?;
+        }
+    }
+    if exists {
+        image::touch(tx, incarnation, &image.digest)?;
     }
     if let Some(alias) = &image.alias {
         image::insert_alias(tx, incarnation, alias, &image.digest)?;

@@ -156,7 +156,7 @@ pub(crate) fn stored_all(
         let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(whole)];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT digest, media_type, manifest_bytes, CASE WHEN ?2 = 1 THEN manifest END FROM image \
+            "SELECT digest, media_type, manifest_bytes, CASE WHEN ?2 = 1 THEN manifest END, NULL FROM image \
              WHERE incarnation = ?1 AND digest IN ({})",
             placeholders(2, keys.len())
         );

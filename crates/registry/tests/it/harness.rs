@@ -15,7 +15,11 @@ use longshore_registry::{
     bootstrap::{AdministratorKey, bootstrap},
     core::Ids,
     endpoints::Endpoints,
-    execute, job, oci,
+    execute, job,
+    oci::{
+        self,
+        manifest::{PushManifest, PushedManifest},
+    },
     op::{
         image::PutImage,
         repository::{CreateRepository, DeleteRepository},
@@ -27,7 +31,11 @@ use longshore_store::{
     crypto::MasterKey,
     meta::{Clock, Metadata, SCHEMA, sqlite::Options},
 };
-use longshore_types::{account::Registry, digest::Digest, name::RepositoryName};
+use longshore_types::{
+    account::Registry,
+    digest::Digest,
+    name::{Reference, RepositoryName},
+};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -217,6 +225,24 @@ impl TestCore {
     pub(crate) async fn image(&self, repository: &str, seed: &str, tag: Option<&str>) -> String {
         let manifest = self.manifest(repository, seed).await;
         self.put(repository, &manifest, tag).await
+    }
+
+    /// Pushes a manifest over `/v2`, which takes it even if what it names is not there.
+    pub(crate) async fn push(
+        &self,
+        repository: &str,
+        manifest: &str,
+        reference: Reference,
+    ) -> Result<PushedManifest, Error> {
+        self.run(PushManifest {
+            registry: self.registry(),
+            repository: name(repository),
+            reference,
+            tags: Vec::new(),
+            media_type: None,
+            bytes: Bytes::copy_from_slice(manifest.as_bytes()),
+        })
+        .await
     }
 
     /// Puts a manifest and returns its digest.

@@ -71,7 +71,7 @@ async fn availability(t: &TestCore, digest: &str) -> Value {
 async fn parts_in_order_become_a_layer() {
     let t = TestCore::start().await;
     t.repository("app").await;
-    let bytes: Vec<u8> = (0..11 * MIB).map(|idx| (idx % 251) as u8).collect();
+    let bytes: Vec<u8> = (0..=250).cycle().take(11 * MIB).collect();
     let digest = upload(&t, &bytes, 5 * MIB).await;
     assert_eq!(
         availability(&t, &digest).await,

@@ -87,12 +87,13 @@ mod tests {
             // The key is the algorithm's byte and a number in front of zeroes, so the order is that of the numbers.
             tx.execute(
                 "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
-                 INSERT INTO image SELECT ?1, unhex(printf('01%08x', i) || printf('%056d', 0)), 't', NULL, NULL, 0, 0, 0, NULL, NULL, x'00' FROM n",
+                 INSERT INTO image (incarnation, digest, media_type, manifest_bytes, size, pushed_at, manifest) \
+                 SELECT ?1, unhex(printf('01%08x', i) || printf('%056d', 0)), 't', 0, 0, 0, x'00' FROM n",
                 &[id, Value::from(IMAGES)],
             )?;
             tx.execute(
                 "WITH RECURSIVE n (i) AS (SELECT ?2 UNION ALL SELECT i + ?2 FROM n WHERE i + ?2 <= ?3) \
-                 INSERT INTO tag SELECT ?1, 'v' || i, unhex(printf('01%08x', i) || printf('%056d', 0)) FROM n",
+                 INSERT INTO tag (incarnation, name, image) SELECT ?1, 'v' || i, unhex(printf('01%08x', i) || printf('%056d', 0)) FROM n",
                 &[id, Value::from(tagged), Value::from(IMAGES)],
             )
         })

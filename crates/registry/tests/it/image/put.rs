@@ -1,6 +1,7 @@
 use std::time::Duration;
 
 use longshore_registry::op::image::{DescribeImages, ListImages, PutImage};
+use longshore_types::name::Reference;
 use serde_json::{Value, json};
 
 use crate::harness::{ACCOUNT, OTHER, TestCore, digest_of, index, oci_manifest};
@@ -136,6 +137,38 @@ async fn layers_must_be_in_this_repository_and_foreign_ones_need_not() {
         json!("application/vnd.oci.image.layer.nondistributable.v1.tar+gzip");
     t.put("app", &manifest.to_string(), None).await;
     assert_ne!(config, layer);
+}
+
+#[tokio::test]
+async fn an_image_that_came_sparse_over_v2_gets_no_tag_by_the_api_until_it_is_whole() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    let config = t.blob("app", b"{}").await;
+    let child = oci_manifest(b"{}", &[b"layer"]).to_string();
+    let list = index(&[&child]);
+    for manifest in [&child, &list] {
+        t.push(
+            "app",
+            manifest,
+            Reference::Digest(digest_of(manifest.as_bytes())),
+        )
+        .await
+        .unwrap();
+    }
+    let refused = |manifest: &str| t.refused::<PutImage>(put(manifest, Some("v1")));
+    assert_eq!(refused(&child).await.0, "LayersNotFound");
+    assert_ne!(t.blob("app", b"layer").await, config);
+    t.put("app", &child, Some("v1")).await;
+    t.put("app", &list, Some("list")).await;
+    let other = index(&["absent"]);
+    t.push(
+        "app",
+        &other,
+        Reference::Digest(digest_of(other.as_bytes())),
+    )
+    .await
+    .unwrap();
+    assert_eq!(refused(&other).await.0, "ReferencedImagesNotFound");
 }
 
 #[tokio::test]
