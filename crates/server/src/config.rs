@@ -182,7 +182,7 @@ impl Config {
                 args.account.or(file.account).as_deref(),
                 "000000000000",
             )?,
-            region: region(args.region.or(file.region))?,
+            region: region(args.region.or(file.region).as_deref())?,
             domain: args
                 .domain
                 .or(file.domain)
@@ -313,8 +313,8 @@ fn refuse_unbuilt(
     }
 }
 
-fn region(given: Option<String>) -> Result<Region, ConfigError> {
-    let region: Region = parsed("--region", given.as_deref(), "us-east-1")?;
+fn region(given: Option<&str>) -> Result<Region, ConfigError> {
+    let region: Region = parsed("--region", given, "us-east-1")?;
     if region.is_none() {
         Err(value_error("--region", "", "it is empty"))
     } else {

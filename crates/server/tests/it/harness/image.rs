@@ -58,11 +58,15 @@ fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
 
 /// The SHA-256 digest of bytes.
 pub(crate) fn digest_of(bytes: &[u8]) -> String {
-    let hash = digest::digest(&digest::SHA256, bytes);
-    let hex: String = hash
-        .as_ref()
+    format!(
+        "sha256:{}",
+        hex(digest::digest(&digest::SHA256, bytes).as_ref())
+    )
+}
+
+/// Lower-case hexadecimal.
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes
         .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("sha256:{hex}")
+        .fold(String::new(), |text, byte| text + &format!("{byte:02x}"))
 }

@@ -178,7 +178,7 @@ impl TestServer {
 
 fn config(dir: &Path, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::new(dir).unwrap();
-    config.listen = "127.0.0.1:0".to_owned();
+    "127.0.0.1:0".clone_into(&mut config.listen);
     config.drain = Duration::from_secs(5);
     change(&mut config);
     config

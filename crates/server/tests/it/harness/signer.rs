@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use aws_lc_rs::{digest, hmac};
 use longshore::first_start::Credentials;
 
-use super::client::Request;
+use super::{client::Request, image::hex};
 
 /// Signs a request for `service` in `region` now.
 pub(crate) fn sign(
@@ -42,12 +42,13 @@ pub(crate) fn sign_at(
     headers.sort();
     let names: Vec<&str> = headers.iter().map(|(name, _)| name.as_str()).collect();
     let names = names.join(";");
-    let lines: String = headers
+    let lines: Vec<String> = headers
         .iter()
-        .map(|(name, value)| format!("{name}:{value}\n"))
+        .map(|(name, value)| format!("{name}:{value}"))
         .collect();
+    let lines = lines.join("\n");
     let canonical = format!(
-        "{}\n{}\n\n{lines}\n{names}\n{}",
+        "{}\n{}\n\n{lines}\n\n{names}\n{}",
         request.method,
         request.target,
         sha256(&request.body)
@@ -118,8 +119,4 @@ fn mac(key: &[u8], message: &str) -> Vec<u8> {
 
 fn sha256(bytes: &[u8]) -> String {
     hex(digest::digest(&digest::SHA256, bytes).as_ref())
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

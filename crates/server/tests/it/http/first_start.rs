@@ -9,7 +9,7 @@ use crate::harness::TestServer;
 
 fn config(dir: &std::path::Path) -> Config {
     let mut config = Config::new(dir).unwrap();
-    config.listen = "127.0.0.1:0".to_owned();
+    "127.0.0.1:0".clone_into(&mut config.listen);
     config
 }
 

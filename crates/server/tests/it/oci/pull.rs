@@ -182,7 +182,7 @@ async fn tags_and_repositories_come_in_pages_that_join() {
                     .split_once(">; rel=\"next\"")
                     .unwrap()
                     .0
-                    .to_owned()
+                    .to_owned();
             }
             None => break,
         }
