@@ -10,7 +10,7 @@ use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, bail};
+use anyhow::{Context as _, Result, bail, ensure};
 
 use crate::client::{Credentials, Endpoint};
 use crate::config::{Kind, TargetConfig};
@@ -106,7 +106,7 @@ impl Target {
         if !self.prepared.borrow_mut().insert(repository.to_owned()) {
             return Ok(());
         }
-        self.shell(&command.replace("{repository}", repository))
+        self.shell("prepare", &command.replace("{repository}", repository))
             .map(drop)
     }
 
@@ -118,7 +118,7 @@ impl Target {
         let command = command
             .replace("{repository}", repository)
             .replace("{tags}", &count.to_string());
-        self.shell(&command).map(|_| true)
+        self.shell("preload_tags", &command).map(|_| true)
     }
 
     /// Stops the server if it was started here.
@@ -128,7 +128,11 @@ impl Target {
 
     fn learn_credentials(&mut self) -> Result<()> {
         if let Some(command) = &self.config.auth_command {
-            let pair = self.shell(command)?;
+            let pair = self.shell("auth_command", command)?;
+            ensure!(
+                pair.contains(':'),
+                "auth_command printed no `user:password`"
+            );
             self.credentials = Rc::new(Credentials::new(Some(pair.trim())));
         }
         Ok(())
@@ -155,7 +159,7 @@ impl Target {
         }
     }
 
-    fn shell(&self, command: &str) -> Result<String> {
+    fn shell(&self, name: &str, command: &str) -> Result<String> {
         let command = self.placeholders.fill(command);
         let output = Command::new("sh")
             .args(["-c", &command])
@@ -166,13 +170,13 @@ impl Target {
                     .map(|(name, value)| (name, value)),
             )
             .output()
-            .with_context(|| format!("cannot run `{command}`"))?;
-        if !output.status.success() {
-            bail!(
-                "`{command}` failed: {}",
-                String::from_utf8_lossy(&output.stderr).trim()
-            );
-        }
+            .with_context(|| format!("cannot run {name}"))?;
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        ensure!(
+            output.status.success(),
+            "{name} failed: {}",
+            complaint.trim()
+        );
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     }
 }

@@ -205,6 +205,17 @@ CREATE TABLE image_layer (
 ) {{STRICT}} {{WITHOUT_ROWID}};
 CREATE INDEX image_layer_layer ON image_layer (incarnation, layer);
 
+-- Blobs that an image names and that are not here: OCI allows sparse images. A link that comes later moves them to `image_layer`.
+CREATE TABLE image_absent_layer (
+    incarnation {{BLOB}} NOT NULL,
+    layer       {{BLOB}} NOT NULL,
+    image       {{BLOB}} NOT NULL,
+    media_type  {{TEXT}} NOT NULL,
+    PRIMARY KEY (incarnation, layer, image),
+    FOREIGN KEY (incarnation, image) REFERENCES image (incarnation, digest)
+) {{STRICT}} {{WITHOUT_ROWID}};
+CREATE INDEX image_absent_layer_image ON image_absent_layer (incarnation, image);
+
 -- An index's children by digest, present or not: OCI allows sparse indexes.
 CREATE TABLE image_child (
     incarnation {{BLOB}} NOT NULL,
@@ -215,10 +226,12 @@ CREATE TABLE image_child (
 ) {{STRICT}} {{WITHOUT_ROWID}};
 CREATE INDEX image_child_child ON image_child (incarnation, child);
 
+-- `pushed_as` is the digest that the tag was pushed with, if that is not the image's SHA-256.
 CREATE TABLE tag (
     incarnation {{BLOB}} NOT NULL,
     name        {{TEXT}} NOT NULL,
     image       {{BLOB}} NOT NULL,
+    pushed_as   {{BLOB}},
     PRIMARY KEY (incarnation, name),
     FOREIGN KEY (incarnation, image) REFERENCES image (incarnation, digest)
 ) {{STRICT}} {{WITHOUT_ROWID}};

@@ -557,12 +557,14 @@ def describes_an_index_and_a_referrer():
     child = push(name, None)
     ecr.put_image(repositoryName=name, imageManifest=index_of(child), imageTag="all")
     subject = descriptor(MANIFEST, child.encode())
-    push(name, None, b"signature", artifactType="application/vnd.example.signature", subject=subject)
+    kind = "application/vnd.example.signature"
+    empty = descriptor("application/vnd.oci.empty.v1+json", b"{}")
+    push(name, None, b"signature", artifactType=kind, config=empty, subject=subject)
     details = ecr.describe_images(repositoryName=name)["imageDetails"]
     assert INDEX in [detail["imageManifestMediaType"] for detail in details], details
     [referrer] = [detail for detail in details if "subjectManifestDigest" in detail]
     assert referrer["subjectManifestDigest"] == digest(child.encode()), referrer
-    assert referrer["artifactMediaType"] == "application/vnd.example.signature", referrer
+    assert referrer["artifactMediaType"] == kind, referrer
 
 
 # Registry

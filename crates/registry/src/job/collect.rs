@@ -25,13 +25,14 @@ pub async fn tick(core: &Core) -> Result<Swept> {
         .meta
         .read(|tx| Ok::<_, Error>(candidate::due(tx, PER_TICK)?))
         .await?;
-    let more = i64::try_from(due.len()) == Ok(PER_TICK);
     let done = due.len();
     for candidate in due {
         core.meta
             .write(Durability::Soft, move |tx| decide(tx, &candidate))
             .await?;
     }
+    // A link that went has made a candidate of its blob, due now.
+    let more = done > 0;
     Ok(Swept { done, more })
 }
 

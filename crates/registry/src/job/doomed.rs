@@ -1,6 +1,7 @@
 //! Removes the files of doomed segments: first the file, then the row.
 
 use longshore_store::meta::Durability;
+use longshore_types::id::PhysicalId;
 
 use super::Swept;
 use crate::{
@@ -11,22 +12,43 @@ use crate::{
 
 const PER_TICK: i64 = 100;
 
-/// Removes up to 100 files whose time has come.
+/// Removes up to 100 files whose time has come. One that cannot be removed goes to the end of the queue.
 pub async fn tick(core: &Core) -> Result<Swept> {
-    let due = core
-        .meta
-        .read(|tx| Ok::<_, Error>(doomed::due(tx, PER_TICK)?))
-        .await?;
+    let due = take(core).await?;
     let more = i64::try_from(due.len()) == Ok(PER_TICK);
     let done = due.len();
-    for doomed in due {
-        let physical = doomed.physical;
-        core.blobs.delete(physical).await?;
+    let mut failed = None;
+    for physical in due {
+        if let Err(error) = core.blobs.delete(physical).await {
+            tracing::warn!(%physical, %error, "a doomed segment could not be removed and will be tried again");
+            failed = Some(error);
+            continue;
+        }
         core.meta
             .write(Durability::Soft, move |tx| {
                 Ok::<_, Error>(doomed::forget(tx, physical)?)
             })
             .await?;
     }
-    Ok(Swept { done, more })
+    match failed {
+        Some(error) => Err(error.into()),
+        None => Ok(Swept { done, more }),
+    }
+}
+
+/// Takes what is due in a durable write of its own: a read could miss an admission that is about to claim a row, and a
+/// power cut could bring back the rows of an upload whose files are gone.
+async fn take(core: &Core) -> Result<Vec<PhysicalId>> {
+    let nothing = core
+        .meta
+        .read(|tx| Ok::<_, Error>(!doomed::any_due(tx)?))
+        .await?;
+    if nothing {
+        return Ok(Vec::new());
+    }
+    core.meta
+        .write(Durability::Durable, |tx| {
+            Ok::<_, Error>(doomed::take_due(tx, PER_TICK)?)
+        })
+        .await
 }

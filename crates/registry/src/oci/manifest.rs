@@ -95,7 +95,7 @@ impl PullManifest {
         // Whoever asks by another digest must get that digest back.
         let digest = match &self.reference {
             Reference::Digest(asked) => *asked,
-            Reference::Tag(_) => found.digest,
+            Reference::Tag(_) => found.pushed_as.unwrap_or(found.digest),
         };
         Ok(PulledManifest {
             digest,

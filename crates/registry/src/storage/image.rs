@@ -144,55 +144,71 @@ pub(crate) fn put(
             });
         }
     }
+    // An image that is there may be sparse, which the API refuses all the same.
+    if !exists || wire == Wire::Api {
+        let absent = absent_layers(tx, grant, image, wire)?;
+        let size = check_children(tx, grant, image, wire)?;
+        if !exists {
+            image::insert(tx, incarnation, image, size, &absent)?;
+        }
+    }
     if exists {
         image::touch(tx, incarnation, &image.digest)?;
-    } else {
-        let size = check_references(tx, grant, image, wire)?;
-        image::insert(tx, incarnation, image, size)?;
     }
     if let Some(alias) = &image.alias {
         image::insert_alias(tx, incarnation, alias, &image.digest)?;
     }
-    Ok(tag::put(tx, incarnation, &image.digest, tags)?)
+    Ok(tag::put(
+        tx,
+        incarnation,
+        &image.digest,
+        image.alias.as_ref(),
+        tags,
+    )?)
 }
 
-/// Checks that what the image names is here. Returns its size: of an index, that of its largest image.
-fn check_references(tx: &mut dyn Tx, grant: &Grant, image: &NewImage, wire: Wire) -> Result<i64> {
+/// Returns the layers that are not linked here. ECR's API refuses them; `/v2` takes sparse images, as the specification's
+/// own tests ask.
+fn absent_layers(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    image: &NewImage,
+    wire: Wire,
+) -> Result<Vec<Digest>> {
     let repository = grant.repository()?;
-    let (name, account) = (repository.name.clone(), repository.registry.account());
     let layers: Vec<Digest> = image.layers.iter().map(|(digest, _)| *digest).collect();
-    let usable: BTreeSet<Digest> = link::usable(tx, repository.incarnation, &layers)?
-        .into_iter()
-        .collect();
-    let missing: Vec<Digest> = layers
+    let usable = link::usable(tx, repository.incarnation, &layers)?;
+    let usable: BTreeSet<Digest> = usable.into_iter().collect();
+    let absent: Vec<Digest> = layers
         .into_iter()
         .filter(|layer| !usable.contains(layer))
         .collect();
-    if !missing.is_empty() {
+    if wire == Wire::Api && !absent.is_empty() {
         return Err(Error::LayersNotFound {
-            digests: missing,
-            name,
-            account,
+            digests: absent,
+            name: repository.name.clone(),
+            account: repository.registry.account(),
         });
     }
+    Ok(absent)
+}
+
+/// Checks that the images that an index names are here, where they must be. Returns the size: of an index, that of its
+/// largest image.
+fn check_children(tx: &mut dyn Tx, grant: &Grant, image: &NewImage, wire: Wire) -> Result<i64> {
     if image.children.is_empty() {
         return Ok(image.size);
     }
-    let present: BTreeMap<Digest, i64> =
-        image::present(tx, repository.incarnation, &image.children)?
-            .into_iter()
-            .collect();
-    let missing: Vec<Digest> = image
-        .children
-        .iter()
-        .filter(|child| !present.contains_key(child))
-        .copied()
-        .collect();
-    if wire == Wire::Api && !missing.is_empty() {
+    let repository = grant.repository()?;
+    let present = image::present(tx, repository.incarnation, &image.children)?;
+    let present: BTreeMap<Digest, i64> = present.into_iter().collect();
+    let is_absent = |child: &&Digest| !present.contains_key(child);
+    let absent: Vec<Digest> = image.children.iter().filter(is_absent).copied().collect();
+    if wire == Wire::Api && !absent.is_empty() {
         return Err(Error::ReferencedImagesNotFound {
-            digests: missing,
-            name,
-            account,
+            digests: absent,
+            name: repository.name.clone(),
+            account: repository.registry.account(),
         });
     }
     Ok(present.values().copied().max().unwrap_or(0))

@@ -1,24 +1,14 @@
 //! Physical ids whose file is to go, and those whose file is about to be made.
 
-use longshore_store::meta::{Columns, Error, Result, Row, Tx};
+use std::time::Duration;
+
+use longshore_store::meta::{Result, Tx};
 use longshore_types::{id::PhysicalId, time::Timestamp};
 
 use super::args;
 
-/// A file to remove.
-#[derive(Debug)]
-pub(crate) struct Doomed {
-    pub(crate) physical: PhysicalId,
-}
-
-impl Row for Doomed {
-    fn read(columns: &dyn Columns) -> Result<Self> {
-        Ok(Self {
-            physical: PhysicalId::from_slice(columns.blob(0)?)
-                .map_err(|_| Error::corrupt("doomed.physical"))?,
-        })
-    }
-}
+/// How far into the past a row is set whose file is being removed.
+const PAST: Duration = Duration::from_hours(1);
 
 /// Records `physical`, whose file may go once `not_before` has passed.
 pub(crate) fn insert(tx: &mut dyn Tx, physical: PhysicalId, not_before: Timestamp) -> Result<()> {
@@ -29,8 +19,8 @@ pub(crate) fn insert(tx: &mut dyn Tx, physical: PhysicalId, not_before: Timestam
 
 /// Takes `physical` back from the doomed, to become a segment; returns whether its time had not come.
 ///
-/// INVARIANT: the sweeper removes files only of rows whose time has come, and time does not run backwards, so a
-/// file that is claimed is never removed.
+/// INVARIANT: the sweeper removes files only of rows that it took in a write of its own once their time had come, and
+/// time does not run backwards, so a file that is claimed is never removed.
 pub(crate) fn claim(tx: &mut dyn Tx, physical: PhysicalId) -> Result<bool> {
     let now = tx.now();
     let sql = "DELETE FROM doomed WHERE physical = ?1 AND not_before > ?2";
@@ -70,11 +60,22 @@ pub(crate) fn content(tx: &mut dyn Tx, content: &[u8], not_before: Timestamp) ->
     .map(drop)
 }
 
-/// Returns up to `limit` files that may go now.
-pub(crate) fn due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<Doomed>> {
+/// Whether any file may go now.
+pub(crate) fn any_due(tx: &mut dyn Tx) -> Result<bool> {
+    let now = tx.now();
+    let sql = "SELECT 1 FROM doomed WHERE not_before <= ?1 LIMIT 1";
+    Ok(tx.row::<i64>(sql, args![now])?.is_some())
+}
+
+/// Returns up to `limit` files that may go now, those that have waited longest first.
+///
+/// They get a time that is new, so that one which cannot be removed does not hold up the rest, but well past, so that
+/// no transaction with an older clock can still claim them.
+pub(crate) fn take_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<PhysicalId>> {
     let now = tx.now();
     tx.rows(
-        "SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2",
-        args![now, limit],
+        "UPDATE doomed SET not_before = ?3 WHERE physical IN \
+         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2) RETURNING physical",
+        args![now, limit, now.minus(PAST)],
     )
 }

@@ -20,6 +20,8 @@ pub(crate) struct Stored {
     pub(crate) media_type: String,
     pub(crate) bytes: i64,
     pub(crate) sealed: Option<Vec<u8>>,
+    /// Another digest of it that the tag asked for was pushed with.
+    pub(crate) pushed_as: Option<Digest>,
 }
 
 fn stored(columns: &dyn Columns, first: usize) -> Result<Option<Stored>> {
@@ -31,6 +33,11 @@ fn stored(columns: &dyn Columns, first: usize) -> Result<Option<Stored>> {
         media_type: columns.text(first + 1)?.to_owned(),
         bytes: columns.int(first + 2)?,
         sealed: columns.opt_blob(first + 3)?.map(<[u8]>::to_vec),
+        pushed_as: if columns.is_null(first + 4)? {
+            None
+        } else {
+            Some(digest(columns, first + 4)?)
+        },
     }))
 }
 
@@ -39,20 +46,20 @@ fn digest(columns: &dyn Columns, idx: usize) -> Result<Digest> {
 }
 
 const BY_TAG: &str = guarded!(
-    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END",
+    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END, t.pushed_as",
     "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name = ?3 \
      LEFT JOIN image i ON i.incarnation = t.incarnation AND i.digest = t.image",
     ""
 );
 
 const BY_DIGEST: &str = guarded!(
-    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END",
+    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END, NULL",
     "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.digest = ?3",
     ""
 );
 
 const BY_ALIAS: &str = guarded!(
-    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END",
+    "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END, NULL",
     "LEFT JOIN image_alias x ON x.incarnation = r.incarnation AND x.digest = ?3 \
      LEFT JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image",
     ""
@@ -98,7 +105,7 @@ pub(crate) fn find(
     Ok(found)
 }
 
-/// Returns the SHA-256 digest of the image that any digest of it names.
+/// Returns the SHA-256 digest of the image that any digest of it names; holds it there.
 pub(crate) fn resolve(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
@@ -107,7 +114,8 @@ pub(crate) fn resolve(
     let sql = if digest.algorithm() == Algorithm::Sha256 {
         "SELECT digest FROM image WHERE incarnation = ?1 AND digest = ?2 /*for update*/"
     } else {
-        "SELECT image FROM image_alias WHERE incarnation = ?1 AND digest = ?2"
+        "SELECT i.digest FROM image_alias x JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image \
+         WHERE x.incarnation = ?1 AND x.digest = ?2 /*for update*/"
     };
     let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), &digest.to_key()])?;
     key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("image.digest")))
@@ -148,7 +156,7 @@ pub(crate) fn stored_all(
         let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(whole)];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT digest, media_type, manifest_bytes, CASE WHEN ?2 = 1 THEN manifest END FROM image \
+            "SELECT digest, media_type, manifest_bytes, CASE WHEN ?2 = 1 THEN manifest END, NULL FROM image \
              WHERE incarnation = ?1 AND digest IN ({})",
             placeholders(2, keys.len())
         );
@@ -179,12 +187,13 @@ pub(crate) struct NewImage {
     pub(crate) children: Vec<Digest>,
 }
 
-/// Stores an image whose links have been found.
+/// Stores an image. `absent` are those of its layers that are not linked here.
 pub(crate) fn insert(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     image: &NewImage,
     size: i64,
+    absent: &[Digest],
 ) -> Result<()> {
     let now = tx.now();
     let key = image.digest.to_key();
@@ -206,15 +215,19 @@ pub(crate) fn insert(
             &image.sealed,
         ],
     )?;
-    insert_layers(tx, incarnation, &key, &image.layers)?;
+    let is_absent = |layer: &&(Digest, String)| absent.contains(&layer.0);
+    let (absent, linked): (Vec<_>, Vec<_>) = image.layers.iter().partition(is_absent);
+    insert_layers(tx, "image_layer", incarnation, &key, &linked)?;
+    insert_layers(tx, "image_absent_layer", incarnation, &key, &absent)?;
     insert_children(tx, incarnation, &key, &image.children)
 }
 
 fn insert_layers(
     tx: &mut dyn Tx,
+    table: &str,
     incarnation: Incarnation,
     image: &[u8],
-    layers: &[(Digest, String)],
+    layers: &[&(Digest, String)],
 ) -> Result<()> {
     for chunk in layers.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(|(digest, _)| digest.to_key()).collect();
@@ -223,12 +236,9 @@ fn insert_layers(
             args.extend([Value::from(key), Value::from(media_type)]);
         }
         let rows = values(2, 2, chunk.len());
-        tx.execute(
-            &format!(
-                "INSERT INTO image_layer (incarnation, image, layer, media_type) VALUES {rows}"
-            ),
-            &args,
-        )?;
+        let sql =
+            format!("INSERT INTO {table} (incarnation, image, layer, media_type) VALUES {rows}");
+        tx.execute(&sql, &args)?;
     }
     Ok(())
 }
@@ -248,6 +258,21 @@ fn insert_children(
             &format!("INSERT INTO image_child (incarnation, image, child) VALUES {rows}"),
             &args,
         )?;
+    }
+    Ok(())
+}
+
+/// Makes the images that name `layer` reference it, now that it is linked.
+pub(crate) fn layer_came(tx: &mut dyn Tx, incarnation: Incarnation, layer: &Digest) -> Result<()> {
+    let key = layer.to_key();
+    let moved = tx.execute(
+        "INSERT INTO image_layer (incarnation, image, layer, media_type) SELECT incarnation, image, layer, media_type \
+         FROM image_absent_layer WHERE incarnation = ?1 AND layer = ?2",
+        args![incarnation.as_bytes(), &key],
+    )?;
+    if moved > 0 {
+        let sql = "DELETE FROM image_absent_layer WHERE incarnation = ?1 AND layer = ?2";
+        tx.execute(sql, args![incarnation.as_bytes(), &key])?;
     }
     Ok(())
 }
@@ -325,6 +350,7 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) 
     let key = image.to_key();
     for sql in [
         "DELETE FROM image_layer WHERE incarnation = ?1 AND image = ?2",
+        "DELETE FROM image_absent_layer WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_child WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_alias WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image WHERE incarnation = ?1 AND digest = ?2",

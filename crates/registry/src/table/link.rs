@@ -8,7 +8,7 @@ use longshore_types::{
     id::{DomainId, Incarnation},
 };
 
-use super::{args, candidate, candidate::Kind, placeholders};
+use super::{args, candidate, candidate::Kind, image, placeholders};
 
 /// How long a link is kept from its last promise.
 pub(crate) const KEEP: Duration = Duration::from_hours(24);
@@ -94,6 +94,7 @@ pub(crate) fn promise(
          keep_until = CASE WHEN link.keep_until > excluded.keep_until THEN link.keep_until ELSE excluded.keep_until END",
         args![incarnation.as_bytes(), &digest.to_key(), domain.as_bytes(), until],
     )?;
+    image::layer_came(tx, incarnation, digest)?;
     candidate::insert(tx, until, Kind::Link, incarnation.as_bytes(), digest)
 }
 

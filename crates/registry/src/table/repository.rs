@@ -2,7 +2,7 @@
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 use longshore_store::meta::{self, Columns, Metadata, Row, Tx};
@@ -179,7 +179,14 @@ pub(crate) fn bury(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()
 /// Recently used repositories. It only saves a query: every use proves the version it rests on.
 #[derive(Debug)]
 pub(crate) struct Repositories {
-    cached: Mutex<LruCache<(Registry, RepositoryName), Arc<Repository>>>,
+    cache: Mutex<Cache>,
+}
+
+#[derive(Debug)]
+struct Cache {
+    rows: LruCache<(Registry, RepositoryName), Arc<Repository>>,
+    /// How often something was forgotten: a row read before that is not to be remembered after it.
+    forgotten: u64,
 }
 
 const CACHED: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
@@ -187,7 +194,10 @@ const CACHED: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
 impl Default for Repositories {
     fn default() -> Self {
         Self {
-            cached: Mutex::new(LruCache::new(CACHED)),
+            cache: Mutex::new(Cache {
+                rows: LruCache::new(CACHED),
+                forgotten: 0,
+            }),
         }
     }
 }
@@ -201,14 +211,21 @@ impl Repositories {
         name: &RepositoryName,
     ) -> Result<Option<Arc<Repository>>> {
         let key = (*registry, name.clone());
-        if let Some(found) = self.lock().get(&key) {
-            return Ok(Some(found.clone()));
-        }
+        let forgotten = {
+            let mut cache = self.lock();
+            if let Some(found) = cache.rows.get(&key) {
+                return Ok(Some(found.clone()));
+            }
+            cache.forgotten
+        };
         let (registry, wanted) = key.clone();
         let row = meta.query(move |tx| named(tx, &registry, &wanted)).await?;
         let found = row.map(Arc::new);
-        if let Some(found) = &found {
-            self.lock().put(key, found.clone());
+        let mut cache = self.lock();
+        if let Some(found) = &found
+            && cache.forgotten == forgotten
+        {
+            cache.rows.put(key, found.clone());
         }
         Ok(found)
     }
@@ -225,12 +242,12 @@ impl Repositories {
 
     /// Makes the next look-up read the row.
     pub(crate) fn forget(&self, registry: &Registry, name: &RepositoryName) {
-        self.lock().pop(&(*registry, name.clone()));
+        let mut cache = self.lock();
+        cache.rows.pop(&(*registry, name.clone()));
+        cache.forgotten += 1;
     }
 
-    fn lock(
-        &self,
-    ) -> std::sync::MutexGuard<'_, LruCache<(Registry, RepositoryName), Arc<Repository>>> {
-        self.cached.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Cache> {
+        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

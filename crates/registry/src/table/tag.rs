@@ -54,22 +54,28 @@ pub(crate) fn named(
     Ok(found)
 }
 
-/// Makes `tags` name `image`, wherever they were before.
+/// Makes `tags` name `image`, wherever they were before. `pushed_as` is another digest of it that they were pushed with.
 pub(crate) fn put(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     image: &Digest,
+    pushed_as: Option<&Digest>,
     tags: &[ImageTag],
 ) -> Result<()> {
     if tags.is_empty() {
         return Ok(());
     }
-    let key = image.to_key();
-    let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(&key)];
+    let (key, pushed_as) = (image.to_key(), pushed_as.map(Digest::to_key));
+    let mut args = vec![
+        Value::from(incarnation.as_bytes()),
+        Value::from(&key),
+        Value::from(pushed_as.as_ref()),
+    ];
     args.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
     let sql = format!(
-        "INSERT INTO tag (incarnation, image, name) VALUES {} ON CONFLICT (incarnation, name) DO UPDATE SET image = excluded.image",
-        values(2, 1, tags.len())
+        "INSERT INTO tag (incarnation, image, pushed_as, name) VALUES {} ON CONFLICT (incarnation, name) \
+         DO UPDATE SET image = excluded.image, pushed_as = excluded.pushed_as",
+        values(3, 1, tags.len())
     );
     tx.execute(&sql, &args).map(drop)
 }

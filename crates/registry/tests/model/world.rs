@@ -367,8 +367,14 @@ impl World {
             .collect()
     }
 
-    /// Whether a tag pulls as the image of those layers, and all of them with it.
-    pub(crate) async fn pulls(&self, from: usize, name: usize, layers: &[usize]) -> bool {
+    /// Whether a tag pulls as the image of those layers, and with it those of them that are `here`.
+    pub(crate) async fn pulls(
+        &self,
+        from: usize,
+        name: usize,
+        layers: &[usize],
+        here: &[usize],
+    ) -> bool {
         let pull = PullManifest {
             registry: self.registry,
             repository: repository(from),
@@ -380,7 +386,7 @@ impl World {
             .run(pull)
             .await
             .is_ok_and(|pulled| pulled.bytes == Some(manifest(layers)));
-        for layer in layers {
+        for layer in here {
             if !self.has(from, *layer).await {
                 return false;
             }
@@ -450,6 +456,7 @@ impl World {
             "image",
             "image_layer",
             "image_child",
+            "image_absent_layer",
             "tag",
         ] {
             let sql = format!("SELECT COUNT(*) FROM {table}");

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::harness::command::Command;
-use crate::harness::image::{OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, digest, noise};
+use crate::harness::image::{self, OCI_CONFIG, OCI_LAYER, OCI_MANIFEST, digest, noise};
 use crate::harness::{Case, Cases, Client, Scene};
 
 pub(crate) fn client() -> Client {
@@ -164,6 +164,21 @@ fn put_image(scene: &Scene<'_>, repository: &str, tag: &str, layer: &[u8]) -> Re
     Ok(manifest)
 }
 
+/// Pushes an image with crane, which takes a tenth of the time, and returns its manifest.
+fn pushed(scene: &Scene<'_>, repository: &str, tag: &str, contents: &[u8]) -> Result<String> {
+    let (layout, digest) =
+        image::single(scene.logged_in()?.path(&format!("layout-{tag}")), contents)?;
+    let target = format!("{}/{repository}:{tag}", scene.host());
+    scene
+        .command("crane")
+        .arg("push")
+        .arg(&layout.path)
+        .arg(target)
+        .run()?;
+    let manifest = layout.path.join("blobs").join(digest.replace(':', "/"));
+    Ok(std::fs::read_to_string(manifest)?)
+}
+
 fn pushes_an_image_by_api_and_downloads_its_layer(scene: &Scene<'_>) -> Result<()> {
     let name = scene.repository("app")?;
     let layer = noise(20, 400_000);
@@ -214,7 +229,7 @@ fn pushes_an_image_by_api_and_downloads_its_layer(scene: &Scene<'_>) -> Result<(
 
 fn retags_lists_and_deletes_an_image(scene: &Scene<'_>) -> Result<()> {
     let name = scene.repository("app")?;
-    let manifest = put_image(scene, &name, "v1", b"retag")?;
+    let manifest = pushed(scene, &name, "v1", b"retag")?;
     put(scene, &name, "v2", &manifest)?;
     let listed = on(scene, "list-images", &name)
         .args(["--filter", "tagStatus=TAGGED"])
@@ -290,8 +305,8 @@ fn sets_mutability_with_exclusions(scene: &Scene<'_>) -> Result<()> {
         set["imageTagMutability"] == "IMMUTABLE_WITH_EXCLUSION",
         "{set}"
     );
-    put_image(scene, &name, "v1", b"first")?;
-    let manifest = put_image(scene, &name, "dev-1", b"second")?;
+    pushed(scene, &name, "v1", b"first")?;
+    let manifest = pushed(scene, &name, "dev-1", b"second")?;
     scene.file("manifest.json", &manifest)?;
     let flags = [
         "--image-tag",
@@ -309,9 +324,10 @@ fn sets_mutability_with_exclusions(scene: &Scene<'_>) -> Result<()> {
 
 fn pages_through_images(scene: &Scene<'_>) -> Result<()> {
     let name = scene.repository("app")?;
-    let manifest = put_image(scene, &name, "t0", b"pages")?;
+    let manifest = pushed(scene, &name, "t0", b"pages")?;
     for tag in ["t1", "t2", "t3", "t4"] {
-        put(scene, &name, tag, &manifest)?;
+        let put = json!({"repositoryName": name, "imageTag": tag, "imageManifest": manifest});
+        scene.api("PutImage", &put)?;
     }
     let all = on(scene, "list-images", &name)
         .args(["--page-size", "2", "--query", "length(imageIds)"])

@@ -203,8 +203,14 @@ fn does_not_verify_with_another_key(scene: &Scene<'_>) -> Result<()> {
     key_pair(scene, "cosign")?;
     key_pair(scene, "other")?;
     sign(scene, &pinned, &["--registry-referrers-mode=oci-1-1"])?;
+    verify(
+        scene,
+        &pinned,
+        &["--key", "cosign.pub", "--experimental-oci11"],
+    )
+    .json()?;
     let flags = ["--key", "other.pub", "--experimental-oci11"];
-    verify(scene, &pinned, &flags).refused(&["no matching signatures"])
+    verify(scene, &pinned, &flags).refused(&["signatures"])
 }
 
 fn does_not_verify_an_unsigned_image(scene: &Scene<'_>) -> Result<()> {

@@ -117,7 +117,7 @@ fn is_refused_with_a_wrong_password(scene: &Scene<'_>) -> Result<()> {
     scene
         .command("crane")
         .args(["ls", &target])
-        .refused(&["401"])
+        .refused(&["UNAUTHORIZED: authentication required"])
 }
 
 fn pushes_and_pulls_an_image_unchanged(scene: &Scene<'_>) -> Result<()> {

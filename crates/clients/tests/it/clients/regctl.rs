@@ -364,7 +364,9 @@ fn deletes_a_tag_and_a_manifest(scene: &Scene<'_>) -> Result<()> {
 
 fn lists_repositories(scene: &Scene<'_>) -> Result<()> {
     let name = scene.logged_in()?.repository("app")?;
-    let listed = regctl(scene).args(["repo", "ls", scene.host()]).text()?;
+    let listed = regctl(scene)
+        .args(["repo", "ls", "--limit", "1000", scene.host()])
+        .text()?;
     ensure!(
         listed.lines().any(|line| line == name),
         "{name} is not in:\n{listed}"

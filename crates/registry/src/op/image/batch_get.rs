@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use longshore_store::{crypto::DomainKeys, meta::Tx};
-use longshore_types::{account::AccountId, digest::Digest, name::RepositoryName};
+use longshore_types::{
+    account::AccountId,
+    digest::Digest,
+    name::{ImageTag, RepositoryName},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -23,7 +27,10 @@ use crate::{
         image::digest_of,
         manifest::{self, Accept},
     },
-    table::image::{self, Stored},
+    table::{
+        image::{self, Stored},
+        repository::Repository,
+    },
 };
 
 const MAX_IDS: usize = 100;
@@ -79,7 +86,6 @@ impl Operation for BatchGetImage {
             .read(grant, move |tx, grant| find(tx, grant, &asked))
             .await?;
         let keys = cx.core.domain_keys(grant).await?;
-        let repository = grant.repository()?;
         let mut gotten = GottenImages {
             images: Vec::new(),
             failures: Vec::new(),
@@ -90,13 +96,7 @@ impl Operation for BatchGetImage {
                 (Err(code), _) | (_, Err(code)) => Err(code),
             };
             match served {
-                Ok(served) => gotten.images.push(Image {
-                    registry_id: repository.registry.account(),
-                    repository_name: repository.name.clone(),
-                    image_id: served.image_id,
-                    image_manifest: served.manifest,
-                    image_manifest_media_type: served.media_type,
-                }),
+                Ok(served) => gotten.images.push(served.of(grant.repository()?)),
                 Err(code) => gotten.failures.push(code.of(id.clone())),
             }
         }
@@ -152,6 +152,18 @@ struct Served {
     media_type: String,
 }
 
+impl Served {
+    fn of(self, repository: &Repository) -> Image {
+        Image {
+            registry_id: repository.registry.account(),
+            repository_name: repository.name.clone(),
+            image_id: self.image_id,
+            image_manifest: self.manifest,
+            image_manifest_media_type: self.media_type,
+        }
+    }
+}
+
 /// Opens a manifest for this client, converting it if need be.
 fn serve(
     keys: &DomainKeys,
@@ -163,10 +175,7 @@ fn serve(
     else {
         return Ok(Err(ImageFailureCode::ImageNotFound));
     };
-    let tag = wanted
-        .tag
-        .as_ref()
-        .map(longshore_types::name::ImageTag::as_str);
+    let tag = wanted.tag.as_ref().map(ImageTag::as_str);
     let served = |digest: &Digest, bytes: Vec<u8>, media_type: &str| {
         Ok(Ok(Served {
             image_id: ImageIdentifier::new(digest, tag),

@@ -3,7 +3,12 @@
 use std::collections::HashMap;
 
 use longshore_store::meta::Tx;
-use longshore_types::{account::AccountId, digest::Digest, id::Incarnation, name::RepositoryName};
+use longshore_types::{
+    account::AccountId,
+    digest::Digest,
+    id::Incarnation,
+    name::{ImageTag, RepositoryName},
+};
 use serde::{Deserialize, Serialize};
 
 use super::{
@@ -226,10 +231,9 @@ fn refusal(code: ImageFailureCode) -> Error {
         ImageFailureCode::InvalidImageDigest => {
             Error::invalid("imageIds.imageDigest", <Digest as Form>::constraint())
         }
-        ImageFailureCode::InvalidImageTag => Error::invalid(
-            "imageIds.imageTag",
-            <longshore_types::name::ImageTag as Form>::constraint(),
-        ),
+        ImageFailureCode::InvalidImageTag => {
+            Error::invalid("imageIds.imageTag", <ImageTag as Form>::constraint())
+        }
         ImageFailureCode::MissingDigestAndTag
         | ImageFailureCode::ImageNotFound
         | ImageFailureCode::ImageTagDoesNotMatchDigest

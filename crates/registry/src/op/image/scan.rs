@@ -61,3 +61,80 @@ pub(super) fn scan(
     scanned.cut(size);
     Ok(scanned)
 }
+
+#[cfg(test)]
+mod tests {
+    use longshore_store::meta::{Durability, Metadata, SCHEMA, Value, sqlite::Options};
+
+    use super::*;
+
+    const IMAGES: i64 = 12_345;
+
+    /// A repository of so many images of which every `tagged`th has a tag.
+    async fn store(tagged: i64) -> (Metadata, Incarnation) {
+        let meta = Metadata::sqlite(Options::temporary(SCHEMA)).unwrap();
+        let incarnation = Incarnation::from_slice(&[7; 16]).unwrap();
+        meta.write(Durability::Soft, move |tx| {
+            let id = Value::from(incarnation.as_bytes());
+            for sql in [
+                "INSERT INTO account VALUES ('123456789012', 1, 0)",
+                "INSERT INTO domain VALUES (?1, 'private', '123456789012', 'e', '', 0)",
+                "INSERT INTO repository VALUES (?1, 'private', '123456789012', 'e', 'app', ?1, 1, 'MUTABLE', '', 0, 0, NULL)",
+            ] {
+                let args = if sql.contains("?1") { &[id][..] } else { &[] };
+                tx.execute(sql, args)?;
+            }
+            // The key is the algorithm's byte and a number in front of zeroes, so the order is that of the numbers.
+            tx.execute(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?2) \
+                 INSERT INTO image (incarnation, digest, media_type, manifest_bytes, size, pushed_at, manifest) \
+                 SELECT ?1, unhex(printf('01%08x', i) || printf('%056d', 0)), 't', 0, 0, 0, x'00' FROM n",
+                &[id, Value::from(IMAGES)],
+            )?;
+            tx.execute(
+                "WITH RECURSIVE n (i) AS (SELECT ?2 UNION ALL SELECT i + ?2 FROM n WHERE i + ?2 <= ?3) \
+                 INSERT INTO tag (incarnation, name, image) SELECT ?1, 'v' || i, unhex(printf('01%08x', i) || printf('%056d', 0)) FROM n",
+                &[id, Value::from(tagged), Value::from(IMAGES)],
+            )
+        })
+        .await
+        .unwrap();
+        (meta, incarnation)
+    }
+
+    /// Reads all pages; returns how many images each has, and all images in the order they came.
+    async fn pages(
+        meta: &Metadata,
+        incarnation: Incarnation,
+        status: TagStatus,
+        size: usize,
+    ) -> (Vec<usize>, Vec<Digest>) {
+        let (mut sizes, mut images, mut after) = (Vec::new(), Vec::new(), None);
+        loop {
+            let scanned = meta
+                .read(move |tx| scan(tx, incarnation, after, status, size))
+                .await
+                .unwrap();
+            sizes.push(scanned.images.len());
+            images.extend(scanned.images.iter().map(|image| image.digest));
+            after = scanned.next;
+            if after.is_none() {
+                return (sizes, images);
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_page_looks_at_no_more_rows_than_its_bound_and_none_is_missed() {
+        let (meta, incarnation) = store(6000).await;
+        let (sizes, tagged) = pages(&meta, incarnation, TagStatus::Tagged, 100).await;
+        assert_eq!(sizes, [0, 1, 1]);
+        assert_eq!(tagged.len(), 2);
+        let (sizes, untagged) = pages(&meta, incarnation, TagStatus::Untagged, 10_000).await;
+        assert_eq!(sizes, [5000, 4999, 2344]);
+        assert!(untagged.is_sorted());
+        let (sizes, all) = pages(&meta, incarnation, TagStatus::Any, 10_000).await;
+        assert_eq!(sizes, [10_000, 2345]);
+        assert_eq!(all.len(), tagged.len() + untagged.len());
+    }
+}

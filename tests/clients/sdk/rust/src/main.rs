@@ -24,18 +24,49 @@ async fn main() -> Result<ExitCode> {
         return Ok(ExitCode::SUCCESS);
     }
     let prefix = env::var("REPOSITORY_PREFIX")?;
-    let journey = Journey { client: client()?, repository: format!("{prefix}/app"), prefix };
+    let journey = Journey {
+        client: client()?,
+        repository: format!("{prefix}/app"),
+        prefix,
+    };
     let outcomes = [
         ("creates_a_repository", journey.creates_a_repository().await),
-        ("reads_an_authorization_token", journey.reads_an_authorization_token().await),
-        ("uploads_a_layer_in_parts", journey.uploads_a_layer_in_parts().await),
-        ("puts_an_image_and_describes_it", journey.puts_an_image_and_describes_it().await),
-        ("downloads_the_layer_from_its_url", journey.downloads_the_layer_from_its_url().await),
-        ("maps_a_missing_repository_to_its_exception", journey.maps_a_missing_repository().await),
-        ("maps_an_existing_repository_to_its_exception", journey.maps_an_existing_repository().await),
-        ("maps_a_missing_image_to_its_exception", journey.maps_a_missing_image().await),
-        ("reads_the_resume_point_from_a_refused_part", journey.reads_the_resume_point().await),
-        ("pages_through_repositories", journey.pages_through_repositories().await),
+        (
+            "reads_an_authorization_token",
+            journey.reads_an_authorization_token().await,
+        ),
+        (
+            "uploads_a_layer_in_parts",
+            journey.uploads_a_layer_in_parts().await,
+        ),
+        (
+            "puts_an_image_and_describes_it",
+            journey.puts_an_image_and_describes_it().await,
+        ),
+        (
+            "downloads_the_layer_from_its_url",
+            journey.downloads_the_layer_from_its_url().await,
+        ),
+        (
+            "maps_a_missing_repository_to_its_exception",
+            journey.maps_a_missing_repository().await,
+        ),
+        (
+            "maps_an_existing_repository_to_its_exception",
+            journey.maps_an_existing_repository().await,
+        ),
+        (
+            "maps_a_missing_image_to_its_exception",
+            journey.maps_a_missing_image().await,
+        ),
+        (
+            "reads_the_resume_point_from_a_refused_part",
+            journey.reads_the_resume_point().await,
+        ),
+        (
+            "pages_through_repositories",
+            journey.pages_through_repositories().await,
+        ),
     ];
     let mut code = ExitCode::SUCCESS;
     for (name, outcome) in outcomes {
@@ -51,8 +82,13 @@ async fn main() -> Result<ExitCode> {
 }
 
 fn client() -> Result<Client> {
-    let credentials =
-        Credentials::new(env::var("AWS_ACCESS_KEY_ID")?, env::var("AWS_SECRET_ACCESS_KEY")?, None, None, "environment");
+    let credentials = Credentials::new(
+        env::var("AWS_ACCESS_KEY_ID")?,
+        env::var("AWS_SECRET_ACCESS_KEY")?,
+        None,
+        None,
+        "environment",
+    );
     let config = aws_sdk_ecr::Config::builder()
         .behavior_version_latest()
         .credentials_provider(credentials)
@@ -71,17 +107,36 @@ struct Journey {
 
 impl Journey {
     async fn creates_a_repository(&self) -> Result<()> {
-        let out = self.client.create_repository().repository_name(&self.repository).send().await?;
-        let uri = out.repository().and_then(|r| r.repository_uri()).context("no repository URI")?;
-        ensure!(uri.ends_with(&format!("/{}", self.repository)), "repository URI {uri}");
+        let out = self
+            .client
+            .create_repository()
+            .repository_name(&self.repository)
+            .send()
+            .await?;
+        let uri = out
+            .repository()
+            .and_then(|r| r.repository_uri())
+            .context("no repository URI")?;
+        ensure!(
+            uri.ends_with(&format!("/{}", self.repository)),
+            "repository URI {uri}"
+        );
         Ok(())
     }
 
     async fn reads_an_authorization_token(&self) -> Result<()> {
         let out = self.client.get_authorization_token().send().await?;
-        let data = out.authorization_data().first().context("no authorization data")?;
+        let data = out
+            .authorization_data()
+            .first()
+            .context("no authorization data")?;
         // "QVdTO" is how "AWS:" begins in base64.
-        ensure!(data.authorization_token().context("no token")?.starts_with("QVdTO"), "token is not for AWS");
+        ensure!(
+            data.authorization_token()
+                .context("no token")?
+                .starts_with("QVdTO"),
+            "token is not for AWS"
+        );
         ensure!(data.expires_at().is_some(), "no expiry");
         Ok(())
     }
@@ -99,7 +154,10 @@ impl Journey {
             .await?;
         ensure!(out.layers().len() == 2, "{} layers", out.layers().len());
         for layer in out.layers() {
-            ensure!(layer.layer_availability() == Some(&LayerAvailability::Available), "{layer:?}");
+            ensure!(
+                layer.layer_availability() == Some(&LayerAvailability::Available),
+                "{layer:?}"
+            );
         }
         Ok(())
     }
@@ -114,10 +172,25 @@ impl Journey {
             .image_manifest_media_type(MANIFEST_TYPE)
             .send()
             .await?;
-        let digest = put.image().and_then(|i| i.image_id()).and_then(|i| i.image_digest()).context("no digest")?;
-        let out = self.client.describe_images().repository_name(&self.repository).send().await?;
-        let [detail] = out.image_details() else { bail!("{} images", out.image_details().len()) };
-        ensure!(detail.image_digest() == Some(digest), "described {:?}", detail.image_digest());
+        let digest = put
+            .image()
+            .and_then(|i| i.image_id())
+            .and_then(|i| i.image_digest())
+            .context("no digest")?;
+        let out = self
+            .client
+            .describe_images()
+            .repository_name(&self.repository)
+            .send()
+            .await?;
+        let [detail] = out.image_details() else {
+            bail!("{} images", out.image_details().len())
+        };
+        ensure!(
+            detail.image_digest() == Some(digest),
+            "described {:?}",
+            detail.image_digest()
+        );
         Ok(())
     }
 
@@ -129,24 +202,46 @@ impl Journey {
             .layer_digest(digest(LAYER))
             .send()
             .await?;
-        ensure!(fetch(out.download_url().context("no URL")?)? == LAYER, "other bytes");
+        ensure!(
+            fetch(out.download_url().context("no URL")?)? == LAYER,
+            "other bytes"
+        );
         Ok(())
     }
 
     async fn maps_a_missing_repository(&self) -> Result<()> {
         let absent = format!("{}/absent", self.prefix);
-        let outcome = self.client.describe_images().repository_name(&absent).send().await;
-        let Err(error) = outcome else { bail!("no error") };
+        let outcome = self
+            .client
+            .describe_images()
+            .repository_name(&absent)
+            .send()
+            .await;
+        let Err(error) = outcome else {
+            bail!("no error")
+        };
         let error = error.into_service_error();
         ensure!(error.is_repository_not_found_exception(), "{error:?}");
         let message = error.meta().message().unwrap_or_default();
-        ensure!(message.starts_with(&format!("The repository with name '{absent}' does not exist")), "{message}");
+        ensure!(
+            message.starts_with(&format!(
+                "The repository with name '{absent}' does not exist"
+            )),
+            "{message}"
+        );
         Ok(())
     }
 
     async fn maps_an_existing_repository(&self) -> Result<()> {
-        let outcome = self.client.create_repository().repository_name(&self.repository).send().await;
-        let Err(error) = outcome else { bail!("no error") };
+        let outcome = self
+            .client
+            .create_repository()
+            .repository_name(&self.repository)
+            .send()
+            .await;
+        let Err(error) = outcome else {
+            bail!("no error")
+        };
         let error = error.into_service_error();
         ensure!(error.is_repository_already_exists_exception(), "{error:?}");
         Ok(())
@@ -154,8 +249,16 @@ impl Journey {
 
     async fn maps_a_missing_image(&self) -> Result<()> {
         let absent = ImageIdentifier::builder().image_tag("absent").build();
-        let outcome = self.client.describe_images().repository_name(&self.repository).image_ids(absent).send().await;
-        let Err(error) = outcome else { bail!("no error") };
+        let outcome = self
+            .client
+            .describe_images()
+            .repository_name(&self.repository)
+            .image_ids(absent)
+            .send()
+            .await;
+        let Err(error) = outcome else {
+            bail!("no error")
+        };
         let error = error.into_service_error();
         ensure!(error.is_image_not_found_exception(), "{error:?}");
         Ok(())
@@ -164,24 +267,51 @@ impl Journey {
     async fn reads_the_resume_point(&self) -> Result<()> {
         let upload = self.initiate().await?;
         self.part(&upload, 0, b"ten bytes.").await?;
-        let Err(error) = self.part(&upload, 20, b"gap").await else { bail!("no error") };
+        let Err(error) = self.part(&upload, 20, b"gap").await else {
+            bail!("no error")
+        };
         let error = error.downcast::<aws_sdk_ecr::Error>()?;
-        let aws_sdk_ecr::Error::InvalidLayerPartException(refused) = error else { bail!("{error:?}") };
-        ensure!(refused.last_valid_byte_received() == Some(9), "{:?}", refused.last_valid_byte_received());
+        let aws_sdk_ecr::Error::InvalidLayerPartException(refused) = error else {
+            bail!("{error:?}")
+        };
+        ensure!(
+            refused.last_valid_byte_received() == Some(9),
+            "{:?}",
+            refused.last_valid_byte_received()
+        );
         Ok(())
     }
 
     async fn pages_through_repositories(&self) -> Result<()> {
-        let wanted: Vec<_> = (0..5).map(|i| format!("{}/page-{i}", self.prefix)).collect();
+        let wanted: Vec<_> = (0..5)
+            .map(|i| format!("{}/page-{i}", self.prefix))
+            .collect();
         for name in &wanted {
-            self.client.create_repository().repository_name(name).send().await?;
+            self.client
+                .create_repository()
+                .repository_name(name)
+                .send()
+                .await?;
         }
         let mut seen = Vec::new();
-        let mut pages = self.client.describe_repositories().into_paginator().page_size(2).send();
+        let mut pages = self
+            .client
+            .describe_repositories()
+            .into_paginator()
+            .page_size(2)
+            .send();
         while let Some(page) = pages.next().await {
-            seen.extend(page?.repositories().iter().filter_map(|r| r.repository_name().map(str::to_owned)));
+            seen.extend(
+                page?
+                    .repositories()
+                    .iter()
+                    .filter_map(|r| r.repository_name().map(str::to_owned)),
+            );
         }
-        ensure!(wanted.iter().all(|name| seen.contains(name)), "seen {seen:?}");
+        ensure!(
+            wanted.iter().all(|name| seen.contains(name)),
+            "seen {seen:?}"
+        );
         Ok(())
     }
 
@@ -196,12 +326,21 @@ impl Journey {
             .layer_digests(digest(bytes))
             .send()
             .await?;
-        ensure!(done.layer_digest() == Some(digest(bytes).as_str()), "completed as {:?}", done.layer_digest());
+        ensure!(
+            done.layer_digest() == Some(digest(bytes).as_str()),
+            "completed as {:?}",
+            done.layer_digest()
+        );
         Ok(())
     }
 
     async fn initiate(&self) -> Result<String> {
-        let out = self.client.initiate_layer_upload().repository_name(&self.repository).send().await?;
+        let out = self
+            .client
+            .initiate_layer_upload()
+            .repository_name(&self.repository)
+            .send()
+            .await?;
         Ok(out.upload_id().context("no upload id")?.to_owned())
     }
 
@@ -231,19 +370,30 @@ fn manifest() -> String {
 }
 
 fn digest(bytes: &[u8]) -> String {
-    Sha256::digest(bytes).iter().fold("sha256:".to_owned(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
+    Sha256::digest(bytes)
+        .iter()
+        .fold("sha256:".to_owned(), |mut text, byte| {
+            let _ = write!(text, "{byte:02x}");
+            text
+        })
 }
 
 /// Reads a plain HTTP URL to its end, without any credentials.
 fn fetch(url: &str) -> Result<Vec<u8>> {
-    let (host, path) = url.strip_prefix("http://").and_then(|rest| rest.split_once('/')).context("no HTTP URL")?;
+    let (host, path) = url
+        .strip_prefix("http://")
+        .and_then(|rest| rest.split_once('/'))
+        .context("no HTTP URL")?;
     let mut stream = TcpStream::connect(host)?;
-    write!(stream, "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )?;
     let mut answer = Vec::new();
     stream.read_to_end(&mut answer)?;
-    let end = answer.windows(4).position(|w| w == b"\r\n\r\n").context("no end of headers")?;
+    let end = answer
+        .windows(4)
+        .position(|w| w == b"\r\n\r\n")
+        .context("no end of headers")?;
     Ok(answer.split_off(end + 4))
 }

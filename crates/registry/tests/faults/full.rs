@@ -1,0 +1,137 @@
+//! Disks that are full.
+
+use std::{path::Path, process::Command, sync::Arc};
+
+use longshore_registry::Error;
+use longshore_store::blob::{
+    FileStore, SegmentStore,
+    fault::{FaultStore, When},
+};
+
+use crate::world::{Disk, World, content, image, sha256};
+
+const NAME: &str = "proof/full";
+const SMALL: usize = 200_000;
+const TOO_BIG: usize = 3_000_000;
+
+/// A small file system of its own, unmounted when dropped.
+struct Mounted(tempfile::TempDir);
+
+impl Mounted {
+    /// Needs the right to mount; without it there is none.
+    fn new() -> Option<Self> {
+        let directory = tempfile::tempdir().unwrap();
+        let mount = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=2m", "tmpfs"])
+            .arg(directory.path())
+            .output();
+        mount
+            .is_ok_and(|output| output.status.success())
+            .then(|| Self(directory))
+    }
+
+    fn path(&self) -> &Path {
+        self.0.path()
+    }
+}
+
+impl Drop for Mounted {
+    fn drop(&mut self) {
+        let unmounted = Command::new("umount").arg("-l").arg(self.path()).status();
+        assert!(unmounted.is_ok_and(|status| status.success()));
+    }
+}
+
+/// Fills what is left of a small file system and frees it again; without one, fails as a full disk would and recovers.
+async fn push_while_full(world: &World) {
+    let pushed = world.push(NAME, content(9, TOO_BIG)).await;
+    assert!(
+        matches!(pushed, Err(Error::Internal(_) | Error::Unavailable)),
+        "{pushed:?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers() {
+    let disk = Disk::new();
+    let mounted = Mounted::new();
+    let store: Arc<dyn SegmentStore> = match &mounted {
+        Some(mounted) => Arc::new(FileStore::open(mounted.path()).unwrap()),
+        None => disk.store(),
+    };
+    let world = World::over(disk.options(), store.clone()).await;
+    world.create(NAME).await.unwrap();
+    let layer = content(8, SMALL);
+    world.push(NAME, layer.clone()).await.unwrap();
+    let manifest = image(std::slice::from_ref(&layer), "early");
+    world.put(NAME, "early", manifest.clone()).await.unwrap();
+    let upload = world.start(NAME).await.unwrap();
+    world
+        .append(NAME, upload, content(10, SMALL))
+        .await
+        .unwrap();
+
+    let world = if mounted.is_some() {
+        push_while_full(&world).await;
+        let appended = world.append(NAME, upload, content(9, TOO_BIG)).await;
+        assert!(matches!(appended, Err(Error::Internal(_))), "{appended:?}");
+        world
+    } else {
+        println!("no right to mount a small file system: a store that fails stands in for it");
+        drop(world);
+        let full = FaultStore::new(store.clone(), 1, When::Before);
+        let world = World::over(disk.options(), Arc::new(full)).await;
+        push_while_full(&world).await;
+        drop(world);
+        World::over(disk.options(), store).await
+    };
+
+    world.reads(NAME, sha256(&layer)).await.unwrap();
+    assert_eq!(world.manifest(NAME, "early").await.unwrap(), manifest);
+    // A small body needs no file.
+    world.push(NAME, content(11, 500)).await.unwrap();
+    assert_eq!(world.stands_at(NAME, upload).await.unwrap(), SMALL as u64);
+
+    // The sweepers free what the failed bodies have left, at once; then a push that fits succeeds.
+    world.sweep().await.unwrap();
+    let (rest, whole) = (
+        content(12, 4 * SMALL),
+        [content(10, SMALL), content(12, 4 * SMALL)].concat(),
+    );
+    world
+        .close(NAME, upload, rest, sha256(&whole))
+        .await
+        .unwrap();
+    world.reads(NAME, sha256(&whole)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_metadata_disk_fails_pushes_clearly_serves_what_is_there_and_recovers() {
+    let disk = Disk::new();
+    let mut options = disk.options();
+    options.max_pages = Some(120);
+    let world = World::over(options, disk.store()).await;
+    world.create(NAME).await.unwrap();
+    let mut pushed = Vec::new();
+    let error = loop {
+        let blob = content(100 + pushed.len(), 60_000);
+        match world.push(NAME, blob.clone()).await {
+            Ok(()) => pushed.push(sha256(&blob)),
+            Err(error) => break error,
+        }
+    };
+    assert!(matches!(error, Error::Unavailable), "{error:?}");
+    assert!(!pushed.is_empty());
+    for digest in &pushed {
+        world.reads(NAME, *digest).await.unwrap();
+    }
+    drop(world);
+
+    let world = World::open(&disk).await;
+    world.push(NAME, content(99, 60_000)).await.unwrap();
+    for digest in &pushed {
+        world.reads(NAME, *digest).await.unwrap();
+    }
+    world.assert_no_file_leaks(&disk).await;
+    world.assert_nothing_is_left(&disk, &[NAME]).await;
+}

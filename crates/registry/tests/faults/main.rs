@@ -1,0 +1,8 @@
+//! The product over stores that fail: at every call of the segment store, at every step of the metadata engine, and when
+//! the disk is full. Whatever was acknowledged is there afterwards, nothing is half admitted, and a retry succeeds.
+
+mod course;
+mod engine;
+mod full;
+mod segments;
+mod world;

@@ -1,0 +1,11 @@
+//! Requests and sweepers that meet: by chance, many at a time, and at chosen moments.
+//!
+//! The engine runs one write after the other, so what can go wrong is between the transactions of a request; bodies that
+//! wait at a gate hold a request there.
+
+mod gate;
+mod pairs;
+mod soak;
+mod uploads;
+#[path = "../faults/world.rs"]
+mod world;

@@ -1,0 +1,324 @@
+//! A whole product in a temporary directory.
+
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+use bytes::Bytes;
+use longshore_registry::{
+    Core, Cx, Error, Operation, Scope, Settings,
+    body::Whole,
+    bootstrap::{AdministratorKey, bootstrap},
+    core::Ids,
+    endpoints::Endpoints,
+    execute, job,
+    oci::{
+        self,
+        manifest::{PushManifest, PushedManifest},
+    },
+    op::{
+        image::PutImage,
+        repository::{CreateRepository, DeleteRepository},
+    },
+    principal::Caller,
+};
+use longshore_store::{
+    blob::{Blobs, Cipher, FileStore, Pool},
+    crypto::MasterKey,
+    meta::{Clock, Metadata, SCHEMA, sqlite::Options},
+};
+use longshore_types::{
+    account::Registry,
+    digest::Digest,
+    name::{Reference, RepositoryName},
+};
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+pub(crate) const ACCOUNT: &str = "123456789012";
+pub(crate) const OTHER: &str = "210987654321";
+
+/// A clock that only moves when it is told to.
+pub(crate) struct Hands(AtomicI64);
+
+impl Clock for Hands {
+    fn system_millis(&self) -> i64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+#[derive(Debug, Default)]
+struct Numbered(AtomicU64);
+
+impl Ids for Numbered {
+    fn fresh(&self) -> Uuid {
+        Uuid::from_u128(0x1000_0000 + u128::from(self.0.fetch_add(1, Ordering::Relaxed)))
+    }
+}
+
+/// The product, called by the administrator of [`ACCOUNT`].
+pub(crate) struct TestCore {
+    pub(crate) core: Core,
+    pub(crate) caller: Caller,
+    endpoints: Endpoints,
+    clock: Arc<Hands>,
+    dir: TempDir,
+}
+
+impl TestCore {
+    pub(crate) async fn start() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
+        let mut options = Options::temporary(SCHEMA);
+        options.clock = clock.clone();
+        let meta = Metadata::sqlite(options).unwrap();
+        let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
+        let registry =
+            Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
+        let key = AdministratorKey::generate().unwrap();
+        assert!(
+            bootstrap(&meta, &master, registry.account(), &key)
+                .await
+                .unwrap()
+        );
+        let files = Arc::new(FileStore::open(dir.path()).unwrap());
+        let blobs = Blobs::new(files, 0, Cipher::Aes256Gcm, Pool::new(4));
+        let ids = Box::new(Numbered::default());
+        let core = Core::open(meta, blobs, master, Settings { registry }, ids)
+            .await
+            .unwrap();
+        let known = core
+            .principals
+            .access_key(&core.meta, &core.keys, &key.id)
+            .await
+            .unwrap();
+        let endpoints = Endpoints {
+            scheme: "http",
+            host: "localhost:5050".to_owned(),
+            ecr_shaped: false,
+            leads_to: registry,
+            domain: "amazonaws.com".to_owned(),
+            port: 5050,
+        };
+        Self {
+            caller: Caller::Known(known.unwrap().known),
+            core,
+            endpoints,
+            clock,
+            dir,
+        }
+    }
+
+    pub(crate) fn registry(&self) -> Registry {
+        self.core.settings.registry
+    }
+
+    /// Runs any operation as `caller`.
+    pub(crate) async fn run_as<O: Operation>(
+        &self,
+        caller: Caller,
+        operation: O,
+    ) -> Result<O::Output, Error> {
+        let cx = Cx {
+            core: &self.core,
+            caller,
+            scope: Scope {
+                registry: self.registry(),
+            },
+            endpoints: &self.endpoints,
+        };
+        execute(&cx, operation).await
+    }
+
+    pub(crate) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output, Error> {
+        self.run_as(self.caller.clone(), operation).await
+    }
+
+    /// Calls an API operation with its wire input; answers its wire output.
+    pub(crate) async fn call<O>(&self, input: Value) -> Result<Value, Error>
+    where
+        O: Operation<Output: Serialize> + DeserializeOwned,
+    {
+        let operation: O = serde_json::from_value(input).unwrap();
+        Ok(serde_json::to_value(self.run(operation).await?).unwrap())
+    }
+
+    /// Calls an API operation that must succeed.
+    pub(crate) async fn ok<O>(&self, input: Value) -> Value
+    where
+        O: Operation<Output: Serialize> + DeserializeOwned,
+    {
+        self.call::<O>(input).await.unwrap()
+    }
+
+    /// Calls an API operation that must be refused; answers the error's name and text.
+    pub(crate) async fn refused<O>(&self, input: Value) -> (String, String)
+    where
+        O: Operation<Output: Serialize> + DeserializeOwned,
+    {
+        let shown = input.to_string();
+        match self.call::<O>(input).await {
+            Ok(output) => panic!("{shown} was answered {output}"),
+            Err(error) => (name_of(&error), error.to_string()),
+        }
+    }
+
+    pub(crate) fn advance(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.clock.0.fetch_add(millis, Ordering::Relaxed);
+    }
+
+    /// Runs all sweepers until they have nothing to do.
+    pub(crate) async fn sweep(&self) {
+        while job::tick(&self.core).await.unwrap() {}
+    }
+
+    /// How many segment files there are.
+    pub(crate) fn files(&self) -> usize {
+        let shards = std::fs::read_dir(self.dir.path().join("blobs")).unwrap();
+        shards
+            .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
+            .sum()
+    }
+
+    pub(crate) async fn repository(&self, name: &str) -> Value {
+        self.ok::<CreateRepository>(json!({"repositoryName": name}))
+            .await["repository"]
+            .take()
+    }
+
+    pub(crate) async fn delete_repository(&self, name: &str) {
+        self.ok::<DeleteRepository>(json!({"repositoryName": name, "force": true}))
+            .await;
+    }
+
+    /// Uploads a blob over `/v2` in one request.
+    pub(crate) async fn blob(&self, repository: &str, bytes: &[u8]) -> Digest {
+        let digest = digest_of(bytes);
+        self.run(oci::upload::PushBlob {
+            registry: self.registry(),
+            repository: name(repository),
+            digest,
+            body: Box::new(Whole::new(Bytes::copy_from_slice(bytes))),
+        })
+        .await
+        .unwrap();
+        digest
+    }
+
+    /// Uploads a configuration and a layer that `seed` tells apart, and returns a manifest of both.
+    pub(crate) async fn manifest(&self, repository: &str, seed: &str) -> String {
+        let config = format!("{{\"config\":\"{seed}\"}}").into_bytes();
+        let layer = format!("layer of {seed}").into_bytes();
+        self.blob(repository, &config).await;
+        self.blob(repository, &layer).await;
+        oci_manifest(&config, &[&layer]).to_string()
+    }
+
+    /// Puts an image that `seed` tells apart and returns its digest.
+    pub(crate) async fn image(&self, repository: &str, seed: &str, tag: Option<&str>) -> String {
+        let manifest = self.manifest(repository, seed).await;
+        self.put(repository, &manifest, tag).await
+    }
+
+    /// Pushes a manifest over `/v2`, which takes it even if what it names is not there.
+    pub(crate) async fn push(
+        &self,
+        repository: &str,
+        manifest: &str,
+        reference: Reference,
+    ) -> Result<PushedManifest, Error> {
+        self.run(PushManifest {
+            registry: self.registry(),
+            repository: name(repository),
+            reference,
+            tags: Vec::new(),
+            media_type: None,
+            bytes: Bytes::copy_from_slice(manifest.as_bytes()),
+        })
+        .await
+    }
+
+    /// Puts a manifest and returns its digest.
+    pub(crate) async fn put(&self, repository: &str, manifest: &str, tag: Option<&str>) -> String {
+        let mut input = json!({"repositoryName": repository, "imageManifest": manifest});
+        if let Some(tag) = tag {
+            input["imageTag"] = json!(tag);
+        }
+        let output = self.ok::<PutImage>(input).await;
+        output["image"]["imageId"]["imageDigest"]
+            .as_str()
+            .unwrap()
+            .to_owned()
+    }
+}
+
+/// The variant's name, which both wires derive their codes from.
+pub(crate) fn name_of(error: &Error) -> String {
+    let debug = format!("{error:?}");
+    let end = debug.find(|c: char| !c.is_ascii_alphanumeric());
+    debug[..end.unwrap_or(debug.len())].to_owned()
+}
+
+pub(crate) fn name(text: &str) -> RepositoryName {
+    text.parse().unwrap()
+}
+
+pub(crate) fn digest_of(bytes: &[u8]) -> Digest {
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, bytes);
+    Digest::sha256(hash.as_ref().try_into().unwrap())
+}
+
+/// What a manifest says of a blob.
+pub(crate) fn descriptor(media_type: &str, bytes: &[u8]) -> Value {
+    json!({"mediaType": media_type, "digest": digest_of(bytes).to_string(), "size": bytes.len()})
+}
+
+pub(crate) fn oci_manifest(config: &[u8], layers: &[&[u8]]) -> Value {
+    let layer = |bytes: &&[u8]| descriptor("application/vnd.oci.image.layer.v1.tar+gzip", bytes);
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": descriptor("application/vnd.oci.image.config.v1+json", config),
+        "layers": layers.iter().map(layer).collect::<Vec<_>>(),
+    })
+}
+
+/// An index of manifests that are given as text.
+pub(crate) fn index(manifests: &[&str]) -> String {
+    let child = |text: &&str| {
+        descriptor(
+            "application/vnd.oci.image.manifest.v1+json",
+            text.as_bytes(),
+        )
+    };
+    json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.index.v1+json",
+        "manifests": manifests.iter().map(child).collect::<Vec<_>>(),
+    })
+    .to_string()
+}
+
+/// An artifact manifest that refers to the manifest `subject`.
+pub(crate) fn referrer(config: &[u8], subject: &str, artifact_type: &str) -> Value {
+    let mut manifest = oci_manifest(config, &[]);
+    manifest["subject"] = descriptor(
+        "application/vnd.oci.image.manifest.v1+json",
+        subject.as_bytes(),
+    );
+    manifest["artifactType"] = json!(artifact_type);
+    manifest
+}
+
+/// The texts of a list, for short assertions.
+pub(crate) fn texts(list: &Value, member: &str) -> Vec<String> {
+    let text = |item: &Value| item[member].as_str().unwrap_or("-").to_owned();
+    list.as_array().unwrap().iter().map(text).collect()
+}

@@ -1,0 +1,5 @@
+mod delete;
+mod describe;
+mod get;
+mod put;
+mod referrers;

@@ -1,0 +1,17 @@
+//! The product through its operations: real SQLite, real files, a clock and ids that the tests hold.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "functions that tests share are tests too"
+)]
+
+mod blob;
+mod collection;
+mod concurrency;
+mod harness;
+mod image;
+mod layer;
+mod pages;
+mod registry;
+mod repository;
+mod resource;

@@ -1,0 +1,87 @@
+//! Signed calls of the JSON API, by a signer of its own.
+
+use std::{
+    io,
+    net::SocketAddr,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use aws_lc_rs::{digest, hmac};
+use serde_json::Value;
+
+use crate::http::{Answer, Connection};
+
+pub(crate) const KEY_ID: &str = "AKIAPROOFPROOFPROOF1";
+pub(crate) const SECRET: &str = "proofproofproofproofproofproofproofproof";
+const REGION: &str = "us-east-1";
+const TYPE: &str = "application/x-amz-json-1.1";
+
+/// Calls an operation of ECR's API.
+pub(crate) fn call(address: SocketAddr, operation: &str, input: &Value) -> io::Result<Answer> {
+    let body = input.to_string();
+    let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
+    let (host, date) = (address.to_string(), now());
+    let scope = format!("{}/{REGION}/ecr/aws4_request", &date[..8]);
+    let names = "content-type;host;x-amz-date;x-amz-target";
+    let request = format!(
+        "POST\n/\n\ncontent-type:{TYPE}\nhost:{host}\nx-amz-date:{date}\nx-amz-target:{target}\n\n{names}\n{}",
+        sha256(body.as_bytes())
+    );
+    let text = format!(
+        "AWS4-HMAC-SHA256\n{date}\n{scope}\n{}",
+        sha256(request.as_bytes())
+    );
+    let mut key = format!("AWS4{SECRET}").into_bytes();
+    for part in scope.split('/') {
+        key = mac(&key, part);
+    }
+    let authorization = format!(
+        "AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={names}, Signature={}",
+        hex(&mac(&key, &text))
+    );
+    let headers = [
+        ("host", host.as_str()),
+        ("content-type", TYPE),
+        ("x-amz-date", &date),
+        ("x-amz-target", &target),
+        ("authorization", &authorization),
+    ];
+    Connection::open(address)?.send("POST", "/", &headers, body.as_bytes())
+}
+
+/// Now, as `20261121T103000Z`.
+fn now() -> String {
+    let seconds = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap()
+        .as_secs();
+    let (year, month, day) = date_of(seconds / 86_400);
+    let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
+    format!("{year:04}{month:02}{day:02}T{hour:02}{minute:02}{second:02}Z")
+}
+
+/// The date of a day since 1970, counted in years that begin in March.
+fn date_of(day: u64) -> (u64, u64, u64) {
+    let day = day + 719_468;
+    let (era, of_era) = (day / 146_097, day % 146_097);
+    let year = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year + year / 4 - year / 100);
+    let month = (5 * of_year + 2) / 153;
+    let of_month = of_year - (153 * month + 2) / 5 + 1;
+    let month = if month < 10 { month + 3 } else { month - 9 };
+    (era * 400 + year + u64::from(month <= 2), month, of_month)
+}
+
+fn mac(key: &[u8], message: &str) -> Vec<u8> {
+    let key = hmac::Key::new(hmac::HMAC_SHA256, key);
+    hmac::sign(&key, message.as_bytes()).as_ref().to_vec()
+}
+
+pub(crate) fn sha256(bytes: &[u8]) -> String {
+    hex(digest::digest(&digest::SHA256, bytes).as_ref())
+}
+
+fn hex(bytes: &[u8]) -> String {
+    let digits: Vec<_> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    digits.concat()
+}

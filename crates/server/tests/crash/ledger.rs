@@ -1,0 +1,72 @@
+//! What the server has acknowledged, and whether it still holds.
+
+use std::{collections::BTreeMap, net::SocketAddr};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Value, json};
+
+use crate::{
+    REPOSITORY,
+    api::{self, sha256},
+    http::Connection,
+};
+
+/// The acknowledgements.
+#[derive(Default)]
+pub(crate) struct Ledger {
+    /// Digests of blobs and how many bytes they have.
+    pub(crate) blobs: BTreeMap<String, usize>,
+    /// Tags and the digests of their manifests.
+    pub(crate) tags: BTreeMap<String, String>,
+    /// Chunks that were answered.
+    pub(crate) chunks: usize,
+    /// Uploads that went on after a kill.
+    pub(crate) resumed: usize,
+    /// What was found wrong on the way.
+    pub(crate) wrong: Vec<String>,
+}
+
+impl Ledger {
+    pub(crate) fn operations(&self) -> usize {
+        self.blobs.len() + self.tags.len() + self.chunks
+    }
+
+    /// Pulls everything and checks its digest; returns what is lost.
+    pub(crate) fn lost(&self, address: SocketAddr) -> Vec<String> {
+        let mut lost = self.wrong.clone();
+        let password = password(address).unwrap();
+        let mut connection = Connection::open(address).unwrap();
+        let headers = [("host", "localhost"), ("authorization", password.as_str())];
+        let mut pull = |path: String| {
+            let path = format!("/v2/{REPOSITORY}/{path}");
+            connection.send("GET", &path, &headers, b"").unwrap()
+        };
+        for (digest, length) in &self.blobs {
+            let pulled = pull(format!("blobs/{digest}"));
+            let found = format!("sha256:{}", sha256(&pulled.body));
+            if (pulled.status, &found, pulled.body.len()) != (200, digest, *length) {
+                lost.push(format!("blob {digest}: {}", pulled.status));
+            }
+        }
+        for (tag, digest) in &self.tags {
+            let pulled = pull(format!("manifests/{tag}"));
+            if (pulled.status, format!("sha256:{}", sha256(&pulled.body))) != (200, digest.clone())
+            {
+                lost.push(format!("tag {tag}: {}", pulled.status));
+            }
+        }
+        lost
+    }
+}
+
+/// Logs in; returns the Authorization header of `/v2`.
+pub(crate) fn password(address: SocketAddr) -> std::io::Result<String> {
+    let answer = api::call(address, "GetAuthorizationToken", &json!({}))?;
+    assert_eq!(answer.status, 200, "{}", answer.text());
+    let answer: Value = serde_json::from_slice(&answer.body)?;
+    let token = answer["authorizationData"][0]["authorizationToken"]
+        .as_str()
+        .unwrap();
+    assert!(STANDARD.decode(token).unwrap().starts_with(b"AWS:"));
+    Ok(format!("Basic {token}"))
+}

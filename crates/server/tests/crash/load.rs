@@ -1,0 +1,288 @@
+//! Clients that push without end, and go on where they were when the server dies under them.
+
+use std::{
+    io,
+    net::SocketAddr,
+    sync::{
+        Mutex,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread,
+    time::Duration,
+};
+
+use serde_json::json;
+
+use crate::{
+    REPOSITORY,
+    api::sha256,
+    http::{Answer, Connection},
+    ledger::{Ledger, password},
+};
+
+/// What the clients share.
+pub(crate) struct Load {
+    address: Mutex<SocketAddr>,
+    pub(crate) over: AtomicBool,
+    pub(crate) ledger: Mutex<Ledger>,
+}
+
+impl Load {
+    pub(crate) fn new(address: SocketAddr) -> Self {
+        Self {
+            address: Mutex::new(address),
+            over: AtomicBool::new(false),
+            ledger: Mutex::default(),
+        }
+    }
+
+    /// The server was started again.
+    pub(crate) fn moved_to(&self, address: SocketAddr) {
+        *self.address.lock().unwrap() = address;
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.load(Ordering::Relaxed)
+    }
+}
+
+/// A small generator, so that a seed repeats the choices.
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    pub(crate) fn roll(&mut self, sides: u64) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        (self.0 >> 11) % sides
+    }
+
+    fn bytes(&mut self, length: usize) -> Vec<u8> {
+        let words = length.div_ceil(8);
+        let mut bytes = Vec::with_capacity(words * 8);
+        for _ in 0..words {
+            self.roll(2);
+            bytes.extend(self.0.to_le_bytes());
+        }
+        bytes.truncate(length);
+        bytes
+    }
+}
+
+/// One logged-in connection.
+struct Client {
+    connection: Connection,
+    password: String,
+}
+
+impl Client {
+    fn open(load: &Load) -> io::Result<Self> {
+        let address = *load.address.lock().unwrap();
+        let password = password(address)?;
+        Ok(Self {
+            connection: Connection::open(address)?,
+            password,
+        })
+    }
+
+    fn send(&mut self, method: &str, path: &str, body: &[u8]) -> io::Result<Answer> {
+        let path = if path.starts_with('/') {
+            path.to_owned()
+        } else {
+            format!("/v2/{REPOSITORY}/{path}")
+        };
+        let headers = [
+            ("host", "localhost"),
+            ("authorization", self.password.as_str()),
+            ("content-type", "application/vnd.oci.image.manifest.v1+json"),
+        ];
+        let answer = self.connection.send(method, &path, &headers, body)?;
+        // A server that is being killed may still say that it cannot.
+        if answer.status >= 500 {
+            return Err(io::Error::other(answer.text()));
+        }
+        Ok(answer)
+    }
+}
+
+/// An upload under way.
+struct Upload {
+    bytes: Vec<u8>,
+    /// Its path, once there is one.
+    path: Option<String>,
+    /// What was acknowledged, and what may have been admitted.
+    at: usize,
+    sent: usize,
+}
+
+/// Pushes until it is over.
+pub(crate) fn work(load: &Load, worker: usize) {
+    let mut dice = Dice::new(worker as u64 + 7);
+    let mut under_way = None;
+    let mut n_tags = 0;
+    while !load.is_over() {
+        let Ok(mut client) = Client::open(load) else {
+            thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        // Every error is the death of the server.
+        let _ = push(
+            load,
+            &mut client,
+            &mut dice,
+            worker,
+            &mut n_tags,
+            &mut under_way,
+        );
+    }
+}
+
+fn push(
+    load: &Load,
+    client: &mut Client,
+    dice: &mut Dice,
+    worker: usize,
+    n_tags: &mut usize,
+    under_way: &mut Option<Upload>,
+) -> io::Result<()> {
+    if let Some(upload) = under_way {
+        resume(load, client, upload)?;
+    }
+    while !load.is_over() {
+        if under_way.is_none() {
+            let length =
+                [3_000, 50_000, 400_000, 2_500_000][usize::try_from(dice.roll(4)).unwrap()];
+            *under_way = Some(Upload {
+                bytes: dice.bytes(length),
+                path: None,
+                at: 0,
+                sent: 0,
+            });
+        }
+        let layer = under_way.as_mut().unwrap();
+        if layer.path.is_none() && dice.roll(3) == 0 {
+            push_whole(load, client, &layer.bytes)?;
+        } else {
+            push_in_chunks(load, client, dice, layer)?;
+        }
+        let layer = under_way.take().unwrap();
+        let tag = format!("w{worker}-{n_tags}");
+        *n_tags += 1;
+        put_image(load, client, &tag, &layer.bytes)?;
+    }
+    Ok(())
+}
+
+fn acknowledge(load: &Load, bytes: &[u8]) {
+    let digest = format!("sha256:{}", sha256(bytes));
+    load.ledger
+        .lock()
+        .unwrap()
+        .blobs
+        .insert(digest, bytes.len());
+}
+
+fn push_whole(load: &Load, client: &mut Client, bytes: &[u8]) -> io::Result<()> {
+    let path = format!("blobs/uploads/?digest=sha256:{}", sha256(bytes));
+    let answer = client.send("POST", &path, bytes)?;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    acknowledge(load, bytes);
+    Ok(())
+}
+
+fn push_in_chunks(
+    load: &Load,
+    client: &mut Client,
+    dice: &mut Dice,
+    upload: &mut Upload,
+) -> io::Result<()> {
+    let path = match &upload.path {
+        Some(path) => path.clone(),
+        None => {
+            let begun = client.send("POST", "blobs/uploads/", b"")?;
+            assert_eq!(begun.status, 202, "{}", begun.text());
+            let path = begun.header("location").unwrap().to_owned();
+            upload.path.insert(path).clone()
+        }
+    };
+    while upload.bytes.len() - upload.at > 2000 && dice.roll(4) > 0 {
+        let most = (upload.bytes.len() - upload.at - 1) as u64;
+        let length = 2 + usize::try_from(dice.roll(most - 1)).unwrap();
+        upload.sent = upload.at + length;
+        let chunk = &upload.bytes[upload.at..upload.sent];
+        let answer = client.send("PATCH", &path, chunk)?;
+        assert_eq!(answer.status, 202, "{}", answer.text());
+        upload.at = upload.sent;
+        load.ledger.lock().unwrap().chunks += 1;
+    }
+    close(load, client, upload, &path)
+}
+
+fn close(load: &Load, client: &mut Client, upload: &mut Upload, path: &str) -> io::Result<()> {
+    let closing = format!("{path}?digest=sha256:{}", sha256(&upload.bytes));
+    upload.sent = upload.bytes.len();
+    let answer = client.send("PUT", &closing, &upload.bytes[upload.at..])?;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    acknowledge(load, &upload.bytes);
+    Ok(())
+}
+
+/// Finds an upload where it was acknowledged, or past the one request that went unanswered.
+fn resume(load: &Load, client: &mut Client, upload: &mut Upload) -> io::Result<()> {
+    let Some(path) = upload.path.clone() else {
+        return Ok(());
+    };
+    let status = client.send("GET", &path, b"")?;
+    let stands = status
+        .header("range")
+        .and_then(|range| range.strip_prefix("0-")?.parse().ok());
+    let stands: Option<usize> = stands.map(|last: usize| if last == 0 { 0 } else { last + 1 });
+    let mut ledger = load.ledger.lock().unwrap();
+    match (status.status, stands) {
+        (204, Some(at)) if at == upload.at || (at == upload.sent && at < upload.bytes.len()) => {
+            upload.at = at;
+            ledger.resumed += 1;
+        }
+        // The close may have been done and its answer not have come: then it goes on from the start, and finds the blob.
+        (404, _) if upload.sent == upload.bytes.len() => {
+            upload.path = None;
+            upload.at = 0;
+        }
+        other => {
+            let problem = format!("upload at {} (sent {}): {other:?}", upload.at, upload.sent);
+            ledger.wrong.push(problem);
+            upload.path = None;
+            upload.at = 0;
+        }
+    }
+    Ok(())
+}
+
+fn put_image(load: &Load, client: &mut Client, tag: &str, layer: &[u8]) -> io::Result<()> {
+    let config = format!("{{\"tag\":\"{tag}\"}}").into_bytes();
+    push_whole(load, client, &config)?;
+    let describe = |media_type: &str, bytes: &[u8]| {
+        let digest = format!("sha256:{}", sha256(bytes));
+        json!({ "mediaType": media_type, "digest": digest, "size": bytes.len() })
+    };
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": "application/vnd.oci.image.manifest.v1+json",
+        "config": describe("application/vnd.oci.image.config.v1+json", &config),
+        "layers": [describe("application/vnd.oci.image.layer.v1.tar", layer)],
+    })
+    .to_string();
+    let answer = client.send("PUT", &format!("manifests/{tag}"), manifest.as_bytes())?;
+    assert_eq!(answer.status, 201, "{}", answer.text());
+    let digest = format!("sha256:{}", sha256(manifest.as_bytes()));
+    load.ledger
+        .lock()
+        .unwrap()
+        .tags
+        .insert(tag.to_owned(), digest);
+    Ok(())
+}

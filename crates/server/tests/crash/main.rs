@@ -1,0 +1,147 @@
+//! `kill -9` of the real server under load: whatever was acknowledged is there afterwards, byte for byte.
+
+mod api;
+mod http;
+mod ledger;
+mod load;
+mod server;
+
+use std::{
+    collections::BTreeSet,
+    path::Path,
+    sync::{Arc, atomic::Ordering},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::{
+    load::{Dice, Load},
+    server::Server,
+};
+
+const WORKERS: usize = 4;
+const KILLS: usize = 14;
+const REPOSITORY: &str = "crash/repository";
+
+/// Starts the server; now and then it is killed while it starts.
+fn start(data: &Path, dice: &mut Dice, kills: &mut usize) -> (Server, std::net::SocketAddr) {
+    while dice.roll(3) == 0 {
+        let server = Server::spawn(data);
+        thread::sleep(Duration::from_millis(dice.roll(120)));
+        server.kill();
+        *kills += 1;
+    }
+    let mut server = Server::spawn(data);
+    let address = server.until_ready(data);
+    (server, address)
+}
+
+#[test]
+fn whatever_was_acknowledged_survives_kill_9() {
+    let directory = tempfile::tempdir().unwrap();
+    let data = directory.path().join("data");
+    let (mut dice, mut kills) = (Dice::new(2026), 0);
+    let (mut server, address) = start(&data, &mut dice, &mut kills);
+    let created = api::call(
+        address,
+        "CreateRepository",
+        &json!({"repositoryName": REPOSITORY}),
+    );
+    assert_eq!(created.unwrap().status, 200);
+
+    let load = Arc::new(Load::new(address));
+    let workers: Vec<_> = (0..WORKERS)
+        .map(|worker| {
+            let load = Arc::clone(&load);
+            thread::spawn(move || load::work(&load, worker))
+        })
+        .collect();
+    let began = Instant::now();
+    while kills < KILLS || (began.elapsed() < Duration::from_secs(12) && kills < 2 * KILLS) {
+        thread::sleep(Duration::from_millis(100 + dice.roll(1400)));
+        server.kill();
+        kills += 1;
+        let (next, address) = start(&data, &mut dice, &mut kills);
+        server = next;
+        load.moved_to(address);
+        assert!(
+            began.elapsed() < Duration::from_secs(120),
+            "starts take too long"
+        );
+    }
+    load.over.store(true, Ordering::Relaxed);
+    for worker in workers {
+        worker.join().unwrap();
+    }
+    server.kill();
+
+    let mut server = Server::spawn(&data);
+    let address = server.until_ready(&data);
+    let ledger = load.ledger.lock().unwrap();
+    let lost = ledger.lost(address);
+    println!(
+        "{} operations acknowledged, {kills} kills, {} uploads resumed, {} lost",
+        ledger.operations(),
+        ledger.resumed,
+        lost.len()
+    );
+    assert!(lost.is_empty(), "{lost:#?}");
+    assert!(
+        ledger.operations() > 100,
+        "too little was done: {}",
+        ledger.operations()
+    );
+    assert!(ledger.resumed > 0, "no upload was under way at any kill");
+    assert!(server.stop().success());
+    assert_files_match_rows(&data);
+}
+
+/// No file without a row, no segment without its file, and a database that is sound.
+fn assert_files_match_rows(data: &Path) {
+    let rows = rusqlite::Connection::open(data.join("metadata.sqlite")).unwrap();
+    let ids = |sql: &str| -> BTreeSet<String> {
+        let mut statement = rows.prepare(sql).unwrap();
+        let ids = statement
+            .query_map([], |row| row.get::<_, [u8; 16]>(0))
+            .unwrap();
+        ids.map(|id| uuid::Uuid::from_bytes(id.unwrap()).to_string())
+            .collect()
+    };
+    let segments = ids("SELECT physical FROM segment");
+    let doomed = ids("SELECT physical FROM doomed");
+    let files = files(&data.join("blobs"));
+    let lost: Vec<_> = segments.difference(&files).collect();
+    assert!(lost.is_empty(), "segments without a file: {lost:?}");
+    let known: BTreeSet<_> = segments.union(&doomed).cloned().collect();
+    let leaked: Vec<_> = files.difference(&known).collect();
+    assert!(leaked.is_empty(), "files without a row: {leaked:?}");
+    assert!(!segments.is_empty());
+    println!(
+        "{} segments, {} doomed, {} files",
+        segments.len(),
+        doomed.len(),
+        files.len()
+    );
+
+    let sound = rows.query_row("PRAGMA integrity_check", [], |row| row.get::<_, String>(0));
+    assert_eq!(sound.unwrap(), "ok");
+    let broken = rows.query_row("SELECT count(*) FROM pragma_foreign_key_check", [], |row| {
+        row.get(0)
+    });
+    assert_eq!(broken, Ok(0));
+}
+
+fn files(folder: &Path) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            found.append(&mut files(&path));
+        } else {
+            found.insert(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    found
+}

@@ -1,0 +1,69 @@
+//! The real binary on a free port.
+
+use std::{
+    fs::OpenOptions,
+    io::{BufRead, BufReader},
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, ExitStatus, Stdio},
+};
+
+use crate::api;
+
+/// A server process, killed when dropped.
+pub(crate) struct Server(Child);
+
+impl Server {
+    /// Starts a server on a data directory; it logs beside it.
+    pub(crate) fn spawn(data: &Path) -> Self {
+        let log = OpenOptions::new()
+            .create(true)
+            .append(true)
+            .open(data.with_extension("log"))
+            .unwrap();
+        let child = Command::new(env!("CARGO_BIN_EXE_longshore"))
+            .args(["serve", "--listen", "127.0.0.1:0", "--data-dir"])
+            .arg(data)
+            .env("LONGSHORE_ROOT_ACCESS_KEY_ID", api::KEY_ID)
+            .env("LONGSHORE_ROOT_SECRET_ACCESS_KEY", api::SECRET)
+            .stdout(Stdio::piped())
+            .stderr(log)
+            .spawn();
+        Self(child.unwrap())
+    }
+
+    /// Waits until it accepts requests; returns where.
+    pub(crate) fn until_ready(&mut self, data: &Path) -> SocketAddr {
+        let output = BufReader::new(self.0.stdout.as_mut().unwrap());
+        for line in output.lines() {
+            let line = line.unwrap();
+            if let Some(url) = line.strip_prefix("Longshore is ready at http://") {
+                let port = url.rsplit(':').next().unwrap();
+                return format!("127.0.0.1:{port}").parse().unwrap();
+            }
+        }
+        let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
+        panic!("the server did not start: {log}");
+    }
+
+    /// `kill -9`.
+    pub(crate) fn kill(mut self) {
+        self.0.kill().unwrap();
+        self.0.wait().unwrap();
+    }
+
+    /// `kill`, and waits for the end.
+    pub(crate) fn stop(mut self) -> ExitStatus {
+        let id = self.0.id().to_string();
+        assert!(Command::new("kill").arg(id).status().unwrap().success());
+        self.0.wait().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
