@@ -37,7 +37,8 @@ pub(crate) async fn handle(
     in_flight: InFlight,
 ) -> Reply {
     let started = Instant::now();
-    let (head, incoming) = request.into_parts();
+    let (mut head, incoming) = request.into_parts();
+    name_host(&mut head);
     let (method, version) = (head.method.clone(), head.version);
     let body = RequestBody::new(incoming, app.stall);
     let was_read = body.was_read();
@@ -60,6 +61,17 @@ pub(crate) async fn handle(
     app.metrics.answered(label, &method, status, elapsed);
     tracing::debug!(%method, route = label, status = status.as_u16(), duration_us = elapsed.as_micros(), %client, "request");
     reply.map(|body| body.during(in_flight))
+}
+
+/// HTTP/2 names the host in the target alone, but clients sign it as the header.
+fn name_host(head: &mut Parts) {
+    if head.version == Version::HTTP_2
+        && !head.headers.contains_key(header::HOST)
+        && let Some(authority) = head.uri.authority()
+        && let Ok(host) = HeaderValue::from_str(authority.as_str())
+    {
+        head.headers.insert(header::HOST, host);
+    }
 }
 
 async fn dispatch(app: &Arc<App>, route: Result<Route, Misrouted>, call: Call) -> Reply {

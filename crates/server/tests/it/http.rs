@@ -3,6 +3,7 @@
 mod first_start;
 mod health;
 mod hosts;
+mod http2;
 mod keep_alive;
 mod limits;
 mod shutdown;

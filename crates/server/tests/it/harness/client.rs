@@ -113,14 +113,6 @@ impl Connection {
             .expect("no answer came in time")
     }
 
-    /// The next `n_bytes`, whatever they are.
-    pub(crate) async fn bytes(&mut self, n_bytes: usize) -> Vec<u8> {
-        let mut bytes = vec![0; n_bytes];
-        let read = timeout(PATIENCE, self.stream.read_exact(&mut bytes)).await;
-        read.expect("no bytes came in time").unwrap();
-        bytes
-    }
-
     /// Whether the server closes the connection.
     pub(crate) async fn is_closed(&mut self) -> bool {
         let mut byte = [0];

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::{Connection, TestServer};
+use crate::harness::TestServer;
 
 #[tokio::test]
 async fn a_head_that_is_too_large_is_431() {
@@ -125,15 +125,4 @@ async fn an_api_body_that_is_too_large_is_413() {
     let input = json!({ "repositoryName": "a".repeat(2_000_000) });
     let refused = t.aws("CreateRepository", &input).await.expect(413);
     assert_eq!(refused.fault(), "RequestEntityTooLargeException");
-}
-
-#[tokio::test]
-async fn http2_without_tls_is_spoken_from_the_first_byte() {
-    let t = TestServer::start().await;
-    let mut connection: Connection = t.connect().await;
-    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
-    connection.write(preface).await;
-    // The server's settings frame comes first: 3 bytes of length, then type 4.
-    let frame = connection.bytes(9).await;
-    assert_eq!(frame[3], 4, "{frame:?}");
 }
