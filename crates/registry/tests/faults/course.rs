@@ -87,9 +87,8 @@ impl Ledger {
 
         world.push(B, other.clone()).await?;
         self.blob(B, &other);
-        if !world.mount(A, B, sha256(&big)).await? {
-            panic!("a blob that was just pushed was not mounted");
-        }
+        let mounted = world.mount(A, B, sha256(&big)).await?;
+        assert!(mounted, "a blob that was just pushed was not mounted");
         self.blob(B, &big);
         // A read that fails must not pass for damage.
         world.reads(A, sha256(&big)).await?;

@@ -25,13 +25,16 @@ const LAYERS: usize = 30;
 /// A positive answer holds for this long.
 const PROMISED_HOURS: i64 = 12;
 
+/// Repositories and tags, and the manifests and layers that they must pull as.
+type Kept = BTreeMap<(&'static str, String), (Bytes, Vec<usize>)>;
+
 /// Who is running, and what they have seen.
 struct Soak {
     disk: Disk,
     world: World,
     layers: Vec<Bytes>,
     over: AtomicBool,
-    kept: Mutex<BTreeMap<(&'static str, String), (Bytes, Vec<usize>)>>,
+    kept: Mutex<Kept>,
     lost: Mutex<Vec<String>>,
     counts: Counts,
 }
@@ -194,7 +197,7 @@ impl Soak {
             let problems = self.problems(from, &tag, &manifest, &layers).await;
             // Its owner may have deleted it meanwhile.
             if self.kept.lock().unwrap().contains_key(&(from, tag)) {
-                problems.into_iter().for_each(|problem| self.lose(problem));
+                self.lost.lock().unwrap().extend(problems);
             }
             count(&self.counts.pulled);
         }
