@@ -13,7 +13,10 @@ use std::{
 use bytes::Bytes;
 use longshore_registry::{Error, Result, job, oci::blob::DeleteBlob};
 
-use crate::world::{Disk, World, content, image, name, sha256};
+use crate::{
+    pairs::api_put,
+    world::{Disk, World, content, image, name, sha256},
+};
 
 const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];
 /// Deleted and made again all the time; only a source of mounts.
@@ -146,7 +149,8 @@ impl Soak {
     async fn put(&self, to: &'static str, tag: String, layers: &[usize], since: i64) {
         let bytes: Vec<Bytes> = layers.iter().map(|idx| self.layers[*idx].clone()).collect();
         let manifest = image(&bytes, &tag);
-        match self.world.put(to, &tag, manifest.clone()).await {
+        let text = std::str::from_utf8(&manifest).unwrap();
+        match api_put(&self.world, to, &tag, text).await {
             Ok(()) => {
                 count(&self.counts.put);
                 let image = (manifest, layers.to_vec());
