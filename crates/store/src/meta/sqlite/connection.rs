@@ -98,6 +98,8 @@ fn open(path: &Path, options: &Options, cache: i64) -> Result<Connection, Failur
     // A misspelt column must be an error here too, not a string.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DDL, false)?;
+    // Without it, SQLite compiles a statement again at every binding that a partial index could depend on.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
     Ok(connection)
 }
