@@ -1,5 +1,7 @@
 //! `kill -9` of the real server under load: whatever was acknowledged is there afterwards, byte for byte.
 
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 mod api;
 mod http;
 mod ledger;
@@ -78,7 +80,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
         server = next;
         load.moved_to(address);
         assert!(
-            began.elapsed() < Duration::from_secs(120),
+            began.elapsed() < Duration::from_mins(2),
             "starts take too long"
         );
     }
