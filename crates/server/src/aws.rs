@@ -75,7 +75,7 @@ async fn run(
         .parse::<Region>()
         .ok()
         .filter(|region| !region.is_none());
-    let now = app.core.meta.now();
+    let now = app.core.meta.system_now();
     signed.check_scope(target.service().signing_name(), region.is_some(), now)?;
     let region = region.ok_or(SignatureError::UnknownKey)?;
     let key = access_key(app, &signed).await?;
@@ -96,7 +96,7 @@ async fn run(
     let secret = SecretKey::new(key.secret.clone());
     app.signatures
         .0
-        .verify(&signed, &secret, input.hash(), app.core.meta.now())?;
+        .verify(&signed, &secret, input.hash(), app.core.meta.system_now())?;
     if !known {
         return Err(ProtocolError::UnknownOperation.into());
     }
