@@ -38,15 +38,23 @@ const STREAMED: &str = "UploadLayerPart";
 pub(crate) async fn serve(app: &Arc<App>, call: Call) -> Reply {
     let id = RequestId::from_uuid(Uuid::now_v7());
     let head = &call.head;
+    let is_ecr_shaped = call.origin.kind.is_ecr_shaped();
     let answered = match SignedRequest::parse(&head.method, &head.uri, &head.headers) {
         Ok(Some(signed)) => run(app, call, signed, id).await,
         Ok(None) if matches!(head.method, Method::GET | Method::HEAD) => return nothing_here(),
         Ok(None) => Err(SignatureError::Missing.into()),
         Err(error) => Err(error.into()),
     };
-    answered
+    let mut reply = answered
         .unwrap_or_else(|error| error.into_response(id))
-        .map(ReplyBody::whole)
+        .map(ReplyBody::whole);
+    if !is_ecr_shaped {
+        // The caller, not the host, tells which registry is meant.
+        reply
+            .headers_mut()
+            .append(header::VARY, HeaderValue::from_static("Authorization"));
+    }
+    reply
 }
 
 /// There is nothing for a browser yet.
