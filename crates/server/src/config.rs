@@ -8,7 +8,7 @@ use longshore_registry::bootstrap::AdministratorKey;
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{Args, Command, LogFormat};
-use self::{args::ServeArgs, file::File};
+use self::{args::ServeArgs, file::Settings};
 use crate::host::proxy::Cidr;
 
 mod args;
@@ -99,8 +99,8 @@ impl Default for Limits {
         Self {
             connections: None,
             head: Duration::from_secs(15),
-            idle: Duration::from_secs(180),
-            stall: Duration::from_secs(60),
+            idle: Duration::from_mins(3),
+            stall: Duration::from_mins(1),
             part_wait: Duration::from_secs(30),
         }
     }
@@ -148,7 +148,7 @@ impl Config {
                 data_dir: Some(data_dir.into()),
                 ..ServeArgs::default()
             },
-            File::default(),
+            Settings::default(),
             Secrets::default(),
         )
     }
@@ -157,12 +157,12 @@ impl Config {
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
         let file = match &args.config {
             Some(path) => read_file(path)?,
-            None => File::default(),
+            None => Settings::default(),
         };
         Self::resolve(args, file, Secrets::from_env())
     }
 
-    fn resolve(args: ServeArgs, file: File, secrets: Secrets) -> Result<Self, ConfigError> {
+    fn resolve(args: ServeArgs, file: Settings, secrets: Secrets) -> Result<Self, ConfigError> {
         refuse_unbuilt("--metadata", args.metadata.or(file.metadata), "sqlite")?;
         refuse_unbuilt("--blobs", args.blobs.or(file.blobs), "file")?;
         if let Some(quotas) = args.quotas.or(file.quotas) {
@@ -177,8 +177,12 @@ impl Config {
                 .listen
                 .or(file.listen)
                 .unwrap_or_else(|| "127.0.0.1:5050".to_owned()),
-            account: parsed("--account", args.account.or(file.account), "000000000000")?,
-            region: region(args.region.or(file.region))?,
+            account: parsed(
+                "--account",
+                args.account.or(file.account).as_deref(),
+                "000000000000",
+            )?,
+            region: region(args.region.or(file.region).as_deref())?,
             domain: args
                 .domain
                 .or(file.domain)
@@ -276,7 +280,7 @@ fn is_key_text(text: &str, least: usize) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.-".contains(&byte))
 }
 
-fn read_file(path: &PathBuf) -> Result<File, ConfigError> {
+fn read_file(path: &PathBuf) -> Result<Settings, ConfigError> {
     let text = fs::read_to_string(path).map_err(|source| ConfigError::Read {
         path: path.clone(),
         source,
@@ -309,7 +313,7 @@ fn refuse_unbuilt(
     }
 }
 
-fn region(given: Option<String>) -> Result<Region, ConfigError> {
+fn region(given: Option<&str>) -> Result<Region, ConfigError> {
     let region: Region = parsed("--region", given, "us-east-1")?;
     if region.is_none() {
         Err(value_error("--region", "", "it is empty"))
@@ -356,10 +360,10 @@ fn proxies(given: Option<Vec<String>>) -> Result<Vec<Cidr>, ConfigError> {
 
 fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
     setting: &'static str,
-    given: Option<String>,
+    given: Option<&str>,
     default: &str,
 ) -> Result<T, ConfigError> {
-    let text = given.as_deref().unwrap_or(default);
+    let text = given.unwrap_or(default);
     text.parse()
         .map_err(|error| value_error(setting, text, error))
 }

@@ -43,8 +43,12 @@ pub(crate) async fn handle(
     let was_read = body.was_read();
     let route = Route::parse(head.uri.path());
     let label = route.as_ref().map_or("v2", Route::label);
+    let mut client = peer.ip();
     let mut reply = match Origin::of(&app, peer, &head) {
-        Ok(origin) => dispatch(&app, route, Call { head, origin, body }).await,
+        Ok(origin) => {
+            client = origin.client;
+            dispatch(&app, route, Call { head, origin, body }).await
+        }
         Err(error) => plain(StatusCode::BAD_REQUEST, &error),
     };
     if !was_read.to_the_end() && version <= Version::HTTP_11 {
@@ -54,7 +58,7 @@ pub(crate) async fn handle(
     }
     let (status, elapsed) = (reply.status(), started.elapsed());
     app.metrics.answered(label, &method, status, elapsed);
-    tracing::debug!(%method, route = label, status = status.as_u16(), duration_us = elapsed.as_micros(), %peer, "request");
+    tracing::debug!(%method, route = label, status = status.as_u16(), duration_us = elapsed.as_micros(), %client, "request");
     reply.map(|body| body.during(in_flight))
 }
 

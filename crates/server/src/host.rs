@@ -68,7 +68,7 @@ impl Hosts {
         let bare = without_port(host);
         let bare = bare.strip_suffix('.').unwrap_or(bare);
         // The common case first: an address or a single label is nobody's domain.
-        if !bare.contains('.') || bare.starts_with(|first: char| first == '[') {
+        if !bare.contains('.') || bare.starts_with('[') {
             return HostKind::Own;
         }
         if bare.bytes().any(|byte| byte.is_ascii_uppercase()) {

@@ -60,13 +60,12 @@ pub(crate) fn prepare(
         }
         _ => None,
     };
-    let config = manifest.config_media_type().map(ToString::to_string);
     Ok(NewImage {
         digest,
         alias: alias.filter(|alias| *alias != digest),
         media_type: manifest.media_type.to_string(),
         artifact_type: manifest.artifact_type.clone(),
-        artifact_media_type: config.or_else(|| manifest.artifact_type.clone()),
+        artifact_media_type: manifest.artifact_type.clone(),
         manifest_bytes: i64::try_from(bytes.len()).map_err(Error::internal)?,
         size: i64::try_from(manifest.layer_bytes()).unwrap_or(i64::MAX),
         subject: manifest.subject.as_ref().map(|subject| subject.digest),

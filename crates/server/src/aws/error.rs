@@ -7,6 +7,10 @@ use longshore_types::manifest::ManifestError;
 use super::json::AwsError;
 
 /// Turns an error into its answer, and logs a failure of ours.
+#[expect(
+    clippy::needless_pass_by_value,
+    reason = "it stands where an error is mapped, and the error ends here"
+)]
 pub(crate) fn wire(error: Error) -> AwsError {
     let (code, status) = code(&error);
     let answer = AwsError::new(code, status, text(&error));

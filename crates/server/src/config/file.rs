@@ -8,7 +8,7 @@ use super::args::LogFormat;
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub(super) struct File {
+pub(super) struct Settings {
     pub(super) data_dir: Option<PathBuf>,
     pub(super) listen: Option<String>,
     pub(super) account: Option<String>,

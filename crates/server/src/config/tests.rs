@@ -1,7 +1,7 @@
 use super::*;
 
 fn args(flags: ServeArgs) -> Result<Config, ConfigError> {
-    Config::resolve(flags, File::default(), Secrets::default())
+    Config::resolve(flags, Settings::default(), Secrets::default())
 }
 
 fn refusal(flags: ServeArgs) -> String {
@@ -22,7 +22,7 @@ fn nothing_given_means_the_documented_defaults() {
 
 #[test]
 fn a_flag_beats_the_file() {
-    let file: File =
+    let file: Settings =
         toml::from_str("region = 'eu-west-1'\naccount = '123456789012'\ntrusted-proxies = ['::1']")
             .unwrap();
     let flags = ServeArgs {
@@ -37,7 +37,7 @@ fn a_flag_beats_the_file() {
 
 #[test]
 fn a_file_with_an_unknown_setting_is_refused() {
-    assert!(toml::from_str::<File>("regoin = 'eu-west-1'").is_err());
+    assert!(toml::from_str::<Settings>("regoin = 'eu-west-1'").is_err());
 }
 
 #[test]

@@ -22,7 +22,11 @@ const LOOK_EVERY: Duration = Duration::from_secs(2);
 pub struct Tls {
     files: Arc<TlsFiles>,
     config: Arc<RwLock<Arc<ServerConfig>>>,
+    /// How the files looked before they were read.
+    seen: Stamps,
 }
+
+type Stamps = [Option<(SystemTime, u64)>; 2];
 
 /// The certificate or key cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,10 +47,12 @@ pub enum TlsError {
 impl Tls {
     /// Reads the files.
     pub fn load(files: TlsFiles) -> Result<Self, TlsError> {
+        let seen = stamps(&files);
         let config = Arc::new(RwLock::new(Arc::new(read(&files)?)));
         Ok(Self {
             files: Arc::new(files),
             config,
+            seen,
         })
     }
 
@@ -62,10 +68,10 @@ impl Tls {
 
     /// Watches the files for ever; keeps the old certificate when the new one does not work.
     pub async fn watch(self) {
-        let mut seen = self.stamps();
+        let mut seen = self.seen;
         loop {
             sleep(LOOK_EVERY).await;
-            let now = self.stamps();
+            let now = stamps(&self.files);
             if now != seen && self.reload() {
                 seen = now;
             }
@@ -86,10 +92,10 @@ impl Tls {
             }
         }
     }
+}
 
-    fn stamps(&self) -> [Option<(SystemTime, u64)>; 2] {
-        [&self.files.cert, &self.files.key].map(|path| stamp(path).ok())
-    }
+fn stamps(files: &TlsFiles) -> Stamps {
+    [&files.cert, &files.key].map(|path| stamp(path).ok())
 }
 
 fn stamp(path: &Path) -> io::Result<(SystemTime, u64)> {

@@ -55,7 +55,7 @@ impl Wire {
         );
         match status {
             StatusCode::UNAUTHORIZED => {
-                reply::set(&mut reply, header::WWW_AUTHENTICATE, challenge(app, origin))
+                reply::set(&mut reply, header::WWW_AUTHENTICATE, challenge(app, origin));
             }
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 reply
@@ -87,7 +87,7 @@ impl Wire {
                     .insert(header::ALLOW, HeaderValue::from_static(allowed));
             }
             Self::Registry(Error::RangeNotSatisfiable(size)) => {
-                reply::set(reply, header::CONTENT_RANGE, format!("bytes */{size}"))
+                reply::set(reply, header::CONTENT_RANGE, format!("bytes */{size}"));
             }
             Self::Registry(Error::InvalidLayerPart {
                 expected, id, name, ..

@@ -130,7 +130,7 @@ mod tests {
             account: "000000000000".parse().unwrap(),
             region: "us-east-1".parse().unwrap(),
             issued_at: 0,
-            expires_at: now.plus(Duration::from_secs(60)).as_millis(),
+            expires_at: now.plus(Duration::from_mins(1)).as_millis(),
         };
         assert_eq!(expiry(now, Some(&token)), token.expires_at);
         token.expires_at = i64::MAX;

@@ -1,0 +1,17 @@
+//! The JSON API held against the service model that its clients are generated from: every operation, member, constraint,
+//! output shape and error, through the real server with signed requests.
+
+mod answers;
+#[path = "../crash/api.rs"]
+mod api;
+mod cases;
+mod exceptions;
+#[path = "../crash/http.rs"]
+mod http;
+mod inputs;
+mod model;
+mod operations;
+mod refusals;
+mod scene;
+#[path = "../crash/server.rs"]
+mod server;

@@ -1,0 +1,12 @@
+//! What all tests share: a server, a client that sends exactly what it is told, and images to push.
+
+mod client;
+mod image;
+mod server;
+mod signer;
+
+pub(crate) use self::{
+    client::{Connection, Request},
+    image::{Image, digest_of},
+    server::{TestServer, basic},
+};

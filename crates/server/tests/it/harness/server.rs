@@ -1,0 +1,199 @@
+//! A server of a test's own.
+
+use std::{net::SocketAddr, path::Path, time::Duration};
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use longshore::{
+    config::Config,
+    first_start::Credentials,
+    serve::{self, RunningServer},
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+
+use super::{
+    client::{Answer, Connection, Request},
+    image::Image,
+    signer,
+};
+
+/// A running server; its directory goes with it.
+#[derive(Debug)]
+pub(crate) struct TestServer {
+    pub(crate) running: RunningServer,
+    pub(crate) credentials: Credentials,
+    dir: TempDir,
+}
+
+impl TestServer {
+    pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Starts a server with changes to the defaults.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let running = serve::start(config(dir.path(), change)).await.unwrap();
+        let credentials = running.first_start.clone().unwrap();
+        Self {
+            running,
+            credentials,
+            dir,
+        }
+    }
+
+    /// Stops the server and starts another on the same directory.
+    pub(crate) async fn restart(self) -> Self {
+        let Self {
+            running,
+            credentials,
+            dir,
+        } = self;
+        assert!(running.stop().await, "requests were left behind");
+        let running = serve::start(config(dir.path(), |_| {})).await.unwrap();
+        Self {
+            running,
+            credentials,
+            dir,
+        }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.running.address
+    }
+
+    /// The host that clients name when they use this server by its address.
+    pub(crate) fn host(&self) -> String {
+        self.address().to_string()
+    }
+
+    pub(crate) fn data_dir(&self) -> &Path {
+        self.dir.path()
+    }
+
+    pub(crate) fn request(&self, method: &str, target: &str) -> Request {
+        Request::new(self.address(), method, target)
+    }
+
+    pub(crate) async fn get(&self, target: &str) -> Answer {
+        self.request("GET", target).send().await
+    }
+
+    pub(crate) async fn connect(&self) -> Connection {
+        Connection::open(self.address()).await
+    }
+
+    /// An API call that is not signed yet.
+    pub(crate) fn call(&self, operation: &str, input: &Value) -> Request {
+        self.request("POST", "/")
+            .header("Content-Type", "application/x-amz-json-1.1")
+            .header(
+                "X-Amz-Target",
+                format!("AmazonEC2ContainerRegistry_V20150921.{operation}"),
+            )
+            .body(input.to_string())
+    }
+
+    pub(crate) fn sign(&self, request: Request) -> Request {
+        signer::sign(request, &self.credentials, "us-east-1", "ecr")
+    }
+
+    pub(crate) fn sign_for(&self, request: Request, region: &str, service: &str) -> Request {
+        signer::sign(request, &self.credentials, region, service)
+    }
+
+    pub(crate) fn sign_at(&self, request: Request, time: Duration) -> Request {
+        signer::sign_at(request, &self.credentials, "us-east-1", "ecr", time)
+    }
+
+    /// Makes an API call in us-east-1.
+    pub(crate) async fn aws(&self, operation: &str, input: &Value) -> Answer {
+        self.sign(self.call(operation, input)).send().await
+    }
+
+    /// The decoded password of a fresh authorization token.
+    pub(crate) async fn password(&self) -> String {
+        let answer = self
+            .aws("GetAuthorizationToken", &json!({}))
+            .await
+            .expect(200);
+        password_of(&answer)
+    }
+
+    /// A password of another Region.
+    pub(crate) async fn password_in(&self, region: &str) -> String {
+        let call = self.call("GetAuthorizationToken", &json!({}));
+        let answer = self.sign_for(call, region, "ecr").send().await.expect(200);
+        password_of(&answer)
+    }
+
+    pub(crate) async fn create(&self, repository: &str) {
+        let input = json!({ "repositoryName": repository });
+        self.aws("CreateRepository", &input).await.expect(200);
+    }
+
+    /// A request under `/v2` by the administrator.
+    pub(crate) fn v2(&self, password: &str, method: &str, path: &str) -> Request {
+        self.request(method, &format!("/v2/{path}"))
+            .header("Authorization", basic("AWS", password))
+    }
+
+    /// Pushes a blob whole.
+    pub(crate) async fn push_blob(&self, password: &str, repository: &str, bytes: &[u8]) -> String {
+        let digest = super::digest_of(bytes);
+        let path = format!("{repository}/blobs/uploads/?digest={digest}");
+        let pushed = self.v2(password, "POST", &path).body(bytes).send().await;
+        pushed.expect(201);
+        digest
+    }
+
+    /// Pushes an image under a tag; returns its digest.
+    pub(crate) async fn push(
+        &self,
+        password: &str,
+        repository: &str,
+        tag: &str,
+        image: &Image,
+    ) -> String {
+        for blob in image.blobs() {
+            self.push_blob(password, repository, blob).await;
+        }
+        let path = format!("{repository}/manifests/{tag}");
+        let manifest = image.manifest();
+        let pushed = self
+            .v2(password, "PUT", &path)
+            .header("Content-Type", Image::MEDIA_TYPE)
+            .body(manifest.clone())
+            .send()
+            .await
+            .expect(201);
+        let digest = super::digest_of(&manifest);
+        assert_eq!(
+            pushed.header("docker-content-digest"),
+            Some(digest.as_str())
+        );
+        digest
+    }
+}
+
+fn config(dir: &Path, change: impl FnOnce(&mut Config)) -> Config {
+    let mut config = Config::new(dir).unwrap();
+    "127.0.0.1:0".clone_into(&mut config.listen);
+    config.drain = Duration::from_secs(5);
+    change(&mut config);
+    config
+}
+
+/// `Basic` credentials.
+pub(crate) fn basic(user: &str, password: &str) -> String {
+    format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
+}
+
+fn password_of(answer: &Answer) -> String {
+    let json = answer.json();
+    let token = json["authorizationData"][0]["authorizationToken"]
+        .as_str()
+        .unwrap();
+    let text = String::from_utf8(STANDARD.decode(token).unwrap()).unwrap();
+    text.strip_prefix("AWS:").unwrap().to_owned()
+}

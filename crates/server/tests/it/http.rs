@@ -1,0 +1,9 @@
+//! The interface beneath both protocols: addresses, limits, health, the life of a server.
+
+mod first_start;
+mod health;
+mod hosts;
+mod keep_alive;
+mod limits;
+mod shutdown;
+mod tls;

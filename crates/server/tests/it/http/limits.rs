@@ -1,0 +1,139 @@
+//! Everything that comes in has a bound, and going over it is an answer, never an abort.
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::harness::{Connection, TestServer};
+
+#[tokio::test]
+async fn a_head_that_is_too_large_is_431() {
+    let t = TestServer::start().await;
+    t.request("GET", "/healthz")
+        .header("X-Long", "a".repeat(100_000))
+        .send()
+        .await
+        .expect(431);
+    let mut many = t.request("GET", "/healthz");
+    for at in 0..500 {
+        many = many.header(&format!("X-{at}"), "a");
+    }
+    many.send().await.expect(431);
+    t.request("GET", "/healthz")
+        .header("X-Long", "a".repeat(20_000))
+        .send()
+        .await
+        .expect(200);
+}
+
+#[tokio::test]
+async fn a_query_that_is_too_long_is_refused() {
+    let t = TestServer::start().await;
+    let password = t.password().await;
+    let path = format!("_catalog?last={}", "a".repeat(9000));
+    t.v2(&password, "GET", &path).send().await.expect(400);
+}
+
+#[tokio::test]
+async fn a_head_that_trickles_in_is_cut_off() {
+    let t = TestServer::with(|config| config.limits.head = Duration::from_millis(200)).await;
+    let mut connection = t.connect().await;
+    connection.write(b"GET /healthz HTTP/1.1\r\nHost: ").await;
+    assert!(connection.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_client_that_says_nothing_is_cut_off() {
+    let t = TestServer::with(|config| config.limits.head = Duration::from_millis(200)).await;
+    assert!(t.connect().await.is_closed().await);
+}
+
+#[tokio::test]
+async fn a_body_that_stops_is_refused_and_admits_nothing() {
+    let t = TestServer::with(|config| config.limits.stall = Duration::from_millis(200)).await;
+    t.create("app").await;
+    let password = t.password().await;
+    let started = t
+        .v2(&password, "POST", "app/blobs/uploads/")
+        .send()
+        .await
+        .expect(202);
+    let upload = started.header("location").unwrap().to_owned();
+    let patch = t
+        .request("PATCH", &upload)
+        .bearer(&password)
+        .header("Content-Length", "100000");
+    let refused = patch.body("the first of many").send().await.expect(400);
+    assert_eq!(refused.error().0, "BLOB_UPLOAD_INVALID");
+    let status = t
+        .request("GET", &upload)
+        .bearer(&password)
+        .send()
+        .await
+        .expect(204);
+    assert_eq!(status.header("range"), Some("0-0"));
+}
+
+#[tokio::test]
+async fn one_connection_too_many_is_told_to_come_back() {
+    let t = TestServer::with(|config| config.limits.connections = Some(2)).await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let mut connection = t.connect().await;
+        connection
+            .send(t.request("GET", "/healthz"))
+            .await
+            .expect(200);
+        held.push(connection);
+    }
+    let refused = t.get("/healthz").await.expect(503);
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    drop(held);
+    // The server learns of closed connections in its own time.
+    while t.get("/healthz").await.status == 503 {}
+    t.get("/healthz").await.expect(200);
+}
+
+#[tokio::test]
+async fn a_manifest_that_is_too_large_is_413() {
+    let t = TestServer::start().await;
+    t.create("app").await;
+    let password = t.password().await;
+    let put = |length: usize| {
+        t.v2(&password, "PUT", "app/manifests/v1")
+            .body(vec![b' '; length])
+            .send()
+    };
+    let announced = put(5 * 1024 * 1024).await.expect(413);
+    assert_eq!(announced.error().0, "MANIFEST_INVALID");
+    put(4 * 1024 * 1024).await.expect(400);
+    let mut chunked = t.connect().await;
+    let head = format!(
+        "PUT /v2/app/manifests/v1 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {password}\r\nTransfer-Encoding: chunked\r\n\r\n"
+    );
+    chunked.write(head.as_bytes()).await;
+    let piece = [b"100000\r\n".as_slice(), &vec![b' '; 1024 * 1024], b"\r\n"].concat();
+    for _ in 0..5 {
+        chunked.write(&piece).await;
+    }
+    chunked.answer(false).await.unwrap().expect(413);
+}
+
+#[tokio::test]
+async fn an_api_body_that_is_too_large_is_413() {
+    let t = TestServer::start().await;
+    let input = json!({ "repositoryName": "a".repeat(2_000_000) });
+    let refused = t.aws("CreateRepository", &input).await.expect(413);
+    assert_eq!(refused.fault(), "RequestEntityTooLargeException");
+}
+
+#[tokio::test]
+async fn http2_without_tls_is_spoken_from_the_first_byte() {
+    let t = TestServer::start().await;
+    let mut connection: Connection = t.connect().await;
+    let preface = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\x04\0\0\0\0\0";
+    connection.write(preface).await;
+    // The server's settings frame comes first: 3 bytes of length, then type 4.
+    let frame = connection.bytes(9).await;
+    assert_eq!(frame[3], 4, "{frame:?}");
+}

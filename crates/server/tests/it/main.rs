@@ -1,0 +1,13 @@
+//! The server as clients see it: a real one on a free port, a temporary directory, and bytes on a socket.
+
+#![expect(
+    clippy::unwrap_used,
+    reason = "functions that tests share are tests too"
+)]
+
+mod cli;
+mod garbage;
+mod harness;
+mod http;
+mod oci;
+mod op;

@@ -1,0 +1,6 @@
+//! `/v2` over HTTP.
+
+mod authenticate;
+mod pull;
+mod push;
+mod token;

@@ -1,0 +1,4 @@
+//! The JSON API over HTTP: what all operations have in common.
+
+mod protocol;
+mod upload_layer_part;
