@@ -47,7 +47,7 @@ pub struct Stores {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It cannot be made or read.
-    #[error("the data directory `{}` cannot be used: {source}", .path.display())]
+    #[error("the data directory `{}` cannot be used", .path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
