@@ -176,8 +176,13 @@ fn absent_layers(
 ) -> Result<Vec<Digest>> {
     let repository = grant.repository()?;
     let layers: Vec<Digest> = image.layers.iter().map(|(digest, _)| *digest).collect();
-    let usable = link::usable(tx, repository.incarnation, &layers)?;
-    let usable: BTreeSet<Digest> = usable.into_iter().collect();
+    // A damaged blob is as good as absent to the API. A sparse image references it all the same, so that its link stays
+    // until any upload in the domain has replaced what is damaged.
+    let usable: BTreeSet<Digest> = link::linked(tx, repository.incarnation, &layers)?
+        .into_iter()
+        .filter(|(_, damaged)| wire == Wire::Oci || !damaged)
+        .map(|(digest, _)| digest)
+        .collect();
     let absent: Vec<Digest> = layers
         .into_iter()
         .filter(|layer| !usable.contains(layer))

@@ -152,7 +152,7 @@ fn files(folder: &Path) -> BTreeSet<String> {
         let path = entry.unwrap().path();
         if path.is_dir() {
             found.append(&mut files(&path));
-        } else {
+        } else if !path.ends_with("store-id") {
             found.insert(path.file_name().unwrap().to_string_lossy().into_owned());
         }
     }
