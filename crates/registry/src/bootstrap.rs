@@ -5,6 +5,7 @@ use longshore_store::{
     meta::{Durability, Metadata, Tx},
 };
 use longshore_types::{account::AccountId, arn::PrincipalArn};
+use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
@@ -95,7 +96,10 @@ pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
         let id = setting::get(tx, STORE_ID)?
             .ok_or_else(|| longshore_store::meta::Error::corrupt("the store has no id"))?;
         Ok(Identity {
-            store_id: id.iter().map(|byte| format!("{byte:02x}")).collect(),
+            store_id: Uuid::from_slice(&id)
+                .map_err(Error::internal)?
+                .simple()
+                .to_string(),
             has_files: segment::any(tx)?,
         })
     })

@@ -149,7 +149,7 @@ mod tests {
             if let Ok(mut hash) = Sha256::restore(&state) {
                 prop_assert_eq!(hash.save(), state);
                 hash.update(b"more");
-                hash.finalize();
+                let _ = hash.finalize();
             }
         }
     }
