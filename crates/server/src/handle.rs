@@ -78,9 +78,9 @@ async fn dispatch(app: &Arc<App>, route: Result<Route, Misrouted>, call: Call) -
     match route {
         Ok(Route::Health) => health::alive(&call.head.method),
         Ok(Route::Ready) => health::ready(app, &call.head.method).await,
-        Ok(Route::Layer(digest)) => layer::serve(app, digest, call).await,
-        Ok(Route::Token) => oci::token::serve(app, call).await,
-        Ok(Route::Other) => aws::serve(app, call).await,
+        Ok(Route::Layer(digest)) => Box::pin(layer::serve(app, digest, call)).await,
+        Ok(Route::Token) => Box::pin(oci::token::serve(app, call)).await,
+        Ok(Route::Other) => Box::pin(aws::serve(app, call)).await,
         route => oci::serve(app, route, call).await,
     }
 }

@@ -86,16 +86,19 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
     dispatch(route, request).await
 }
 
+/// Every route's future is boxed: unboxed, each request would carry room for the largest through all its callers.
 async fn dispatch(route: Route, request: Request<'_>) -> Result<Reply, Wire> {
     match route {
         Route::Ping => ping(&request),
-        Route::Catalog => list::catalog(&request).await,
-        Route::Tags(name) => list::tags(&request, name).await,
-        Route::Manifest(name, reference) => manifest::serve(request, name, reference).await,
-        Route::Blob(name, digest) => blob::serve(&request, name, digest).await,
-        Route::Uploads(name) => upload::start(request, name).await,
-        Route::Upload(name, id) => upload::serve(request, name, id).await,
-        Route::Referrers(name, digest) => referrers::serve(&request, name, digest).await,
+        Route::Catalog => Box::pin(list::catalog(&request)).await,
+        Route::Tags(name) => Box::pin(list::tags(&request, name)).await,
+        Route::Manifest(name, reference) => {
+            Box::pin(manifest::serve(request, name, reference)).await
+        }
+        Route::Blob(name, digest) => Box::pin(blob::serve(&request, name, digest)).await,
+        Route::Uploads(name) => Box::pin(upload::start(request, name)).await,
+        Route::Upload(name, id) => Box::pin(upload::serve(request, name, id)).await,
+        Route::Referrers(name, digest) => Box::pin(referrers::serve(&request, name, digest)).await,
         Route::Token | Route::Layer(_) | Route::Health | Route::Ready | Route::Other => {
             Err(Misrouted::Path.into())
         }

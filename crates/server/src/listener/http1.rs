@@ -27,7 +27,7 @@ const BUFFER: usize = 64 * 1024;
 /// The largest head of a request.
 const HEAD: usize = 32 * 1024;
 /// How long a connection must be still before it is parked.
-const PARK_AFTER: Duration = Duration::from_millis(500);
+const PARK_AFTER: Duration = Duration::from_millis(100);
 /// How long, and how many bytes, a client that was refused may go on before it is cut off.
 const LINGER: Duration = Duration::from_secs(2);
 const LINGER_BYTES: usize = 16 * 1024 * 1024;

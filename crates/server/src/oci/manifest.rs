@@ -28,7 +28,7 @@ pub(super) async fn serve(
     match request.method {
         Method::GET => pull(&request, name, reference, true).await,
         Method::HEAD => pull(&request, name, reference, false).await,
-        Method::PUT => push(request, name, reference).await,
+        Method::PUT => Box::pin(push(request, name, reference)).await,
         Method::DELETE => delete(&request, name, reference).await,
         _ => Err(Wire::Method("GET, HEAD, PUT, DELETE")),
     }
