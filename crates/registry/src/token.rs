@@ -3,7 +3,12 @@
 //! All are base64url of a key version and a sealed body. A registry token stands for a principal, not for its
 //! rights: those are decided on every request.
 
-use std::{collections::BTreeMap, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroUsize,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use longshore_store::{
@@ -16,6 +21,7 @@ use longshore_types::{
     id::Incarnation,
     time::Timestamp,
 };
+use lru::LruCache;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
@@ -30,6 +36,8 @@ pub const TOKEN_LIFE: Duration = Duration::from_hours(12);
 pub const LAYER_URL_LIFE: Duration = Duration::from_hours(1);
 /// No sealed value is longer than this as text.
 const MAX_TEXT: usize = 8192;
+/// How many opened registry tokens are remembered.
+const OPENED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
 
 /// Whom a registry token stands for, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -97,9 +105,12 @@ impl Purpose {
 }
 
 /// Seals and opens those values. Keys live in the store, so that every replica opens every value.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Tokens {
-    keys: Arc<BTreeMap<u32, SealingKey>>,
+    keys: BTreeMap<u32, SealingKey>,
+    /// Registry tokens that opened lately, as a client sends the same one with every request. Whether one has expired
+    /// and what it may do is asked each time.
+    opened: Mutex<LruCache<String, RegistryToken>>,
 }
 
 impl Tokens {
@@ -119,7 +130,8 @@ impl Tokens {
             );
         }
         Ok(Self {
-            keys: Arc::new(opened),
+            keys: opened,
+            opened: Mutex::new(LruCache::new(OPENED)),
         })
     }
 
@@ -133,6 +145,19 @@ impl Tokens {
         let mut bytes = version.to_be_bytes().to_vec();
         bytes.extend(key.seal(purpose.aad(), &body).map_err(Error::internal)?);
         Ok(URL_SAFE_NO_PAD.encode(bytes))
+    }
+
+    /// Opens a registry token; `None` when it was not sealed here.
+    pub fn open_registry(&self, text: &str) -> Option<RegistryToken> {
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(token) = opened.get(text) {
+            return Some(token.clone());
+        }
+        drop(opened);
+        let token: RegistryToken = self.open(Purpose::Registry, text)?;
+        let mut opened = self.opened.lock().unwrap_or_else(PoisonError::into_inner);
+        opened.put(text.to_owned(), token.clone());
+        Some(token)
     }
 
     /// Opens `text`; `None` when it was not sealed here for `purpose`.

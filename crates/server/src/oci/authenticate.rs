@@ -8,7 +8,7 @@ use http::{HeaderMap, header};
 use longshore_registry::{
     Error,
     principal::Caller,
-    token::{Purpose, RegistryToken},
+    token::RegistryToken,
 };
 use longshore_types::account::Registry;
 
@@ -63,10 +63,10 @@ pub(super) async fn login(
         Presented::Basic(password) => (password, true),
         Presented::Bearer(password) => (password, false),
     };
-    let token: RegistryToken = app
+    let token = app
         .core
         .tokens
-        .open(Purpose::Registry, &password)
+        .open_registry(&password)
         .ok_or(Refusal::Unauthorized)?;
     let registry = registry(origin.kind, &token).ok_or(Refusal::Unauthorized)?;
     if token.is_expired(app.core.meta.now()) {
