@@ -111,10 +111,6 @@ pub(crate) async fn close(
 
 /// Closes an upload whose only body is small, in one transaction and with no look at it before; most uploads are so.
 /// `None` when it is not so after all.
-#[expect(
-    clippy::too_many_arguments,
-    reason = "the same as closing, and what is known already"
-)]
 async fn close_small(
     cx: &Cx<'_>,
     grant: &Grant,
