@@ -1,11 +1,12 @@
 //! First start: store id, master key check, the first account and its administrator. Safe to run at every start.
 
+use std::fmt::Write as _;
+
 use longshore_store::{
     crypto::{self, MasterKey},
     meta::{Durability, Metadata, Tx},
 };
 use longshore_types::{account::AccountId, arn::PrincipalArn};
-use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
@@ -96,14 +97,19 @@ pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
         let id = setting::get(tx, STORE_ID)?
             .ok_or_else(|| longshore_store::meta::Error::corrupt("the store has no id"))?;
         Ok(Identity {
-            store_id: Uuid::from_slice(&id)
-                .map_err(Error::internal)?
-                .simple()
-                .to_string(),
+            store_id: hex(&id),
             has_files: segment::any(tx)?,
         })
     })
     .await
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
 }
 
 /// Whether the store has exactly this key, so that a start that was cut short can be told from one that never was.

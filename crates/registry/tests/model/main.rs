@@ -1,7 +1,7 @@
 //! The store against an oracle: random sequences of pushes, mounts, tags, deletions, collections, restarts and leaps of
 //! time, after each of which everything visible must be what a small in-memory registry says.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod oracle;
 mod world;
