@@ -6,7 +6,7 @@ mod server;
 mod signer;
 
 pub(crate) use self::{
-    client::{Connection, Request},
+    client::Request,
     image::{Image, digest_of},
     server::{TestServer, basic},
 };
