@@ -1,7 +1,7 @@
 //! The one authorizer. Nothing else makes a [`Permit`].
 //!
 //! A decision is made from cached rows and holds for their versions; the statement or transaction that uses
-//! the permit proves the versions ([`Grant::assert`], `table::guarded`), so the cache stores and the row decides.
+//! the permit proves the versions (`Grant::assert`, `table::guarded`), so the cache stores and the row decides.
 
 use std::{marker::PhantomData, sync::Arc};
 
@@ -163,7 +163,7 @@ impl Grant {
     }
 }
 
-/// The right to run the operation `O`. Only [`authorize`] makes one.
+/// The right to run the operation `O`. Only `authorize` makes one.
 #[derive(Debug)]
 pub struct Permit<O> {
     first: Grant,

@@ -5,12 +5,15 @@ use longshore_store::{
     meta::{Durability, Metadata, Tx},
 };
 use longshore_types::{account::AccountId, arn::PrincipalArn};
+use uuid::Uuid;
 
 use crate::{
     error::{Error, Result},
     keys::Keys,
-    table::{principal, setting},
+    table::{principal, segment, setting},
 };
+
+const STORE_ID: &str = "store id";
 
 /// An access key that can be shown once.
 #[derive(Clone)]
@@ -68,12 +71,37 @@ pub async fn bootstrap(
     let sealed = Keys::seal_secret_with(master, &administrator.id, &administrator.secret)?;
     let key_id = administrator.id.clone();
     meta.write(Durability::Durable, move |tx| {
-        setting::insert(tx, "store id", &store_id)?;
+        setting::insert(tx, STORE_ID, &store_id)?;
         setting::insert(tx, "key check", &check)?;
         if setting::get(tx, "key check")?.as_deref() != Some(&check) {
             return Err(Refused::MasterKey);
         }
         create_account(tx, account, &key_id, &sealed).map_err(Refused::Store)
+    })
+    .await
+}
+
+/// What the files of a store must agree with.
+#[derive(Debug)]
+pub struct Identity {
+    /// The store's id, in hexadecimal.
+    pub store_id: String,
+    /// Whether the metadata names any file.
+    pub has_files: bool,
+}
+
+/// Returns whose files the store's are; it must have been bootstrapped.
+pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
+    meta.read(|tx| {
+        let id = setting::get(tx, STORE_ID)?
+            .ok_or_else(|| longshore_store::meta::Error::corrupt("the store has no id"))?;
+        Ok(Identity {
+            store_id: Uuid::from_slice(&id)
+                .map_err(Error::internal)?
+                .simple()
+                .to_string(),
+            has_files: segment::any(tx)?,
+        })
     })
     .await
 }

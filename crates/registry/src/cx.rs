@@ -126,7 +126,7 @@ impl Cx<'_> {
         Err(Error::Unavailable)
     }
 
-    /// Runs one guarded statement (see [`crate::table::guarded`]), which proves the grant itself: one hop, one statement.
+    /// Runs one guarded statement (see `table::guarded`), which proves the grant itself: one hop, one statement.
     pub async fn query<T, F>(&self, grant: &Grant, f: F) -> Result<T>
     where
         T: Send + 'static,

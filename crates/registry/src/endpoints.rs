@@ -3,7 +3,6 @@
 use longshore_types::{
     account::{Registry, RegistryKind},
     digest::Digest,
-    id::UploadId,
     name::RepositoryName,
 };
 
@@ -56,16 +55,6 @@ impl Endpoints {
             "{}://{}/layers/{digest}?grant={grant}",
             self.scheme, self.host
         )
-    }
-
-    /// The absolute path of a blob.
-    pub fn blob_path(&self, name: &RepositoryName, digest: &Digest) -> String {
-        format!("/v2/{name}/blobs/{digest}")
-    }
-
-    /// The absolute path of an upload.
-    pub fn upload_path(&self, name: &RepositoryName, upload: UploadId) -> String {
-        format!("/v2/{name}/blobs/uploads/{upload}")
     }
 
     fn reaches(&self, registry: &Registry) -> bool {

@@ -311,6 +311,8 @@ impl From<meta::Error> for Error {
             | meta::Error::Conflict
             | meta::Error::Full
             | meta::Error::Unavailable => Self::Unavailable,
+            // The types of this product hold none, so it is a client's text, and names nothing that is stored.
+            meta::Error::Nul => Self::InvalidParameter(meta::Error::Nul.to_string()),
             error => Self::internal(error),
         }
     }

@@ -25,20 +25,20 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How long collection waits after the clock was seen to jump: a full promise.
 const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
-/// Runs one step of every sweeper. Returns whether any has more to do now.
+/// Runs one step of every sweeper. Returns whether any has more to do now; one that fails holds up none of the others.
 pub async fn tick(core: &Core) -> Result<bool> {
-    let dead = dead::tick(core).await?;
-    let uploads = uploads::tick(core).await?;
-    let mut more = dead.more || uploads.more;
+    let mut swept = vec![dead::tick(core).await];
     if may_collect(core) {
-        let collected = collect::tick(core).await?;
-        let removed = doomed::tick(core).await?;
-        more = more || collected.more || removed.more;
+        swept.push(uploads::tick(core).await);
+        swept.push(collect::tick(core).await);
+        swept.push(doomed::tick(core).await);
     }
-    Ok(more)
+    swept
+        .into_iter()
+        .try_fold(false, |more, swept| Ok(more || swept?.more))
 }
 
-/// After a jump of the clock every promise could seem to have ended.
+/// After a jump of the clock every promise could seem to have ended, and every upload to be abandoned.
 fn may_collect(core: &Core) -> bool {
     core.meta
         .clock_jumped_at()

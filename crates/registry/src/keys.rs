@@ -83,7 +83,7 @@ impl Keys {
             .map_err(Error::internal)
     }
 
-    /// Returns the keys of a domain, unwrapped at most [`UNWRAPPED_FOR`] ago.
+    /// Returns the keys of a domain, unwrapped at most a minute ago.
     pub async fn domain(
         &self,
         meta: &Metadata,

@@ -38,15 +38,23 @@ const STREAMED: &str = "UploadLayerPart";
 pub(crate) async fn serve(app: &Arc<App>, call: Call) -> Reply {
     let id = RequestId::from_uuid(Uuid::now_v7());
     let head = &call.head;
+    let is_ecr_shaped = call.origin.kind.is_ecr_shaped();
     let answered = match SignedRequest::parse(&head.method, &head.uri, &head.headers) {
         Ok(Some(signed)) => run(app, call, signed, id).await,
         Ok(None) if matches!(head.method, Method::GET | Method::HEAD) => return nothing_here(),
         Ok(None) => Err(SignatureError::Missing.into()),
         Err(error) => Err(error.into()),
     };
-    answered
+    let mut reply = answered
         .unwrap_or_else(|error| error.into_response(id))
-        .map(ReplyBody::whole)
+        .map(ReplyBody::whole);
+    if !is_ecr_shaped {
+        // The caller, not the host, tells which registry is meant.
+        reply
+            .headers_mut()
+            .append(header::VARY, HeaderValue::from_static("Authorization"));
+    }
+    reply
 }
 
 /// There is nothing for a browser yet.
@@ -75,7 +83,7 @@ async fn run(
         .parse::<Region>()
         .ok()
         .filter(|region| !region.is_none());
-    let now = app.core.meta.now();
+    let now = app.core.meta.system_now();
     signed.check_scope(target.service().signing_name(), region.is_some(), now)?;
     let region = region.ok_or(SignatureError::UnknownKey)?;
     let key = access_key(app, &signed).await?;
@@ -96,7 +104,7 @@ async fn run(
     let secret = SecretKey::new(key.secret.clone());
     app.signatures
         .0
-        .verify(&signed, &secret, input.hash(), app.core.meta.now())?;
+        .verify(&signed, &secret, input.hash(), app.core.meta.system_now())?;
     if !known {
         return Err(ProtocolError::UnknownOperation.into());
     }

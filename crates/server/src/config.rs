@@ -110,7 +110,7 @@ impl Default for Limits {
 #[derive(Debug, thiserror::Error)]
 pub enum ConfigError {
     /// The file cannot be read.
-    #[error("cannot read the configuration file `{}`: {source}", .path.display())]
+    #[error("cannot read the configuration file `{}`", .path.display())]
     Read {
         /// The file.
         path: PathBuf,
@@ -118,7 +118,7 @@ pub enum ConfigError {
         source: std::io::Error,
     },
     /// The file is not TOML of the known settings.
-    #[error("the configuration file `{}` is not valid: {source}", .path.display())]
+    #[error("the configuration file `{}` is not valid", .path.display())]
     Parse {
         /// The file.
         path: PathBuf,

@@ -73,7 +73,7 @@ impl Credentials {
 #[derive(Debug, thiserror::Error)]
 pub enum FirstStartError {
     /// The file with the credentials cannot be written.
-    #[error("the administrator's credentials cannot be kept in `{}`: {source}", .path.display())]
+    #[error("the administrator's credentials cannot be kept in `{}`", .path.display())]
     File {
         /// The file.
         path: PathBuf,

@@ -35,6 +35,8 @@ fn main() -> ExitCode {
 fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_filter).context("the log filter is not valid")?;
     raise_file_limit();
+    // Metadata names repositories and images: nobody else on the machine reads what the server writes.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)

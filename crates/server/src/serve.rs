@@ -6,7 +6,7 @@ use std::{
     sync::Arc,
 };
 
-use longshore_registry::{Core, Settings, core::TimeOrdered, job};
+use longshore_registry::{Core, Settings, bootstrap, core::TimeOrdered, job};
 use longshore_store::meta::DataDirLock;
 use longshore_types::account::Registry;
 use tokio::{
@@ -36,7 +36,7 @@ const BACKLOG: u32 = 1024;
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The address cannot be listened on.
-    #[error("cannot listen on `{address}`: {source}")]
+    #[error("cannot listen on `{address}`")]
     Listen {
         /// The address as it was given.
         address: String,
@@ -129,6 +129,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         master,
         meta,
         blobs,
+        files,
     } = tokio::task::spawn_blocking(move || Stores::open(&opened)).await??;
     let wanted = Wanted {
         data_dir: &config.data_dir,
@@ -138,6 +139,13 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         region: config.region,
     };
     let first_start = first_start::prepare(&meta, &master, wanted).await?;
+    let identity = bootstrap::identity(&meta).await?;
+    files
+        .bind(&identity.store_id, identity.has_files)
+        .map_err(|source| OpenError::Directory {
+            path: config.data_dir.clone(),
+            source,
+        })?;
     let registry = Registry::private(config.account, config.region)?;
     let core = Arc::new(
         Core::open(

@@ -39,13 +39,15 @@ pub struct Stores {
     pub meta: Metadata,
     /// The segments.
     pub blobs: Blobs,
+    /// The directory of the segments.
+    pub files: FileStore,
 }
 
 /// The data directory cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It cannot be made or read.
-    #[error("the data directory `{}` cannot be used: {source}", .path.display())]
+    #[error("the data directory `{}` cannot be used", .path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -90,7 +92,7 @@ impl Stores {
         let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
         let files = FileStore::open(dir).map_err(directory)?;
         let blobs = Blobs::new(
-            std::sync::Arc::new(files),
+            std::sync::Arc::new(files.clone()),
             STORE_ID,
             Cipher::Aes256Gcm,
             Pool::new(SLABS),
@@ -100,6 +102,7 @@ impl Stores {
             master,
             meta,
             blobs,
+            files,
         })
     }
 }

@@ -48,6 +48,7 @@ impl Default for Sha256 {
 
 impl Sha256 {
     /// Starts.
+    #[must_use]
     pub fn new() -> Self {
         Self::default()
     }
@@ -59,6 +60,7 @@ impl Sha256 {
     }
 
     /// Returns the hash of all bytes appended.
+    #[must_use]
     pub fn finalize(mut self) -> [u8; HASH] {
         let mut hash = [0; HASH];
         // SAFETY: `hash` has the 32 bytes that a SHA-256 context writes; `md_len` is only ever set by `SHA256_Init`.
@@ -72,6 +74,7 @@ impl Sha256 {
     }
 
     /// Returns the state: chaining value, number of bytes, and the bytes of the unfinished block.
+    #[must_use]
     pub fn save(&self) -> [u8; STATE_LEN] {
         let mut state = [0; STATE_LEN];
         let (chain, rest) = state.split_at_mut(HASH);
@@ -146,7 +149,7 @@ mod tests {
             if let Ok(mut hash) = Sha256::restore(&state) {
                 prop_assert_eq!(hash.save(), state);
                 hash.update(b"more");
-                hash.finalize();
+                let _ = hash.finalize();
             }
         }
     }

@@ -128,6 +128,13 @@ impl Metadata {
         self.0.now()
     }
 
+    /// Returns the system's own time, for what a client's clock is compared with: it holds no promise of the store.
+    ///
+    /// [`Self::now`] stands still for as long as the system's clock was ahead once; clients would be refused all the while.
+    pub fn system_now(&self) -> Timestamp {
+        self.0.system_now()
+    }
+
     /// Returns when the clock was last seen to jump; collection then pauses for a full lease.
     pub fn clock_jumped_at(&self) -> Option<Timestamp> {
         self.0.clock_jumped_at()
@@ -167,6 +174,8 @@ trait Engine: Send + Sync {
     fn counters(&self) -> Counters;
     /// Returns the store's time.
     fn now(&self) -> Timestamp;
+    /// Returns the system's own time.
+    fn system_now(&self) -> Timestamp;
     /// Returns when the clock last jumped.
     fn clock_jumped_at(&self) -> Option<Timestamp>;
     /// Returns the gauges.

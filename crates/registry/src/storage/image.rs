@@ -60,13 +60,12 @@ pub(crate) fn prepare(
         }
         _ => None,
     };
-    let config = manifest.config_media_type().map(ToString::to_string);
     Ok(NewImage {
         digest,
         alias: alias.filter(|alias| *alias != digest),
         media_type: manifest.media_type.to_string(),
         artifact_type: manifest.artifact_type.clone(),
-        artifact_media_type: config.or_else(|| manifest.artifact_type.clone()),
+        artifact_media_type: manifest.artifact_type.clone(),
         manifest_bytes: i64::try_from(bytes.len()).map_err(Error::internal)?,
         size: i64::try_from(manifest.layer_bytes()).unwrap_or(i64::MAX),
         subject: manifest.subject.as_ref().map(|subject| subject.digest),
@@ -177,8 +176,13 @@ fn absent_layers(
 ) -> Result<Vec<Digest>> {
     let repository = grant.repository()?;
     let layers: Vec<Digest> = image.layers.iter().map(|(digest, _)| *digest).collect();
-    let usable = link::usable(tx, repository.incarnation, &layers)?;
-    let usable: BTreeSet<Digest> = usable.into_iter().collect();
+    // A damaged blob is as good as absent to the API. A sparse image references it all the same, so that its link stays
+    // until any upload in the domain has replaced what is damaged.
+    let usable: BTreeSet<Digest> = link::linked(tx, repository.incarnation, &layers)?
+        .into_iter()
+        .filter(|(_, damaged)| wire == Wire::Oci || !damaged)
+        .map(|(digest, _)| digest)
+        .collect();
     let absent: Vec<Digest> = layers
         .into_iter()
         .filter(|layer| !usable.contains(layer))

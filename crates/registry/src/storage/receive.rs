@@ -42,23 +42,45 @@ pub(crate) enum Piece {
     Segment(Box<SegmentRow>),
 }
 
-/// Reads at most [`INLINE_BYTES`] less `inline_bytes` of `body`. The flag tells whether that was all.
-pub(crate) async fn peek(body: &mut dyn Body, inline_bytes: i64) -> Result<(Vec<Bytes>, bool)> {
-    let room = usize::try_from(INLINE_BYTES - inline_bytes).unwrap_or(0);
-    let (mut pieces, mut length) = (Vec::new(), 0);
-    loop {
-        match body.next().await {
-            None => return Ok((pieces, true)),
-            Some(piece) => {
-                let piece = piece?;
-                length += piece.len();
-                pieces.push(piece);
-                if length > room {
-                    return Ok((pieces, false));
-                }
-            }
+/// The beginning of a body: all of it, or somewhat more than can stay inline.
+pub(crate) struct Head {
+    pub(crate) pieces: Vec<Bytes>,
+    pub(crate) is_all: bool,
+    /// The length that the client announced for the whole body, if it did.
+    pub(crate) announced: Option<u64>,
+}
+
+impl Head {
+    /// Whether this much may join `inline_bytes` that the upload has inline already.
+    pub(crate) fn fits(&self, inline_bytes: i64) -> bool {
+        self.pieces.iter().map(Bytes::len).sum::<usize>() <= room(inline_bytes)
+    }
+}
+
+fn room(inline_bytes: i64) -> usize {
+    usize::try_from(INLINE_BYTES - inline_bytes).unwrap_or(0)
+}
+
+/// Reads `body` until it is known whether it may join `inline_bytes` that the upload has inline already.
+pub(crate) async fn peek(body: &mut dyn Body, inline_bytes: i64) -> Result<Head> {
+    let (mut head, mut length) = (
+        Head {
+            pieces: Vec::new(),
+            is_all: false,
+            announced: body.announced(),
+        },
+        0,
+    );
+    while let Some(piece) = body.next().await {
+        let piece = piece?;
+        length += piece.len();
+        head.pieces.push(piece);
+        if length > room(inline_bytes) {
+            return Ok(head);
         }
     }
+    head.is_all = true;
+    Ok(head)
 }
 
 /// Seals a small body for the metadata.

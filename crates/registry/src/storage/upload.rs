@@ -12,7 +12,7 @@ use longshore_types::{
 use super::{
     admit::{Admission, Closed},
     content_of,
-    receive::{self, Received, Target},
+    receive::{self, Head, Received, Target},
 };
 use crate::{
     authz::Grant,
@@ -67,7 +67,8 @@ pub(crate) async fn append(
     let before = find(cx, grant, id).await?;
     check_start(grant, &before, at)?;
     let keys = cx.core.domain_keys(grant).await?;
-    let received = receive_after(cx, grant, &before, &keys, at, body).await?;
+    let head = receive::peek(body, before.inline_bytes).await?;
+    let received = receive_after(cx, grant, &before, &keys, at, head, body).await?;
     let state = keys
         .seal(&hash_aad(id), &received.hash.save())
         .map_err(Error::internal)?;
@@ -92,17 +93,57 @@ pub(crate) async fn close(
     digests: &[Digest],
     body: &mut dyn Body,
 ) -> Result<(Digest, Closed)> {
-    let before = find(cx, grant, id).await?;
-    check_start(grant, &before, at)?;
     let keys = cx.core.domain_keys(grant).await?;
-    let mut before = before;
+    let head = receive::peek(body, 0).await?;
+    if let Some(done) = close_small(cx, grant, id, at, digests, &head, &keys).await? {
+        return Ok(done);
+    }
+    let mut before = find(cx, grant, id).await?;
+    check_start(grant, &before, at)?;
     before.sha512 = before.sha512 || (before.received == 0 && wants_sha512(digests));
-    let received = receive_after(cx, grant, &before, &keys, at, body).await?;
+    let received = receive_after(cx, grant, &before, &keys, at, head, body).await?;
     let done = admit_close(cx, grant, &keys, before, &received, digests).await;
     if done.is_err() {
         receive::forget(cx, received.piece.as_ref()).await;
     }
     done
+}
+
+/// Closes an upload whose only body is small, in one transaction and with no look at it before; most uploads are so.
+/// `None` when it is not so after all.
+async fn close_small(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    id: UploadId,
+    at: Option<Announced>,
+    digests: &[Digest],
+    head: &Head,
+    keys: &Arc<DomainKeys>,
+) -> Result<Option<(Digest, Closed)>> {
+    if !head.is_all || at.is_some_and(|at| at.first != 0) {
+        return Ok(None);
+    }
+    let start = fresh(id, wants_sha512(digests));
+    let received = receive::inline(target(&start, keys)?, &head.pieces)?;
+    let Some(digest) = matching(received.hash.clone(), digests) else {
+        return Ok(None);
+    };
+    check_length(cx, &received, at, head.announced).await?;
+    let admission = admission(id, 0, &received);
+    let closed = cx
+        .write(
+            grant,
+            Durability::Durable,
+            move |tx, grant| match upload::get(tx, grant.repository()?.incarnation, id)? {
+                Some(before) if before.received == 0 && before.pieces == 0 => {
+                    admission.close(tx, grant, &before, &digest).map(Some)
+                }
+                Some(_) => Ok(None),
+                None => Err(not_found(grant, &id.to_string())),
+            },
+        )
+        .await?;
+    Ok(closed.map(|closed| (digest, closed)))
 }
 
 async fn admit_close(
@@ -141,7 +182,8 @@ pub(crate) async fn whole(
         wants_sha512(&[digest]),
     );
     let keys = cx.core.domain_keys(grant).await?;
-    let received = receive_after(cx, grant, &before, &keys, None, body).await?;
+    let head = receive::peek(body, 0).await?;
+    let received = receive_after(cx, grant, &before, &keys, None, head, body).await?;
     let done = if matching(received.hash.clone(), &[digest]).is_some() {
         let admission = admission(before.id, 0, &received);
         cx.write(grant, Durability::Durable, move |tx, grant| {
@@ -237,37 +279,53 @@ fn check_start(grant: &Grant, before: &Upload, at: Option<Announced>) -> Result<
     }
 }
 
+fn target<'a>(before: &Upload, keys: &'a DomainKeys) -> Result<Target<'a>> {
+    Ok(Target {
+        upload: before.id,
+        start: before.received,
+        keys,
+        hash: hash_before(before, keys)?,
+    })
+}
+
+/// Receives the rest of a body whose `head` was read, as the next of the upload.
 async fn receive_after(
     cx: &Cx<'_>,
     grant: &Grant,
     before: &Upload,
     keys: &DomainKeys,
     at: Option<Announced>,
+    head: Head,
     body: &mut dyn Body,
 ) -> Result<Received> {
-    let target = Target {
-        upload: before.id,
-        start: before.received,
-        keys,
-        hash: hash_before(before, keys)?,
-    };
-    let (head, all) = receive::peek(body, before.inline_bytes).await?;
-    let announced = body.announced();
-    let received = if all {
-        receive::inline(target, &head)?
+    let target = target(before, keys)?;
+    let announced = head.announced;
+    let received = if head.is_all && head.fits(before.inline_bytes) {
+        receive::inline(target, &head.pieces)?
     } else {
-        receive::segment(cx, grant, target, head, body).await?
+        receive::segment(cx, grant, target, head.pieces, body).await?
     };
+    check_length(cx, &received, at, announced).await?;
+    Ok(received)
+}
+
+/// Refuses a body of another length than was announced; nothing of it is admitted.
+async fn check_length(
+    cx: &Cx<'_>,
+    received: &Received,
+    at: Option<Announced>,
+    announced: Option<u64>,
+) -> Result<()> {
     let length = received.bytes.cast_unsigned();
-    for expected in [announced, at.map(|at| at.length)].into_iter().flatten() {
+    let announced = [announced, at.map(|at| at.length)];
+    for expected in announced.into_iter().flatten() {
         if expected != length {
             receive::forget(cx, received.piece.as_ref()).await;
-            return Err(Error::SizeInvalid(format!(
-                "the body has {length} bytes instead of {expected}"
-            )));
+            let text = format!("the body has {length} bytes instead of {expected}");
+            return Err(Error::SizeInvalid(text));
         }
     }
-    Ok(received)
+    Ok(())
 }
 
 fn hash_before(before: &Upload, keys: &DomainKeys) -> Result<UploadHash> {

@@ -59,23 +59,27 @@ pub(crate) fn present(
     tx.rows(&sql, &args)
 }
 
-/// Returns those of `digests` that an image may use: any link to a sound blob, promised or not.
-pub(crate) fn usable(
+/// Returns those of `digests` that are linked, promised or not, and whether the blob is damaged.
+pub(crate) fn linked(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     digests: &[Digest],
-) -> Result<Vec<Digest>> {
+) -> Result<Vec<(Digest, bool)>> {
     let mut found = Vec::with_capacity(digests.len());
     for chunk in digests.chunks(super::ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT l.digest FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
-             WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({})",
+            "SELECT l.digest, b.damaged FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+             WHERE l.incarnation = ?1 AND l.digest IN ({})",
             placeholders(1, keys.len())
         );
-        found.extend(tx.rows::<Digest>(&sql, &args)?);
+        let rows = tx.rows::<(Digest, i64)>(&sql, &args)?;
+        found.extend(
+            rows.into_iter()
+                .map(|(digest, damaged)| (digest, damaged != 0)),
+        );
     }
     Ok(found)
 }

@@ -60,8 +60,11 @@ impl Row for AccessKeyRow {
     }
 }
 
-/// Returns the active access key `id`.
+/// Returns the active access key `id`, which is any text that a client signs with.
 pub(crate) fn active_key(tx: &mut dyn Tx, id: &str) -> Result<Option<AccessKeyRow>> {
+    if id.contains('\0') {
+        return Ok(None);
+    }
     tx.row(
         "SELECT p.id, p.arn, p.account, a.version, k.secret FROM access_key k \
          JOIN principal p ON p.id = k.principal JOIN account a ON a.id = p.account WHERE k.id = ?1 AND k.active = 1",

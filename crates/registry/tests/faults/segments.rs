@@ -22,8 +22,8 @@ async fn a_segment_store_that_fails_at_any_call_loses_nothing_and_leaks_nothing(
             if !store.has_failed() {
                 assert!(failed.is_none(), "{failed:?} without a fault");
                 println!("{at} calls of the segment store failed ({when:?}), none lost anything");
-                // Five segments, each created, written and finished, and removals.
-                assert!(at >= 15);
+                // Four segments, each created and finished and two of them written before, a read, a removal.
+                assert!(at >= 12);
                 break;
             }
             assert!(failed.is_some(), "a failure at call {at} went unnoticed");

@@ -371,6 +371,8 @@ impl World {
             "image",
             "image_layer",
             "image_child",
+            "image_absent_layer",
+            "image_alias",
             "tag",
         ] {
             assert_eq!(self.rows(table).await, 0, "rows of {table}");

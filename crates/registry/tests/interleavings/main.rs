@@ -3,6 +3,8 @@
 //! The engine runs one write after the other, so what can go wrong is between the transactions of a request; bodies that
 //! wait at a gate hold a request there.
 
+#![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
+
 mod gate;
 mod pairs;
 mod soak;

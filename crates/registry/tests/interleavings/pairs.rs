@@ -53,11 +53,12 @@ fn hold_back(steps: usize) {
     }
 }
 
-async fn api_put(world: &World, name: &str, manifest: &str) -> Result<()> {
+/// Puts an image by ECR's API, which takes none that lacks something.
+pub(crate) async fn api_put(world: &World, name: &str, tag: &str, manifest: &str) -> Result<()> {
     let input = json!({
         "repositoryName": name,
         "imageManifest": manifest,
-        "imageTag": "index",
+        "imageTag": tag,
     });
     let put: PutImage = serde_json::from_value(input).unwrap();
     world.run(put).await.map(drop)
@@ -123,7 +124,7 @@ async fn an_index_and_the_deletion_of_its_child_do_not_both_succeed() {
         let (putting, deleting) = (Arc::clone(&world), Arc::clone(&world));
         let outcome = meet(
             round,
-            async move { api_put(&putting, A, &index).await },
+            async move { api_put(&putting, A, "index", &index).await },
             async move { deleting.delete(A, digest).await },
         )
         .await;
@@ -181,6 +182,29 @@ async fn deleting_two_images_that_share_a_layer_lets_it_go_once_and_not_before_i
             assert_eq!(world.rows(table).await, 0, "{table}");
         }
     }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_layer_that_meets_the_image_that_lacks_it_is_kept_for_it() {
+    let (disk, world) = open().await;
+    for round in 0..ROUNDS {
+        let layer = content(round, LENGTH);
+        let manifest = image(std::slice::from_ref(&layer), "sparse");
+        let (putting, pushing, bytes) = (Arc::clone(&world), Arc::clone(&world), layer.clone());
+        let met = meet(
+            round,
+            async move { pushing.push(A, bytes).await },
+            async move { putting.put(A, "sparse", manifest).await },
+        )
+        .await;
+        assert!(met.0.is_ok() && met.1.is_ok(), "{met:?}");
+        for _ in 0..3 {
+            disk.wait(26);
+            world.sweep().await.unwrap();
+        }
+        world.reads(A, sha256(&layer)).await.unwrap();
+    }
+    world.assert_nothing_is_left(&disk, &[A, B]).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

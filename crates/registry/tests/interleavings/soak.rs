@@ -13,7 +13,10 @@ use std::{
 use bytes::Bytes;
 use longshore_registry::{Error, Result, job, oci::blob::DeleteBlob};
 
-use crate::world::{Disk, World, content, image, name, sha256};
+use crate::{
+    pairs::api_put,
+    world::{Disk, World, content, image, name, sha256},
+};
 
 const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];
 /// Deleted and made again all the time; only a source of mounts.
@@ -25,13 +28,16 @@ const LAYERS: usize = 30;
 /// A positive answer holds for this long.
 const PROMISED_HOURS: i64 = 12;
 
+/// Repositories and tags, and the manifests and layers that they must pull as.
+type Kept = BTreeMap<(&'static str, String), (Bytes, Vec<usize>)>;
+
 /// Who is running, and what they have seen.
 struct Soak {
     disk: Disk,
     world: World,
     layers: Vec<Bytes>,
     over: AtomicBool,
-    kept: Mutex<BTreeMap<(&'static str, String), (Bytes, Vec<usize>)>>,
+    kept: Mutex<Kept>,
     lost: Mutex<Vec<String>>,
     counts: Counts,
 }
@@ -143,7 +149,8 @@ impl Soak {
     async fn put(&self, to: &'static str, tag: String, layers: &[usize], since: i64) {
         let bytes: Vec<Bytes> = layers.iter().map(|idx| self.layers[*idx].clone()).collect();
         let manifest = image(&bytes, &tag);
-        match self.world.put(to, &tag, manifest.clone()).await {
+        let text = std::str::from_utf8(&manifest).unwrap();
+        match api_put(&self.world, to, &tag, text).await {
             Ok(()) => {
                 count(&self.counts.put);
                 let image = (manifest, layers.to_vec());
@@ -194,7 +201,7 @@ impl Soak {
             let problems = self.problems(from, &tag, &manifest, &layers).await;
             // Its owner may have deleted it meanwhile.
             if self.kept.lock().unwrap().contains_key(&(from, tag)) {
-                problems.into_iter().for_each(|problem| self.lose(problem));
+                self.lost.lock().unwrap().extend(problems);
             }
             count(&self.counts.pulled);
         }

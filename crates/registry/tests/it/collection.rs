@@ -6,12 +6,12 @@ use bytes::Bytes;
 use longshore_registry::{
     body::Whole,
     oci::{
-        blob::HeadBlob,
+        blob::{HeadBlob, PullBlob},
         upload::{AppendUpload, StartUpload, Started},
     },
-    op::image::BatchDeleteImage,
+    op::image::{BatchDeleteImage, PutImage},
 };
-use longshore_types::digest::Digest;
+use longshore_types::{digest::Digest, name::Reference};
 use serde_json::json;
 
 use crate::harness::{TestCore, digest_of, name, oci_manifest};
@@ -128,4 +128,41 @@ async fn a_collected_blob_can_be_pushed_again() {
         t.blob("app", &bytes).await;
         assert!(is_there(&t, "app", digest).await);
     }
+}
+
+#[tokio::test]
+async fn an_image_pushed_while_its_layer_is_damaged_keeps_it_once_it_is_whole_again() {
+    let t = TestCore::start().await;
+    let layer = vec![9; LARGE];
+    for repository in ["one", "two"] {
+        t.repository(repository).await;
+        t.blob(repository, b"{}").await;
+        t.blob(repository, &layer).await;
+    }
+    t.damage_files();
+    let digest = digest_of(&layer);
+    let pull = PullBlob {
+        registry: t.registry(),
+        repository: name("one"),
+        digest,
+        range: None,
+    };
+    let mut pulled = t.run(pull).await.unwrap();
+    assert!(pulled.download.next().await.unwrap().is_err());
+    assert!(!is_there(&t, "one", digest).await);
+
+    let manifest = oci_manifest(b"{}", &[&layer]).to_string();
+    let refused = t
+        .refused::<PutImage>(json!({"repositoryName": "one", "imageManifest": manifest}))
+        .await;
+    assert_eq!(refused.0, "LayersNotFound");
+    let tag = Reference::Tag("v1".parse().unwrap());
+    t.push("one", &manifest, tag).await.unwrap();
+    t.blob("two", &layer).await;
+    for _ in 0..3 {
+        t.advance(Duration::from_hours(25));
+        t.sweep().await;
+    }
+    assert!(is_there(&t, "one", digest).await);
+    assert!(!is_there(&t, "two", digest).await);
 }

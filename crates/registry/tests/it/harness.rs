@@ -187,6 +187,15 @@ impl TestCore {
             .sum()
     }
 
+    /// Cuts all segment files short.
+    pub(crate) fn damage_files(&self) {
+        for shard in std::fs::read_dir(self.dir.path().join("blobs")).unwrap() {
+            for file in std::fs::read_dir(shard.unwrap().path()).unwrap() {
+                std::fs::write(file.unwrap().path(), b"rot").unwrap();
+            }
+        }
+    }
+
     pub(crate) async fn repository(&self, name: &str) -> Value {
         self.ok::<CreateRepository>(json!({"repositoryName": name}))
             .await["repository"]

@@ -1,6 +1,8 @@
 //! The store against an oracle: random sequences of pushes, mounts, tags, deletions, collections, restarts and leaps of
 //! time, after each of which everything visible must be what a small in-memory registry says.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 mod oracle;
 mod world;
 

@@ -3,7 +3,10 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use longshore_registry::{
     Error, execute,
-    oci::manifest::{Accept, DeleteManifest, MAX_TAGS, PullManifest, PushManifest},
+    oci::{
+        Ping,
+        manifest::{Accept, DeleteManifest, MAX_TAGS, PullManifest, PushManifest},
+    },
 };
 use longshore_types::{
     manifest::{MAX_MANIFEST_BYTES, ManifestError},
@@ -91,6 +94,8 @@ async fn push(
 ) -> Result<Reply, Wire> {
     let tags = tags(&request)?;
     let media_type = content_type(&request.headers)?;
+    // Before the body, which is kept whole: nobody makes the server hold one without a name.
+    Ping::check(&request.cx.caller)?;
     let bytes = request.body.whole(MAX_MANIFEST_BYTES).await?;
     let bytes = bytes.ok_or(Error::Manifest(ManifestError::TooLarge(
         MAX_MANIFEST_BYTES + 1,

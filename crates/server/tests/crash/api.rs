@@ -6,10 +6,8 @@ use std::{
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use aws_lc_rs::{digest, hmac};
-use serde_json::Value;
-
 use crate::http::{Answer, Connection};
+use aws_lc_rs::{digest, hmac};
 
 pub(crate) const KEY_ID: &str = "AKIAPROOFPROOFPROOF1";
 pub(crate) const SECRET: &str = "proofproofproofproofproofproofproofproof";
@@ -17,8 +15,7 @@ const REGION: &str = "us-east-1";
 const TYPE: &str = "application/x-amz-json-1.1";
 
 /// Calls an operation of ECR's API.
-pub(crate) fn call(address: SocketAddr, operation: &str, input: &Value) -> io::Result<Answer> {
-    let body = input.to_string();
+pub(crate) fn call(address: SocketAddr, operation: &str, body: &str) -> io::Result<Answer> {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
     let (host, date) = (address.to_string(), now());
     let scope = format!("{}/{REGION}/ecr/aws4_request", &date[..8]);

@@ -46,16 +46,15 @@ impl Connection {
         headers: &[(&str, &str)],
         body: &[u8],
     ) -> io::Result<Answer> {
-        let mut head = format!(
-            "{method} {path} HTTP/1.1\r\ncontent-length: {}\r\n",
-            body.len()
-        );
+        let mut head = Vec::new();
+        write!(head, "{method} {path} HTTP/1.1\r\n")?;
+        write!(head, "content-length: {}\r\n", body.len())?;
         for (name, value) in headers {
-            head.push_str(&format!("{name}: {value}\r\n"));
+            write!(head, "{name}: {value}\r\n")?;
         }
-        head.push_str("\r\n");
+        head.extend(b"\r\n");
         let stream = self.0.get_mut();
-        stream.write_all(head.as_bytes())?;
+        stream.write_all(&head)?;
         stream.write_all(body)?;
         self.read()
     }

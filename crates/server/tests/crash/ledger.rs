@@ -3,7 +3,7 @@
 use std::{collections::BTreeMap, net::SocketAddr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use serde_json::{Value, json};
+use serde_json::Value;
 
 use crate::{
     REPOSITORY,
@@ -61,7 +61,7 @@ impl Ledger {
 
 /// Logs in; returns the Authorization header of `/v2`.
 pub(crate) fn password(address: SocketAddr) -> std::io::Result<String> {
-    let answer = api::call(address, "GetAuthorizationToken", &json!({}))?;
+    let answer = api::call(address, "GetAuthorizationToken", "{}")?;
     assert_eq!(answer.status, 200, "{}", answer.text());
     let answer: Value = serde_json::from_slice(&answer.body)?;
     let token = answer["authorizationData"][0]["authorizationToken"]

@@ -200,14 +200,13 @@ fn push_in_chunks(
     dice: &mut Dice,
     upload: &mut Upload,
 ) -> io::Result<()> {
-    let path = match &upload.path {
-        Some(path) => path.clone(),
-        None => {
-            let begun = client.send("POST", "blobs/uploads/", b"")?;
-            assert_eq!(begun.status, 202, "{}", begun.text());
-            let path = begun.header("location").unwrap().to_owned();
-            upload.path.insert(path).clone()
-        }
+    let path = if let Some(path) = &upload.path {
+        path.clone()
+    } else {
+        let begun = client.send("POST", "blobs/uploads/", b"")?;
+        assert_eq!(begun.status, 202, "{}", begun.text());
+        let path = begun.header("location").unwrap().to_owned();
+        upload.path.insert(path).clone()
     };
     while upload.bytes.len() - upload.at > 2000 && dice.roll(4) > 0 {
         let most = (upload.bytes.len() - upload.at - 1) as u64;

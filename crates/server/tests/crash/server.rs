@@ -5,13 +5,13 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     path::Path,
-    process::{Child, Command, ExitStatus, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use crate::api;
 
 /// A server process, killed when dropped.
-pub(crate) struct Server(Child);
+pub(crate) struct Server(pub(crate) Child);
 
 impl Server {
     /// Starts a server on a data directory; it logs beside it.
@@ -44,19 +44,6 @@ impl Server {
         }
         let log = std::fs::read_to_string(data.with_extension("log")).unwrap();
         panic!("the server did not start: {log}");
-    }
-
-    /// `kill -9`.
-    pub(crate) fn kill(mut self) {
-        self.0.kill().unwrap();
-        self.0.wait().unwrap();
-    }
-
-    /// `kill`, and waits for the end.
-    pub(crate) fn stop(mut self) -> ExitStatus {
-        let id = self.0.id().to_string();
-        assert!(Command::new("kill").arg(id).status().unwrap().success());
-        self.0.wait().unwrap()
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! <root>/blobs/<last byte of the id, two hexadecimal digits>/<id>
+//! <root>/blobs/store-id
 //! ```
 //!
 //! The last byte, because ids begin with the time. A directory is made durable once, when the first file goes into it.
@@ -40,6 +41,14 @@ impl FileStore {
             tree: Arc::new(Tree::open(root)?),
             descriptors: Arc::default(),
         })
+    }
+
+    /// Binds the directory to the metadata of `store_id`, which `is_used` if it names files here. Blocks.
+    ///
+    /// Refuses another store's directory, and one whose files are not there, as when its file system is not mounted:
+    /// every blob would be taken for damaged.
+    pub fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
+        self.tree.bind(store_id, is_used)
     }
 }
 

@@ -81,6 +81,11 @@ impl StoreClock {
         Timestamp::from_millis(now)
     }
 
+    /// Returns the system's own time, which may run behind [`Self::now`] and backwards.
+    pub(super) fn system_now(&self) -> Timestamp {
+        Timestamp::from_millis(self.source.system_millis())
+    }
+
     /// Returns when the clock last jumped, or was behind what is stored.
     pub(super) fn jumped_at(&self) -> Option<Timestamp> {
         let millis = self.jumped_at.load(Ordering::Relaxed);
@@ -133,6 +138,7 @@ mod tests {
         let (hands, clock) = clock(1_000);
         set(&hands, 400, 0);
         assert_eq!(clock.now(), Timestamp::from_millis(1_000));
+        assert_eq!(clock.system_now(), Timestamp::from_millis(400));
         set(&hands, 2_000, 1_600);
         assert_eq!(clock.now(), Timestamp::from_millis(2_000));
         set(&hands, 1_990, 1_700);

@@ -135,6 +135,10 @@ impl Engine for Sqlite {
         self.shared.clock.now()
     }
 
+    fn system_now(&self) -> Timestamp {
+        self.shared.clock.system_now()
+    }
+
     fn clock_jumped_at(&self) -> Option<Timestamp> {
         self.shared.clock.jumped_at()
     }

@@ -116,14 +116,12 @@ fn anonymous(scene: &Scene<'_>, method: &str, path: &str) -> Result<Answer> {
     )
 }
 
-fn basic(scene: &Scene<'_>) -> Command {
-    scene
-        .command("curl")
-        .args(["--user", &format!("AWS:{}", scene.world.password)])
+fn basic(scene: &Scene<'_>) -> Result<Command> {
+    scene.curl("AWS", &scene.world.password)
 }
 
 fn call(scene: &Scene<'_>, method: &str, path: &str) -> Result<Answer> {
-    send(scene, basic(scene), method, &url(scene, path))
+    send(scene, basic(scene)?, method, &url(scene, path))
 }
 
 /// A path of this server as a URL; a `Location` may already be one.
@@ -143,9 +141,9 @@ fn upload(
     headers: &[&str],
 ) -> Result<Answer> {
     scene.file("upload", bytes)?;
-    let command = headers
-        .iter()
-        .fold(basic(scene), |command, header| command.args(["-H", header]));
+    let command = headers.iter().fold(basic(scene)?, |command, header| {
+        command.args(["-H", header])
+    });
     let command = command.args([
         "-H",
         "Content-Type: application/octet-stream",
@@ -310,7 +308,7 @@ fn reads_ranges_of_a_blob(scene: &Scene<'_>) -> Result<()> {
         ("-5", 199_995..200_000),
     ] {
         let answer =
-            send(scene, basic(scene).args(["--range", range]), "GET", &path)?.expect(206)?;
+            send(scene, basic(scene)?.args(["--range", range]), "GET", &path)?.expect(206)?;
         ensure!(
             answer.body == bytes[wanted.clone()],
             "other bytes for {range}"
@@ -324,7 +322,7 @@ fn reads_ranges_of_a_blob(scene: &Scene<'_>) -> Result<()> {
     }
     send(
         scene,
-        basic(scene).args(["--range", "200000-"]),
+        basic(scene)?.args(["--range", "200000-"]),
         "GET",
         &path,
     )?
@@ -361,7 +359,7 @@ fn follows_links_through_pages_of_tags(scene: &Scene<'_>) -> Result<()> {
     scene.file("manifest", manifest.to_string())?;
     for tag in ["a", "b", "c", "d", "e"] {
         let kind = format!("Content-Type: {OCI_MANIFEST}");
-        let command = basic(scene).args(["-H", &kind, "--data-binary", "@manifest"]);
+        let command = basic(scene)?.args(["-H", &kind, "--data-binary", "@manifest"]);
         send(
             scene,
             command,

@@ -81,33 +81,35 @@ impl<'a> Scene<'a> {
     /// Calls the ECR API through curl, which signs by itself, and returns the answer.
     pub(crate) fn api(&self, operation: &str, request: &Value) -> Result<Value> {
         let server = &self.world.server;
-        let user = format!(
-            "{}:{}",
+        self.curl(
             server.export("AWS_ACCESS_KEY_ID")?,
-            server.export("AWS_SECRET_ACCESS_KEY")?
-        );
-        self.command("curl")
-            .args([
-                "-sS",
-                "--fail-with-body",
-                "--aws-sigv4",
-                "aws:amz:us-east-1:ecr",
-                "--user",
-                &user,
-            ])
-            .args([
-                "-H",
-                &format!("{TARGET}.{operation}"),
-                "-H",
-                "Content-Type: application/x-amz-json-1.1",
-            ])
-            .args([
-                "--data-binary",
-                &request.to_string(),
-                &format!("{}/", server.url),
-            ])
-            .json()
-            .with_context(|| format!("{operation} failed"))
+            server.export("AWS_SECRET_ACCESS_KEY")?,
+        )?
+        .args([
+            "-sS",
+            "--fail-with-body",
+            "--aws-sigv4",
+            "aws:amz:us-east-1:ecr",
+        ])
+        .args([
+            "-H",
+            &format!("{TARGET}.{operation}"),
+            "-H",
+            "Content-Type: application/x-amz-json-1.1",
+        ])
+        .args([
+            "--data-binary",
+            &request.to_string(),
+            &format!("{}/", server.url),
+        ])
+        .json()
+        .with_context(|| format!("{operation} failed"))
+    }
+
+    /// curl with credentials, which go by a file so that a failure never prints them.
+    pub(crate) fn curl(&self, user: &str, password: &str) -> Result<Command> {
+        let config = self.file("curlrc", format!("user = \"{user}:{password}\"\n"))?;
+        Ok(self.command("curl").arg("--config").arg(config))
     }
 
     /// A client in this case's environment, with the credentials that the server printed.

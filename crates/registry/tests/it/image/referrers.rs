@@ -1,7 +1,7 @@
-use longshore_registry::op::image::ListImageReferrers;
+use longshore_registry::{Error, oci::referrers::ListReferrers, op::image::ListImageReferrers};
 use serde_json::{Value, json};
 
-use crate::harness::{OTHER, TestCore, digest_of, referrer, texts};
+use crate::harness::{OTHER, TestCore, digest_of, name, referrer, texts};
 
 async fn list(t: &TestCore, subject: &str, more: Value) -> Value {
     let mut input = json!({"repositoryName": "app", "subjectId": {"imageDigest": subject}});
@@ -129,4 +129,26 @@ async fn inputs_that_name_no_list_are_refused() {
         t.refused::<ListImageReferrers>(input).await.0,
         "AccessDenied"
     );
+}
+
+#[tokio::test]
+async fn text_with_nul_is_the_clients_mistake() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    let listed = t
+        .run(ListReferrers {
+            registry: t.registry(),
+            repository: name("app"),
+            subject: digest_of(b"{}"),
+            artifact_type: Some("a\0b".to_owned()),
+            last: None,
+        })
+        .await;
+    assert!(matches!(listed, Err(Error::InvalidParameter(_))));
+    let key = t
+        .core
+        .principals
+        .access_key(&t.core.meta, &t.core.keys, "AK\0IA")
+        .await;
+    assert!(key.unwrap().is_none());
 }

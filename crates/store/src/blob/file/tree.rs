@@ -1,7 +1,7 @@
 //! The directories: where a file is, and when its name is durable.
 
 use std::fs::{self, File, OpenOptions};
-use std::io;
+use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use longshore_types::id::PhysicalId;
 
 const FAN_OUT: usize = 256;
+/// Tells whose files these are.
+const MARK: &str = "store-id";
 
 /// The tree of one store. All its functions block.
 #[derive(Debug)]
@@ -16,6 +18,8 @@ pub(super) struct Tree {
     root: PathBuf,
     /// Which directories are known to be durable.
     durable: [AtomicBool; FAN_OUT],
+    /// Whether the mark is there, unless the whole tree is gone.
+    bound: AtomicBool,
 }
 
 impl Tree {
@@ -24,7 +28,36 @@ impl Tree {
         make_directory(&root)?;
         sync_directory(directory)?;
         let durable = [const { AtomicBool::new(false) }; FAN_OUT];
-        Ok(Self { root, durable })
+        Ok(Self {
+            root,
+            durable,
+            bound: AtomicBool::new(false),
+        })
+    }
+
+    pub(super) fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
+        match fs::read_to_string(self.root.join(MARK)) {
+            Ok(found) if found == store_id => {}
+            Ok(_) => return Err(io::Error::other("its blobs belong to another store")),
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            Err(_) if is_used => {
+                return Err(io::Error::other(
+                    "its blobs are not there: `blobs/store-id` is missing",
+                ));
+            }
+            Err(_) => self.write_mark(store_id)?,
+        }
+        self.bound.store(true, Ordering::Release);
+        Ok(())
+    }
+
+    fn write_mark(&self, store_id: &str) -> io::Result<()> {
+        let draft = self.root.join(format!("{MARK}.new"));
+        let mut file = File::create(&draft)?;
+        file.write_all(store_id.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&draft, self.root.join(MARK))?;
+        sync_directory(&self.root)
     }
 
     /// Creates a file exclusively.
@@ -53,7 +86,19 @@ impl Tree {
     }
 
     pub(super) fn open_file(&self, id: PhysicalId) -> io::Result<File> {
-        File::open(self.path(id))
+        File::open(self.path(id)).map_err(|error| self.unless_all_is_gone(error))
+    }
+
+    /// One file that is missing is damage; with all of them, the file system is not mounted.
+    fn unless_all_is_gone(&self, error: io::Error) -> io::Error {
+        let is_lost = error.kind() == io::ErrorKind::NotFound
+            && self.bound.load(Ordering::Acquire)
+            && !self.root.join(MARK).exists();
+        if is_lost {
+            io::Error::other("the directory of the blobs is not there")
+        } else {
+            error
+        }
     }
 
     pub(super) fn length(&self, id: PhysicalId) -> io::Result<u64> {

@@ -1,0 +1,109 @@
+//! Inputs that are right, with little in them but what is required, and examples for every other member.
+
+use base64::{Engine as _, engine::general_purpose::STANDARD};
+use serde_json::{Map, Value, json};
+
+use crate::{
+    model::{Kind, MODEL},
+    scene::{EXAMPLE, Scene, image_digest, layer_digest, manifest},
+};
+
+/// Makes what an operation needs and returns an input that succeeds, once.
+pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
+    let repository = || scene.repository();
+    let with_image = || {
+        let name = scene.repository();
+        scene.image(&name);
+        name
+    };
+    match operation {
+        "DescribeRegistry" | "DescribeRepositories" | "GetAuthorizationToken" => json!({}),
+        // Exclusions are right only beside a setting that has them.
+        "CreateRepository" => json!({
+            "repositoryName": scene.fresh_name(),
+            "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
+            "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
+        }),
+        "PutImageTagMutability" => json!({
+            "repositoryName": repository(),
+            "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+            "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
+        }),
+        "DeleteRepository" | "InitiateLayerUpload" => json!({"repositoryName": repository()}),
+        "DescribeImages" | "ListImages" => json!({"repositoryName": with_image()}),
+        "BatchCheckLayerAvailability" => {
+            json!({"repositoryName": with_image(), "layerDigests": [layer_digest()]})
+        }
+        "BatchDeleteImage" | "BatchGetImage" => {
+            json!({"repositoryName": with_image(), "imageIds": [{"imageTag": "tag"}]})
+        }
+        "GetDownloadUrlForLayer" => {
+            json!({"repositoryName": with_image(), "layerDigest": layer_digest()})
+        }
+        "ListImageReferrers" => {
+            json!({"repositoryName": with_image(), "subjectId": {"imageDigest": image_digest()}})
+        }
+        "ListTagsForResource" => json!({"resourceArn": Scene::arn(&repository())}),
+        "TagResource" => {
+            json!({"resourceArn": Scene::arn(&repository()), "tags": [{"Key": "k", "Value": "v"}]})
+        }
+        "UntagResource" => json!({"resourceArn": Scene::arn(&repository()), "tagKeys": ["k"]}),
+        "PutImage" => {
+            let name = with_image();
+            // The same image under a tag of its own.
+            json!({"repositoryName": name, "imageManifest": manifest(), "imageTag": "other"})
+        }
+        "UploadLayerPart" => {
+            let name = repository();
+            let upload = scene.done("InitiateLayerUpload", &json!({"repositoryName": name}));
+            json!({
+                "repositoryName": name,
+                "uploadId": upload["uploadId"],
+                "partFirstByte": 0,
+                "partLastByte": 3,
+                "layerPartBlob": STANDARD.encode(b"part"),
+            })
+        }
+        "CompleteLayerUpload" => {
+            let name = repository();
+            let upload = scene.upload(&name, b"part");
+            let digest = format!("sha256:{}", crate::api::sha256(b"part"));
+            json!({"repositoryName": name, "uploadId": upload, "layerDigests": [digest]})
+        }
+        other => panic!("no input for {other}"),
+    }
+}
+
+/// A value of a shape, with no member that is not required.
+pub(crate) fn example(shape_name: &str) -> Value {
+    let shape = MODEL.shape(shape_name);
+    match shape.kind {
+        // Neither member is required, but one of them is.
+        Kind::Structure if shape_name == "ImageIdentifier" => json!({"imageTag": "tag"}),
+        Kind::Structure => {
+            let member = |name: &String| (name.clone(), example(&shape.members[name].shape));
+            Value::Object(shape.required.iter().map(member).collect::<Map<_, _>>())
+        }
+        Kind::List => json!([example(&shape.member.as_ref().unwrap().shape)]),
+        Kind::Boolean => json!(true),
+        Kind::Integer | Kind::Long => json!(shape.min.unwrap_or(0).max(1)),
+        Kind::String => json!(text(shape_name, &shape.words)),
+        other => panic!("no example of {other:?} for {shape_name}"),
+    }
+}
+
+fn text(shape: &str, words: &[String]) -> String {
+    if let Some(word) = words.first() {
+        return word.clone();
+    }
+    match shape {
+        "RepositoryName" => EXAMPLE.to_owned(),
+        "RegistryId" => "000000000000".to_owned(),
+        "ImageDigest" => image_digest(),
+        "LayerDigest" | "BatchedOperationLayerDigest" => layer_digest(),
+        "MediaType" => "application/vnd.oci.image.manifest.v1+json".to_owned(),
+        "ArtifactType" => "application/x-type".to_owned(),
+        "ImageTagMutabilityExclusionFilterValue" => "v*".to_owned(),
+        _ => "example".to_owned(),
+    }
+}
