@@ -20,7 +20,8 @@ use tokio_util::sync::CancellationToken;
 use super::{activity::Activity, service::Service, stream::Stream};
 use crate::config::Limits;
 
-const STREAMS: u32 = 64;
+/// RFC 9113 asks for 100 at least, which clients count on before they have heard.
+const STREAMS: u32 = 128;
 /// Windows when there is room for wide ones, and when there is not.
 const WIDE: u32 = 1024 * 1024;
 const NARROW: u32 = 64 * 1024;

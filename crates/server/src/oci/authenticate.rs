@@ -5,11 +5,7 @@ use base64::{
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
 };
 use http::{HeaderMap, header};
-use longshore_registry::{
-    Error,
-    principal::Caller,
-    token::RegistryToken,
-};
+use longshore_registry::{Error, principal::Caller, token::RegistryToken};
 use longshore_types::account::Registry;
 
 use crate::{app::App, host::HostKind, origin::Origin};

@@ -83,7 +83,7 @@ async fn blobs_larger_than_the_windows_go_both_ways() {
 async fn many_requests_share_a_connection() {
     let t = TestServer::start().await;
     let client = connect(&t).await;
-    let tasks: Vec<_> = (0..200)
+    let tasks: Vec<_> = (0..100)
         .map(|_| {
             let (mut client, host, request) =
                 (client.clone(), t.host(), t.request("GET", "/healthz"));

@@ -126,3 +126,22 @@ async fn an_api_body_that_is_too_large_is_413() {
     let refused = t.aws("CreateRepository", &input).await.expect(413);
     assert_eq!(refused.fault(), "RequestEntityTooLargeException");
 }
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_cut_off() {
+    let t = TestServer::with(|config| config.limits.stall = Duration::from_millis(300)).await;
+    t.create("app").await;
+    let password = t.password().await;
+    // More than the buffers of both sockets hold.
+    let digest = t
+        .push_blob(&password, "app", &vec![7; 32 * 1024 * 1024])
+        .await;
+    let mut connection = t.connect().await;
+    let get = format!(
+        "GET /v2/app/blobs/{digest} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {password}\r\n\r\n"
+    );
+    connection.write(get.as_bytes()).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
+    let answer = connection.answer(false).await.unwrap().expect(200);
+    assert!(!answer.is_whole);
+}
