@@ -17,7 +17,7 @@ pub use self::action::Action;
 use crate::{
     cx::Cx,
     error::{Error, Result},
-    principal::Caller,
+    principal::{Caller, Known},
     table::{guard, repository::Repository},
 };
 
@@ -240,11 +240,15 @@ enum Freshness {
 }
 
 async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -> Result<Grant> {
+    // Nothing is open to nobody yet, so nobody learns what is there, nor makes the store look.
+    let Caller::Known(known) = caller else {
+        return Err(Error::AuthenticationRequired);
+    };
     let (registry, name, repository) = locate(cx, &need.resource, freshness).await?;
-    let decision = decide(caller, need.action, &registry, name.as_deref());
+    let decision = decide(known, need.action, &registry, name.as_deref());
     match (decision, need.alternative) {
         (Err(Error::AccessDenied(_)), Some(action)) => {
-            decide(caller, action, &registry, name.as_deref())?;
+            decide(known, action, &registry, name.as_deref())?;
         }
         (decision, _) => decision?,
     }
@@ -253,15 +257,11 @@ async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -
     {
         return Err(not_found(name.as_str(), &registry));
     }
-    let (guard_account, account_version) = match caller {
-        Caller::Known(known) => (known.account, known.account_version),
-        Caller::Anonymous => return Err(Error::AuthenticationRequired),
-    };
     Ok(Grant {
         need,
         registry,
-        guard_account,
-        account_version,
+        guard_account: known.account,
+        account_version: known.account_version,
         repository,
     })
 }
@@ -296,14 +296,11 @@ async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Resul
 
 /// Evaluates: an account's administrator may do everything there; nobody else exists before the policy language does.
 fn decide(
-    caller: &Caller,
+    known: &Known,
     action: Action,
     registry: &Registry,
     repository: Option<&str>,
 ) -> Result<()> {
-    let Caller::Known(known) = caller else {
-        return Err(Error::AuthenticationRequired);
-    };
     let own = known.account == registry.account();
     if own && known.is_administrator() {
         return Ok(());

@@ -320,7 +320,14 @@ impl From<meta::Error> for Error {
 
 impl From<BlobError> for Error {
     fn from(error: BlobError) -> Self {
-        Self::internal(error)
+        match &error {
+            // Nothing of it is admitted, and it may succeed once there is room.
+            BlobError::Io { source, .. } if source.kind() == std::io::ErrorKind::StorageFull => {
+                tracing::error!(%error, "the blob store is full");
+                Self::Unavailable
+            }
+            _ => Self::internal(error),
+        }
     }
 }
 

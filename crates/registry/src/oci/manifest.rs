@@ -171,7 +171,7 @@ pub struct PushedManifest {
 }
 
 /// The most tags that one push may give.
-pub const MAX_TAGS: usize = 100;
+pub const MAX_TAGS: usize = 50;
 
 impl Operation for PushManifest {
     type Output = PushedManifest;
@@ -194,10 +194,16 @@ impl Operation for PushManifest {
         let keys = cx.core.domain_keys(grant).await?;
         let image = rules::prepare(&keys, &parsed, &self.bytes, Some(digest))?;
         let tags = self.all_tags();
-        cx.write(grant, Durability::Durable, move |tx, grant| {
-            rules::put(tx, grant, &image, &tags, Wire::Oci)
-        })
-        .await?;
+        let absent = cx
+            .write(grant, Durability::Durable, move |tx, grant| {
+                rules::put(tx, grant, &image, &tags, Wire::Oci)
+            })
+            .await?;
+        if !absent.is_empty() {
+            let repository = &grant.repository()?.name;
+            let layers = absent.len();
+            tracing::warn!(repository.name = %repository, image.digest = %digest, layers, "an image was pushed without some of its layers");
+        }
         Ok(PushedManifest {
             digest,
             subject: parsed.subject.map(|subject| subject.digest),

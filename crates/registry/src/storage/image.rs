@@ -108,16 +108,17 @@ pub(crate) enum Wire {
     Oci,
 }
 
-/// Stores `image` and makes `tags` name it.
+/// Stores `image` and makes `tags` name it. Returns those of its layers that are not here, if it is new and sparse.
 pub(crate) fn put(
     tx: &mut dyn Tx,
     grant: &Grant,
     image: &NewImage,
     tags: &[ImageTag],
     wire: Wire,
-) -> Result<()> {
+) -> Result<Vec<Digest>> {
     let repository = grant.repository()?;
     let incarnation = repository.incarnation;
+    let mut absent = Vec::new();
     let exists = image::resolve(tx, incarnation, &image.digest)?.is_some();
     let named = tag::images(tx, incarnation, tags)?;
     if wire == Wire::Api
@@ -145,7 +146,7 @@ pub(crate) fn put(
     }
     // An image that is there may be sparse, which the API refuses all the same.
     if !exists || wire == Wire::Api {
-        let absent = absent_layers(tx, grant, image, wire)?;
+        absent = absent_layers(tx, grant, image, wire)?;
         let size = check_children(tx, grant, image, wire)?;
         if !exists {
             image::insert(tx, incarnation, image, size, &absent)?;
@@ -157,13 +158,8 @@ pub(crate) fn put(
     if let Some(alias) = &image.alias {
         image::insert_alias(tx, incarnation, alias, &image.digest)?;
     }
-    Ok(tag::put(
-        tx,
-        incarnation,
-        &image.digest,
-        image.alias.as_ref(),
-        tags,
-    )?)
+    tag::put(tx, incarnation, &image.digest, image.alias.as_ref(), tags)?;
+    Ok(absent)
 }
 
 /// Returns the layers that are not linked here. ECR's API refuses them; `/v2` takes sparse images, as the specification's

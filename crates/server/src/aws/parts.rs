@@ -5,6 +5,7 @@ use std::{fmt, sync::Arc, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
+use http::StatusCode;
 use longshore_registry::{Error, body::Body};
 use longshore_types::constraint::Constraint;
 use serde::de::DeserializeOwned;
@@ -23,6 +24,8 @@ use crate::{app::App, body::RequestBody};
 
 /// How many parts of full size are held at a time.
 const PARTS: usize = 3;
+/// How long a part may take to come in.
+const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Memory for parts.
 #[derive(Clone)]
@@ -96,6 +99,18 @@ impl Part {
 /// Reads a part as it comes in, once there is room for it.
 pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, AwsError> {
     let room = app.parts.room().await.map_err(error::wire)?;
+    // Whoever holds room must use it: a trickle would keep others out.
+    match timeout(DEADLINE, read(room, body)).await {
+        Ok(part) => part,
+        Err(_) => Err(AwsError::new(
+            "RequestTimeoutException",
+            StatusCode::REQUEST_TIMEOUT,
+            "The request body was not received in time.",
+        )),
+    }
+}
+
+async fn read(room: OwnedSemaphorePermit, body: &mut RequestBody) -> Result<Part, AwsError> {
     let limit = body_limit(super::STREAMED);
     let mut reader = LayerPartReader::new();
     let mut bytes = BytesMut::with_capacity(expected(body.announced()));
