@@ -8,17 +8,21 @@ use std::{env, path::PathBuf, process::Command};
 use anyhow::{Context, Result, bail};
 
 const USAGE: &str = "\
+cargo xtask install   the clients that the tests drive, and the service model that they check against
 cargo xtask check     formatting, lints, documentation, tidiness, tests
-cargo xtask clients   the real clients against the real server (installs them first)
-cargo xtask ci        check, then clients
+cargo xtask clients   the real clients against the real server
+cargo xtask ci        install, check, clients
 cargo xtask tidy      crate directions, stray marks; prints the sizes of files and functions";
 
 fn main() -> Result<()> {
     let root = root();
     match env::args().nth(1).as_deref() {
+        Some("install") => install(&root),
         Some("check") => check(&root),
         Some("clients") => clients(&root),
-        Some("ci") => check(&root).and_then(|()| clients(&root)),
+        Some("ci") => install(&root)
+            .and_then(|()| check(&root))
+            .and_then(|()| clients(&root)),
         Some("tidy") => tidy::run(&root),
         _ => bail!("{USAGE}"),
     }
@@ -63,10 +67,13 @@ fn check(root: &PathBuf) -> Result<()> {
 
 const CLIENTS: &str = "longshore-clients-test";
 
-fn clients(root: &PathBuf) -> Result<()> {
+fn install(root: &PathBuf) -> Result<()> {
     run(Command::new("bash")
         .arg(".ci/install-clients")
-        .current_dir(root))?;
+        .current_dir(root))
+}
+
+fn clients(root: &PathBuf) -> Result<()> {
     cargo(root, &["build", "--quiet", "--bin", "longshore"])?;
     cargo(root, &["test", "--quiet", "--package", CLIENTS])
 }
