@@ -14,6 +14,10 @@ use longshore::{
 };
 use tokio::signal::unix::{SignalKind, signal};
 
+/// The system's allocator keeps what a burst took; this one gives it back (settings: `.cargo/config.toml`).
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 /// Threads for file I/O; each call is one short read or write.
 const BLOCKING_THREADS: usize = 64;
 
