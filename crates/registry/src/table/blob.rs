@@ -19,7 +19,7 @@ pub(crate) struct Found {
     pub(crate) content: ContentId,
     /// How many segments it has; with none it is wholly inline.
     pub(crate) segments: i64,
-    /// Whether an image references it, if the promise alone did not make it present.
+    /// The sealed pieces of a blob that is wholly inline.
     pub(crate) inline: Vec<Inline>,
     pub(crate) rows: Vec<SegmentRow>,
 }
