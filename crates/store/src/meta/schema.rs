@@ -3,8 +3,15 @@
 use super::migration::Migration;
 
 /// Every migration, oldest first.
-pub const SCHEMA: &[Migration] = &[Migration {
-    version: 1,
-    min_reader: 1,
-    sql: include_str!("../../migrations/0001_foundation.sql"),
-}];
+pub const SCHEMA: &[Migration] = &[
+    Migration {
+        version: 1,
+        min_reader: 1,
+        sql: include_str!("../../migrations/0001_foundation.sql"),
+    },
+    Migration {
+        version: 2,
+        min_reader: 2,
+        sql: include_str!("../../migrations/0002_identity.sql"),
+    },
+];
