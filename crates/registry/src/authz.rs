@@ -13,7 +13,7 @@ use longshore_types::{
     name::RepositoryName,
 };
 
-pub use self::action::Action;
+pub use self::action::{Action, Ecr, Iam, Organizations, Sts};
 use crate::{
     cx::Cx,
     error::{Error, Result},
@@ -34,7 +34,17 @@ pub enum Resource {
     NewRepository(Registry, RepositoryName),
     /// The very incarnation that a sealed reference names.
     Incarnation(Incarnation),
+    /// Something of an account that has no Region: users, roles, policies, the account itself.
+    Account {
+        /// The account that owns it.
+        account: AccountId,
+        /// Its ARN, or `*`.
+        arn: String,
+    },
 }
+
+/// Condition keys of a request that only its operation knows, such as `aws:TagKeys`, with their values.
+pub type RequestKeys = Vec<(String, Vec<String>)>;
 
 /// One action on one resource.
 #[derive(Clone, Debug)]
@@ -43,15 +53,17 @@ pub struct Need {
     /// An action that is as good.
     alternative: Option<Action>,
     resource: Resource,
+    keys: Arc<RequestKeys>,
 }
 
 impl Need {
     /// `action` on `resource`.
-    pub fn new(action: Action, resource: Resource) -> Self {
+    pub fn new(action: impl Into<Action>, resource: Resource) -> Self {
         Self {
-            action,
+            action: action.into(),
             alternative: None,
             resource,
+            keys: Arc::default(),
         }
     }
 }
@@ -61,28 +73,34 @@ impl Need {
 pub struct Needs {
     required: Vec<Need>,
     optional: Option<Need>,
+    keys: RequestKeys,
 }
 
 impl Needs {
     /// One action on one resource.
-    pub fn one(action: Action, resource: Resource) -> Self {
+    pub fn one(action: impl Into<Action>, resource: Resource) -> Self {
         Self {
             required: vec![Need::new(action, resource)],
             optional: None,
+            keys: RequestKeys::new(),
         }
     }
 
     /// Makes `action` as good as the first need's.
     #[must_use]
-    pub fn or(mut self, action: Action) -> Self {
+    pub fn or(mut self, action: impl Into<Action>) -> Self {
         if let Some(first) = self.required.first_mut() {
-            first.alternative = Some(action);
+            first.alternative = Some(action.into());
         }
         self
     }
 
     /// One action on one repository that must exist.
-    pub fn repository(action: Action, registry: Registry, name: &RepositoryName) -> Self {
+    pub fn repository(
+        action: impl Into<Action>,
+        registry: Registry,
+        name: &RepositoryName,
+    ) -> Self {
         Self::one(action, Resource::Repository(registry, name.clone()))
     }
 
@@ -91,12 +109,13 @@ impl Needs {
         Self {
             required,
             optional: None,
+            keys: RequestKeys::new(),
         }
     }
 
     /// Also asks for `action` on the same resource as the first need.
     #[must_use]
-    pub fn and(mut self, action: Action) -> Self {
+    pub fn and(mut self, action: impl Into<Action>) -> Self {
         if let Some(first) = self.required.first() {
             let resource = first.resource.clone();
             self.required.push(Need::new(action, resource));
@@ -108,6 +127,18 @@ impl Needs {
     #[must_use]
     pub fn optional(mut self, need: Need) -> Self {
         self.optional = Some(need);
+        self
+    }
+
+    /// Adds a condition key of the request, for all needs. A key without values is absent.
+    #[must_use]
+    pub fn with(
+        mut self,
+        key: impl Into<String>,
+        values: impl IntoIterator<Item = impl Into<String>>,
+    ) -> Self {
+        let values = values.into_iter().map(Into::into).collect();
+        self.keys.push((key.into(), values));
         self
     }
 }
@@ -192,11 +223,16 @@ impl<O> Permit<O> {
 /// Decides all of `needs` for the caller of `cx`.
 pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>> {
     let mut grants = Vec::with_capacity(needs.required.len());
-    for need in needs.required {
+    let keys = Arc::new(needs.keys);
+    for mut need in needs.required {
+        need.keys = keys.clone();
         grants.push(grant(cx, &cx.caller, need, Freshness::Cached).await?);
     }
     let optional = match needs.optional {
-        Some(need) => grant(cx, &cx.caller, need, Freshness::Cached).await.ok(),
+        Some(mut need) => {
+            need.keys = keys;
+            grant(cx, &cx.caller, need, Freshness::Cached).await.ok()
+        }
         None => None,
     };
     let mut grants = grants.into_iter();
@@ -244,84 +280,96 @@ async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -
     let Caller::Known(known) = caller else {
         return Err(Error::AuthenticationRequired);
     };
-    let (registry, name, repository) = locate(cx, &need.resource, freshness).await?;
-    let decision = decide(known, need.action, &registry, name.as_deref());
+    let target = locate(cx, &need.resource, freshness).await?;
+    let decision = decide(known, need.action, &target);
     match (decision, need.alternative) {
-        (Err(Error::AccessDenied(_)), Some(action)) => {
-            decide(known, action, &registry, name.as_deref())?;
-        }
+        (Err(Error::AccessDenied(_)), Some(action)) => decide(known, action, &target)?,
         (decision, _) => decision?,
     }
-    if repository.is_none()
-        && let Resource::Repository(_, name) = &need.resource
+    if target.repository.is_none()
+        && let Resource::Repository(registry, name) = &need.resource
     {
-        return Err(not_found(name.as_str(), &registry));
+        return Err(not_found(name.as_str(), registry));
     }
     Ok(Grant {
         need,
-        registry,
+        registry: target.registry,
         guard_account: known.account,
         account_version: known.account_version,
-        repository,
+        repository: target.repository,
     })
 }
 
-type Located = (Registry, Option<String>, Option<Arc<Repository>>);
+/// What a need is about, as far as it is there.
+struct Target {
+    registry: Registry,
+    /// As a policy names it.
+    arn: String,
+    repository: Option<Arc<Repository>>,
+}
 
-async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Result<Located> {
+async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Result<Target> {
     let repositories = &cx.core.repositories;
     Ok(match resource {
-        Resource::Registry(registry) => (*registry, None, None),
-        Resource::NewRepository(registry, name) => (*registry, Some(name.to_string()), None),
+        Resource::Registry(registry) => Target {
+            registry: *registry,
+            arn: "*".to_owned(),
+            repository: None,
+        },
+        Resource::Account { account, arn } => Target {
+            registry: cx.scope.registry_of(Some(*account)),
+            arn: arn.clone(),
+            repository: None,
+        },
+        Resource::NewRepository(registry, name) => Target {
+            registry: *registry,
+            arn: arn_of(registry, name),
+            repository: None,
+        },
         Resource::Repository(registry, name) => {
             if freshness == Freshness::Read {
                 repositories.forget(registry, name);
             }
-            let repository = repositories.named(&cx.core.meta, registry, name).await?;
-            (*registry, Some(name.to_string()), repository)
+            Target {
+                registry: *registry,
+                arn: arn_of(registry, name),
+                repository: repositories.named(&cx.core.meta, registry, name).await?,
+            }
         }
         Resource::Incarnation(incarnation) => {
             let repository = repositories
                 .incarnation(&cx.core.meta, *incarnation)
                 .await?
                 .ok_or(Error::BlobUnknown)?;
-            (
-                repository.registry,
-                Some(repository.name.to_string()),
-                Some(repository),
-            )
+            Target {
+                registry: repository.registry,
+                arn: arn_of(&repository.registry, &repository.name),
+                repository: Some(repository),
+            }
         }
     })
 }
 
 /// Evaluates: an account's administrator may do everything there; nobody else exists before the policy language does.
-fn decide(
-    known: &Known,
-    action: Action,
-    registry: &Registry,
-    repository: Option<&str>,
-) -> Result<()> {
-    let own = known.account == registry.account();
+fn decide(known: &Known, action: Action, target: &Target) -> Result<()> {
+    let own = known.account == target.registry.account();
     if own && known.is_administrator() {
         return Ok(());
     }
-    let resource = repository.map_or_else(|| "*".to_owned(), |name| arn_of(registry, name));
     let side = if own {
         "identity-based"
     } else {
         "resource-based"
     };
     Err(Error::AccessDenied(format!(
-        "User: {arn} is not authorized to perform: {action} on resource: {resource} because no {side} policy allows the {action} action",
-        arn = known.arn,
+        "User: {caller} is not authorized to perform: {action} on resource: {arn} because no {side} policy allows the {action} action",
+        caller = known.arn,
+        arn = target.arn,
     )))
 }
 
-fn arn_of(registry: &Registry, name: &str) -> String {
-    match name.parse() {
-        Ok(name) => RepositoryArn::new(*registry, name).to_string(),
-        Err(_) => "*".to_owned(),
-    }
+fn arn_of(registry: &Registry, name: &RepositoryName) -> String {
+    RepositoryArn::new(*registry, name.clone()).to_string()
 }
 
 pub(crate) fn not_found(name: &str, registry: &Registry) -> Error {

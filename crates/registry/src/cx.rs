@@ -1,5 +1,7 @@
 //! The context of one request or job: who calls, where, and the stores.
 
+use std::net::IpAddr;
+
 use longshore_store::meta::{Durability, Tx};
 use longshore_types::account::{AccountId, Registry};
 
@@ -32,6 +34,19 @@ impl Scope {
     }
 }
 
+/// What policies may ask about the request itself; nothing is known about one that a job makes up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct RequestFacts<'a> {
+    /// Where the client is (`aws:SourceIp`).
+    pub client: Option<IpAddr>,
+    /// Whether it came over TLS, to us or to a trusted proxy (`aws:SecureTransport`).
+    pub is_secure: bool,
+    /// Its `User-Agent` (`aws:UserAgent`).
+    pub user_agent: Option<&'a str>,
+    /// Its `Referer` (`aws:Referer`).
+    pub referer: Option<&'a str>,
+}
+
 /// Identity, place and stores, built once per request and passed by reference.
 #[derive(Debug)]
 pub struct Cx<'a> {
@@ -43,6 +58,8 @@ pub struct Cx<'a> {
     pub scope: Scope,
     /// How the caller reaches this server.
     pub endpoints: &'a Endpoints,
+    /// How the request came; its time is the store's clock.
+    pub request: RequestFacts<'a>,
 }
 
 impl Cx<'_> {

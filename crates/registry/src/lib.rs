@@ -18,13 +18,14 @@ pub mod op;
 pub mod operation;
 pub mod page;
 pub mod principal;
+pub mod session;
 pub mod storage;
 mod table;
 pub mod token;
 
 pub use crate::{
     core::{Core, Settings},
-    cx::{Cx, Scope},
+    cx::{Cx, RequestFacts, Scope},
     error::{Error, Result},
     operation::{Operation, execute},
 };

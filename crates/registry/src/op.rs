@@ -13,7 +13,7 @@ pub mod resource;
 use longshore_types::{account::AccountId, name::RepositoryName};
 
 use crate::{
-    authz::{Action, Needs},
+    authz::{Ecr, Needs},
     cx::Scope,
     error::Result,
     member::Member,
@@ -21,7 +21,7 @@ use crate::{
 
 /// `action` on the repository that most inputs name by these two members.
 fn on_repository(
-    action: Action,
+    action: Ecr,
     scope: &Scope,
     registry_id: &Member<AccountId>,
     repository_name: &Member<RepositoryName>,

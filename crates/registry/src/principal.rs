@@ -15,6 +15,7 @@ use lru::LruCache;
 use crate::{
     error::{Error, Result},
     keys::Keys,
+    session::Session,
     table::principal,
 };
 
@@ -34,12 +35,16 @@ pub enum Caller {
 pub struct Known {
     /// The principal's id.
     pub id: String,
-    /// The principal's ARN, as denials print it.
+    /// Its ARN, as denials print it; a session's own if there is one.
     pub arn: PrincipalArn,
+    /// What the row is: root, user or role.
+    pub kind: PrincipalKind,
     /// The account it belongs to.
     pub account: AccountId,
     /// The account's version that all of this holds for.
     pub account_version: i64,
+    /// Its tags, the session's included.
+    pub tags: Vec<(String, String)>,
     /// What was presented, so that a refresh can tell whether it still holds.
     pub credential: Credential,
 }
@@ -47,7 +52,15 @@ pub struct Known {
 impl Known {
     /// Whether this is the account's administrator, who may do everything in it.
     pub fn is_administrator(&self) -> bool {
-        self.arn.kind() == PrincipalKind::Root
+        self.kind == PrincipalKind::Root
+    }
+
+    /// The session, if the credentials are temporary.
+    pub fn session(&self) -> Option<&Arc<Session>> {
+        match &self.credential {
+            Credential::Session(session) => Some(session),
+            Credential::AccessKey(_) | Credential::Principal(_) => None,
+        }
     }
 }
 
@@ -58,6 +71,8 @@ pub enum Credential {
     AccessKey(String),
     /// A registry token or a sealed URL made for this principal.
     Principal(String),
+    /// A session: its own credentials, or a registry token or sealed URL made by it.
+    Session(Arc<Session>),
 }
 
 /// An access key with its secret; the secret is never printed.
@@ -117,6 +132,18 @@ impl Principals {
         }
     }
 
+    /// Returns the principal of `session` as the session sees it, if it exists. Whether the session has ended is for
+    /// whoever opened it to ask.
+    pub async fn session(
+        &self,
+        meta: &Metadata,
+        session: Arc<Session>,
+    ) -> Result<Option<Arc<Known>>> {
+        let wanted = session.principal.clone();
+        let row = meta.query(move |tx| principal::by_id(tx, &wanted)).await?;
+        Ok(row.map(|row| Arc::new(row.known(Credential::Session(session)))))
+    }
+
     /// Reads the caller's principal again. Fails when it, or the key it used, is gone.
     pub(crate) async fn refresh(
         &self,
@@ -133,6 +160,7 @@ impl Principals {
                 .await?
                 .map(|key| key.known),
             Credential::Principal(id) => self.read_principal(meta, id).await?,
+            Credential::Session(session) => self.session(meta, session.clone()).await?,
         };
         fresh.map(Caller::Known).ok_or(Error::UnrecognizedClient)
     }

@@ -3,6 +3,7 @@
 //! A hot read is one guarded statement: it answers the account's and the repository's version beside the data,
 //! and the caller's [`crate::authz::Grant`] is checked against them before the data goes anywhere.
 
+pub(crate) mod account;
 pub(crate) mod blob;
 pub(crate) mod candidate;
 pub(crate) mod domain;

@@ -116,6 +116,7 @@ async fn run(
         caller: Caller::Known(key.known),
         scope: Scope { registry },
         endpoints: &endpoints,
+        request: call.origin.facts(&call.head.headers),
     };
     match input {
         Input::Whole(body) => match table::find(&operation) {

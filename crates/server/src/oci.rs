@@ -38,7 +38,7 @@ const CONTENT_DIGEST: HeaderName = HeaderName::from_static("docker-content-diges
 struct Request<'a> {
     cx: Cx<'a>,
     method: Method,
-    headers: HeaderMap,
+    headers: &'a HeaderMap,
     query: Query<'a>,
     body: RequestBody,
 }
@@ -75,11 +75,12 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
         caller,
         scope: Scope { registry },
         endpoints: &endpoints,
+        request: origin.facts(&head.headers),
     };
     let request = Request {
         cx,
         method: head.method,
-        headers: head.headers,
+        headers: &head.headers,
         query,
         body,
     };

@@ -2,8 +2,8 @@
 
 use std::net::{IpAddr, SocketAddr};
 
-use http::{Uri, header, request::Parts};
-use longshore_registry::endpoints::Endpoints;
+use http::{HeaderMap, Uri, header, request::Parts};
+use longshore_registry::{RequestFacts, endpoints::Endpoints};
 use longshore_types::account::Registry;
 
 use crate::{
@@ -48,6 +48,17 @@ impl Origin {
             host,
             client: client.unwrap_or(peer.ip()),
         })
+    }
+
+    /// What policies may ask about a request with these headers.
+    pub(crate) fn facts<'a>(&self, headers: &'a HeaderMap) -> RequestFacts<'a> {
+        let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
+        RequestFacts {
+            client: Some(self.client),
+            is_secure: self.scheme == "https",
+            user_agent: text(header::USER_AGENT),
+            referer: text(header::REFERER),
+        }
     }
 
     /// The addresses for answers to a caller whom this host leads to `registry`.

@@ -1,50 +1,208 @@
-//! The IAM actions of the service (`behaviour.md` section 13.5).
+//! The IAM actions of the services, one list each (ECR's: `behaviour.md` section 13.5).
 
 use std::fmt;
 
 macro_rules! actions {
-    ($($name:ident)*) => {
-        /// An IAM action with the prefix `ecr:`.
+    ($service:ident, $prefix:literal: $($name:ident)*) => {
+        #[doc = concat!("An action with the prefix `", $prefix, ":`.")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[expect(missing_docs, reason = "each is documented by AWS under its own name")]
-        pub enum Action { $($name,)* }
+        pub enum $service { $($name,)* }
 
-        impl Action {
-            /// Every action that an operation built so far asks for.
+        impl $service {
+            /// Every action that some operation asks for.
             pub const ALL: &[Self] = &[$(Self::$name,)*];
 
-            /// The name without its prefix.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$name => stringify!($name),)* }
+            /// The action as policies write it.
+            pub const fn name(self) -> &'static str {
+                match self { $(Self::$name => concat!($prefix, ":", stringify!($name)),)* }
+            }
+        }
+
+        impl From<$service> for Action {
+            fn from(action: $service) -> Self {
+                Self::$service(action)
             }
         }
     };
 }
 
-actions! {
+/// An action of any service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Action {
+    /// Of private registries.
+    Ecr(Ecr),
+    /// Of identities.
+    Iam(Iam),
+    /// Of temporary credentials.
+    Sts(Sts),
+    /// Of accounts.
+    Organizations(Organizations),
+}
+
+impl Action {
+    /// The action as policies write it, such as `ecr:PutImage`.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Ecr(action) => action.name(),
+            Self::Iam(action) => action.name(),
+            Self::Sts(action) => action.name(),
+            Self::Organizations(action) => action.name(),
+        }
+    }
+}
+
+impl fmt::Display for Action {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+actions! { Ecr, "ecr":
     BatchCheckLayerAvailability
     BatchDeleteImage
     BatchGetImage
     CompleteLayerUpload
     CreateRepository
+    DeleteRegistryPolicy
     DeleteRepository
+    DeleteRepositoryPolicy
     DescribeImages
     DescribeRegistry
     DescribeRepositories
+    GetAccountSetting
     GetAuthorizationToken
     GetDownloadUrlForLayer
+    GetRegistryPolicy
+    GetRepositoryPolicy
     InitiateLayerUpload
     ListImages
     ListTagsForResource
+    PutAccountSetting
     PutImage
     PutImageTagMutability
+    PutRegistryPolicy
+    SetRepositoryPolicy
     TagResource
     UntagResource
     UploadLayerPart
 }
 
-impl fmt::Display for Action {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ecr:{}", self.name())
-    }
+actions! { Iam, "iam":
+    AddClientIDToOpenIDConnectProvider
+    AddUserToGroup
+    AttachGroupPolicy
+    AttachRolePolicy
+    AttachUserPolicy
+    CreateAccessKey
+    CreateGroup
+    CreateOpenIDConnectProvider
+    CreatePolicy
+    CreatePolicyVersion
+    CreateRole
+    CreateUser
+    DeleteAccessKey
+    DeleteGroup
+    DeleteGroupPolicy
+    DeleteOpenIDConnectProvider
+    DeletePolicy
+    DeletePolicyVersion
+    DeleteRole
+    DeleteRolePermissionsBoundary
+    DeleteRolePolicy
+    DeleteUser
+    DeleteUserPermissionsBoundary
+    DeleteUserPolicy
+    DetachGroupPolicy
+    DetachRolePolicy
+    DetachUserPolicy
+    GetAccessKeyLastUsed
+    GetAccountAuthorizationDetails
+    GetAccountSummary
+    GetContextKeysForCustomPolicy
+    GetContextKeysForPrincipalPolicy
+    GetGroup
+    GetGroupPolicy
+    GetOpenIDConnectProvider
+    GetPolicy
+    GetPolicyVersion
+    GetRole
+    GetRolePolicy
+    GetUser
+    GetUserPolicy
+    ListAccessKeys
+    ListAccountAliases
+    ListAttachedGroupPolicies
+    ListAttachedRolePolicies
+    ListAttachedUserPolicies
+    ListEntitiesForPolicy
+    ListGroupPolicies
+    ListGroups
+    ListGroupsForUser
+    ListInstanceProfilesForRole
+    ListMFADevices
+    ListOpenIDConnectProviderTags
+    ListOpenIDConnectProviders
+    ListPolicies
+    ListPolicyTags
+    ListPolicyVersions
+    ListRolePolicies
+    ListRoleTags
+    ListRoles
+    ListSSHPublicKeys
+    ListServiceSpecificCredentials
+    ListSigningCertificates
+    ListUserPolicies
+    ListUserTags
+    ListUsers
+    ListVirtualMFADevices
+    PassRole
+    PutGroupPolicy
+    PutRolePermissionsBoundary
+    PutRolePolicy
+    PutUserPermissionsBoundary
+    PutUserPolicy
+    RemoveClientIDFromOpenIDConnectProvider
+    RemoveUserFromGroup
+    SetDefaultPolicyVersion
+    SimulateCustomPolicy
+    SimulatePrincipalPolicy
+    TagOpenIDConnectProvider
+    TagPolicy
+    TagRole
+    TagUser
+    UntagOpenIDConnectProvider
+    UntagPolicy
+    UntagRole
+    UntagUser
+    UpdateAccessKey
+    UpdateAssumeRolePolicy
+    UpdateGroup
+    UpdateOpenIDConnectProviderThumbprint
+    UpdateRole
+    UpdateRoleDescription
+    UpdateUser
+}
+
+actions! { Sts, "sts":
+    AssumeRole
+    AssumeRoleWithWebIdentity
+    DecodeAuthorizationMessage
+    GetCallerIdentity
+    GetFederationToken
+    GetServiceBearerToken
+    GetSessionToken
+    SetSourceIdentity
+    TagSession
+}
+
+actions! { Organizations, "organizations":
+    CreateAccount
+    DescribeAccount
+    DescribeCreateAccountStatus
+    DescribeOrganization
+    ListAccounts
+    ListCreateAccountStatus
+    ListParents
+    ListRoots
 }

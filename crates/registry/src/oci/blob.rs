@@ -10,7 +10,7 @@ use longshore_types::{
 
 pub use crate::storage::blob::Download;
 use crate::{
-    authz::{Action, Grant, Needs, Permit, Resource},
+    authz::{Ecr, Grant, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -36,11 +36,11 @@ impl Operation for HeadBlob {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::BatchCheckLayerAvailability,
+            Ecr::BatchCheckLayerAvailability,
             self.registry,
             &self.repository,
         )
-        .or(Action::GetDownloadUrlForLayer))
+        .or(Ecr::GetDownloadUrlForLayer))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<u64> {
@@ -83,7 +83,7 @@ impl Operation for PullBlob {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::GetDownloadUrlForLayer,
+            Ecr::GetDownloadUrlForLayer,
             self.registry,
             &self.repository,
         ))
@@ -108,7 +108,7 @@ impl Operation for DownloadLayer {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::one(
-            Action::GetDownloadUrlForLayer,
+            Ecr::GetDownloadUrlForLayer,
             Resource::Incarnation(self.grant.incarnation),
         ))
     }
@@ -156,7 +156,7 @@ impl Operation for DeleteBlob {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::BatchDeleteImage,
+            Ecr::BatchDeleteImage,
             self.registry,
             &self.repository,
         ))

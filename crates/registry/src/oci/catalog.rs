@@ -4,7 +4,7 @@ use longshore_types::account::Registry;
 
 use super::tags::{Names, check_page, page_of};
 use crate::{
-    authz::{Action, Needs, Permit, Resource},
+    authz::{Ecr, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -28,7 +28,7 @@ impl Operation for Catalog {
     fn needs(&self, _: &Scope) -> Result<Needs> {
         check_page(self.n)?;
         Ok(Needs::one(
-            Action::DescribeRepositories,
+            Ecr::DescribeRepositories,
             Resource::Registry(self.registry),
         ))
     }

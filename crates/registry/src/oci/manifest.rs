@@ -12,7 +12,7 @@ use longshore_types::{
 
 pub use crate::storage::manifest::Accept;
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -56,7 +56,7 @@ impl Operation for PullManifest {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::BatchGetImage,
+            Ecr::BatchGetImage,
             self.registry,
             &self.repository,
         ))
@@ -178,7 +178,7 @@ impl Operation for PushManifest {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::PutImage,
+            Ecr::PutImage,
             self.registry,
             &self.repository,
         ))
@@ -255,7 +255,7 @@ impl Operation for DeleteManifest {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::BatchDeleteImage,
+            Ecr::BatchDeleteImage,
             self.registry,
             &self.repository,
         ))

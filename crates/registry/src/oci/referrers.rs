@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use longshore_types::{account::Registry, digest::Digest, name::RepositoryName};
 
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -59,7 +59,7 @@ impl Operation for ListReferrers {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::BatchGetImage,
+            Ecr::BatchGetImage,
             self.registry,
             &self.repository,
         ))

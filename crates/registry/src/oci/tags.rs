@@ -3,7 +3,7 @@
 use longshore_types::{account::Registry, name::RepositoryName};
 
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -43,7 +43,7 @@ impl Operation for ListTags {
     fn needs(&self, _: &Scope) -> Result<Needs> {
         check_page(self.n)?;
         Ok(Needs::repository(
-            Action::ListImages,
+            Ecr::ListImages,
             self.registry,
             &self.repository,
         ))

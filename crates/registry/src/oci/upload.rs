@@ -6,7 +6,7 @@ use longshore_types::{
 };
 
 use crate::{
-    authz::{Action, Grant, Need, Needs, Permit, Resource},
+    authz::{Ecr, Grant, Need, Needs, Permit, Resource},
     body::Body,
     cx::{Cx, Scope},
     error::{Error, Result},
@@ -53,11 +53,11 @@ impl Operation for StartUpload {
     type Output = Started;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        let needs = Needs::repository(Action::InitiateLayerUpload, self.registry, &self.repository);
+        let needs = Needs::repository(Ecr::InitiateLayerUpload, self.registry, &self.repository);
         let from = self.mount.as_ref().and_then(|mount| mount.from.clone());
         Ok(match from {
             Some(from) => needs.optional(Need::new(
-                Action::GetDownloadUrlForLayer,
+                Ecr::GetDownloadUrlForLayer,
                 Resource::Repository(self.registry, from),
             )),
             None => needs,
@@ -108,7 +108,7 @@ impl StartUpload {
         for name in names {
             let name: RepositoryName = name.parse().map_err(Error::internal)?;
             let need = Need::new(
-                Action::GetDownloadUrlForLayer,
+                Ecr::GetDownloadUrlForLayer,
                 Resource::Repository(self.registry, name),
             );
             sources.extend(crate::authz::allowed(cx, need).await);
@@ -153,9 +153,9 @@ impl Operation for PushBlob {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(
-            Needs::repository(Action::InitiateLayerUpload, self.registry, &self.repository)
-                .and(Action::UploadLayerPart)
-                .and(Action::CompleteLayerUpload),
+            Needs::repository(Ecr::InitiateLayerUpload, self.registry, &self.repository)
+                .and(Ecr::UploadLayerPart)
+                .and(Ecr::CompleteLayerUpload),
         )
     }
 
@@ -187,7 +187,7 @@ impl Operation for AppendUpload {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::UploadLayerPart,
+            Ecr::UploadLayerPart,
             self.registry,
             &self.repository,
         ))
@@ -231,9 +231,9 @@ impl Operation for CloseUpload {
     type Output = ();
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        let needs = Needs::repository(Action::CompleteLayerUpload, self.registry, &self.repository);
+        let needs = Needs::repository(Ecr::CompleteLayerUpload, self.registry, &self.repository);
         Ok(if self.has_body {
-            needs.and(Action::UploadLayerPart)
+            needs.and(Ecr::UploadLayerPart)
         } else {
             needs
         })
@@ -272,7 +272,7 @@ impl Operation for UploadStatus {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::UploadLayerPart,
+            Ecr::UploadLayerPart,
             self.registry,
             &self.repository,
         ))
@@ -302,7 +302,7 @@ impl Operation for CancelUpload {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         Ok(Needs::repository(
-            Action::UploadLayerPart,
+            Ecr::UploadLayerPart,
             self.registry,
             &self.repository,
         ))

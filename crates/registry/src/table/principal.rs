@@ -19,9 +19,11 @@ impl PrincipalRow {
     pub(crate) fn known(self, credential: Credential) -> Known {
         Known {
             id: self.id,
+            kind: self.arn.kind(),
             arn: self.arn,
             account: self.account,
             account_version: self.account_version,
+            tags: Vec::new(),
             credential,
         }
     }

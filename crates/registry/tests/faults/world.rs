@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use longshore_registry::{
-    Core, Cx, Operation, Result, Scope, Settings,
+    Core, Cx, Operation, RequestFacts, Result, Scope, Settings,
     body::Whole,
     bootstrap::{AdministratorKey, bootstrap},
     core::TimeOrdered,
@@ -169,6 +169,7 @@ impl World {
                 registry: self.registry,
             },
             endpoints: &self.endpoints,
+            request: RequestFacts::default(),
         };
         execute(&cx, operation).await
     }

@@ -10,7 +10,7 @@ use std::{
 
 use bytes::Bytes;
 use longshore_registry::{
-    Core, Cx, Error, Operation, Scope, Settings,
+    Core, Cx, Error, Operation, RequestFacts, Scope, Settings,
     body::Whole,
     bootstrap::{AdministratorKey, bootstrap},
     core::Ids,
@@ -132,6 +132,7 @@ impl TestCore {
                 registry: self.registry(),
             },
             endpoints: &self.endpoints,
+            request: RequestFacts::default(),
         };
         execute(&cx, operation).await
     }

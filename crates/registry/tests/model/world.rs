@@ -11,7 +11,7 @@ use std::{
 
 use bytes::Bytes;
 use longshore_registry::{
-    Core, Cx, Operation, Scope, Settings,
+    Core, Cx, Operation, RequestFacts, Scope, Settings,
     body::Whole,
     bootstrap::{AdministratorKey, bootstrap},
     core::TimeOrdered,
@@ -185,6 +185,7 @@ impl World {
                 registry: self.registry,
             },
             endpoints: &self.endpoints,
+            request: RequestFacts::default(),
         };
         execute(&cx, operation).await
     }

@@ -48,7 +48,7 @@ async fn pull(
     digest: Digest,
 ) -> Result<Reply, Wire> {
     let registry = request.cx.scope.registry;
-    let range = range(&request.headers);
+    let range = range(request.headers);
     let pulled = execute(
         &request.cx,
         PullBlob {

@@ -42,6 +42,7 @@ async fn run(app: &App, digest: Digest, call: &Call) -> Result<Reply, Wire> {
         caller: Caller::Known(known),
         scope: Scope { registry },
         endpoints: &endpoints,
+        request: call.origin.facts(&call.head.headers),
     };
     let range = blob::range(&call.head.headers);
     let pulled = execute(&cx, DownloadLayer { grant, range }).await?;

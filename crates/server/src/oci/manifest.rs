@@ -41,7 +41,7 @@ async fn pull(
     whole: bool,
 ) -> Result<Reply, Wire> {
     let registry = request.cx.scope.registry;
-    let accept = accept(&request.headers);
+    let accept = accept(request.headers);
     let pulled = execute(
         &request.cx,
         PullManifest {
@@ -93,7 +93,7 @@ async fn push(
     reference: Reference,
 ) -> Result<Reply, Wire> {
     let tags = tags(&request)?;
-    let media_type = content_type(&request.headers)?;
+    let media_type = content_type(request.headers)?;
     // Before the body, which is kept whole: nobody makes the server hold one without a name.
     Ping::check(&request.cx.caller)?;
     let bytes = request.body.whole(MAX_MANIFEST_BYTES).await?;

@@ -94,7 +94,7 @@ async fn append(
     name: RepositoryName,
     upload: UploadId,
 ) -> Result<Reply, Wire> {
-    let range = content_range(&request.headers)?;
+    let range = content_range(request.headers)?;
     let registry = request.cx.scope.registry;
     let (repository, body) = (name.clone(), body(request.body));
     let received = execute(
@@ -119,7 +119,7 @@ async fn close(
     let digest = digest(&request.query)?;
     let has_body = request.body.may_have_bytes();
     let range = if has_body {
-        content_range(&request.headers)?
+        content_range(request.headers)?
     } else {
         None
     };

@@ -13,7 +13,7 @@ use super::{
     identifier::{ImageIdentifier, Wanted},
 };
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, required_list},
@@ -51,7 +51,7 @@ impl Operation for BatchDeleteImage {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::BatchDeleteImage,
+            Ecr::BatchDeleteImage,
             scope,
             &self.registry_id,
             &self.repository_name,

@@ -17,7 +17,7 @@ use super::{
     put::Image,
 };
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, check_length, required_list},
@@ -67,7 +67,7 @@ impl Operation for BatchGetImage {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::BatchGetImage,
+            Ecr::BatchGetImage,
             scope,
             &self.registry_id,
             &self.repository_name,

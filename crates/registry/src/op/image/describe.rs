@@ -19,7 +19,7 @@ use super::{
     scan::{Scanned, scan},
 };
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Form, Member, check_length},
@@ -82,7 +82,7 @@ impl Operation for DescribeImages {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::DescribeImages,
+            Ecr::DescribeImages,
             scope,
             &self.registry_id,
             &self.repository_name,

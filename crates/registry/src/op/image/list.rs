@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{filter::FilterInput, identifier::ImageIdentifier, scan::scan};
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::Member,
@@ -47,7 +47,7 @@ impl Operation for ListImages {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::ListImages,
+            Ecr::ListImages,
             scope,
             &self.registry_id,
             &self.repository_name,

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::filter::StatusFilter;
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::Member,
@@ -85,7 +85,7 @@ impl Operation for ListImageReferrers {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::BatchGetImage,
+            Ecr::BatchGetImage,
             scope,
             &self.registry_id,
             &self.repository_name,

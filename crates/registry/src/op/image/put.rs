@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::identifier::ImageIdentifier;
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::Member,
@@ -55,7 +55,7 @@ impl Operation for PutImage {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::PutImage,
+            Ecr::PutImage,
             scope,
             &self.registry_id,
             &self.repository_name,

@@ -6,7 +6,7 @@ use longshore_types::{account::AccountId, digest::Digest, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, required_list},
@@ -80,7 +80,7 @@ impl Operation for BatchCheckLayerAvailability {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::BatchCheckLayerAvailability,
+            Ecr::BatchCheckLayerAvailability,
             scope,
             &self.registry_id,
             &self.repository_name,

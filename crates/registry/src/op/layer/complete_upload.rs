@@ -5,7 +5,7 @@ use longshore_types::{account::AccountId, digest::Digest, id::UploadId, name::Re
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     body::Whole,
     cx::{Cx, Scope},
     error::{Error, Result},
@@ -43,7 +43,7 @@ impl Operation for CompleteLayerUpload {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::CompleteLayerUpload,
+            Ecr::CompleteLayerUpload,
             scope,
             &self.registry_id,
             &self.repository_name,

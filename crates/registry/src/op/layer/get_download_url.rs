@@ -4,7 +4,7 @@ use longshore_types::{account::AccountId, digest::Digest, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::Member,
@@ -37,7 +37,7 @@ impl Operation for GetDownloadUrlForLayer {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::GetDownloadUrlForLayer,
+            Ecr::GetDownloadUrlForLayer,
             scope,
             &self.registry_id,
             &self.repository_name,

@@ -4,7 +4,7 @@ use longshore_types::{account::AccountId, id::UploadId, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::Result,
     member::Member,
@@ -37,7 +37,7 @@ impl Operation for InitiateLayerUpload {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         on_repository(
-            Action::InitiateLayerUpload,
+            Ecr::InitiateLayerUpload,
             scope,
             &self.registry_id,
             &self.repository_name,

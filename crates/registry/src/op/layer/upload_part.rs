@@ -5,7 +5,7 @@ use longshore_types::{account::AccountId, id::UploadId, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Grant, Needs, Permit},
+    authz::{Ecr, Grant, Needs, Permit},
     body::Whole,
     cx::{Cx, Scope},
     error::{Error, Result},
@@ -47,7 +47,7 @@ impl Operation for UploadLayerPart {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::UploadLayerPart,
+            Ecr::UploadLayerPart,
             scope,
             &self.registry_id,
             &self.repository_name,

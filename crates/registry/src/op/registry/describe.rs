@@ -4,7 +4,7 @@ use longshore_types::account::AccountId;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Needs, Permit, Resource},
+    authz::{Ecr, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::Result,
     operation::Operation,
@@ -33,7 +33,7 @@ impl Operation for DescribeRegistry {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         Ok(Needs::one(
-            Action::DescribeRegistry,
+            Ecr::DescribeRegistry,
             Resource::Registry(scope.registry),
         ))
     }

@@ -8,7 +8,7 @@ use longshore_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Action, Needs, Permit, Resource},
+    authz::{Ecr, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, check_length},
@@ -51,7 +51,7 @@ impl Operation for GetAuthorizationToken {
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         self.registries(scope)?;
         Ok(Needs::one(
-            Action::GetAuthorizationToken,
+            Ecr::GetAuthorizationToken,
             Resource::Registry(scope.registry),
         ))
     }

@@ -14,7 +14,7 @@ use super::{
     mutability::{self, FilterInput},
 };
 use crate::{
-    authz::{Action, Grant, Needs, Permit, Resource},
+    authz::{Ecr, Grant, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, words},
@@ -74,13 +74,13 @@ impl Operation for CreateRepository {
         self.check_encryption()?;
         let tags = self.tags(&name)?;
         let needs = Needs::one(
-            Action::CreateRepository,
+            Ecr::CreateRepository,
             Resource::NewRepository(registry, name),
         );
         Ok(if tags.is_empty() {
             needs
         } else {
-            needs.and(Action::TagResource)
+            needs.and(Ecr::TagResource)
         })
     }
 

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::description::Repository;
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::Member,
@@ -37,7 +37,7 @@ impl Operation for DeleteRepository {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         on_repository(
-            Action::DeleteRepository,
+            Ecr::DeleteRepository,
             scope,
             &self.registry_id,
             &self.repository_name,

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::description::Repository;
 use crate::{
-    authz::{Action, Grant, Need, Needs, Permit, Resource},
+    authz::{Ecr, Grant, Need, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, check_length},
@@ -44,7 +44,7 @@ impl Operation for DescribeRepositories {
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let registry = scope.registry_of(self.registry_id.optional("registryId")?);
         PageSize::USUAL.check(self.max_results)?;
-        let need = |resource| Need::new(Action::DescribeRepositories, resource);
+        let need = |resource| Need::new(Ecr::DescribeRepositories, resource);
         Ok(match self.names()? {
             Some(names) => {
                 let named = names

@@ -13,7 +13,7 @@ use super::{
     mutability::{self, FilterInput},
 };
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::Result,
     member::Member,
@@ -48,7 +48,7 @@ impl Operation for PutImageTagMutability {
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
         let needs = on_repository(
-            Action::PutImageTagMutability,
+            Ecr::PutImageTagMutability,
             scope,
             &self.registry_id,
             &self.repository_name,

@@ -3,12 +3,12 @@
 use longshore_types::{account::RegistryKind, arn::RepositoryArn};
 
 use crate::{
-    authz::{Action, Needs},
+    authz::{Ecr, Needs},
     error::{Error, Result},
 };
 
 /// `action` on the repository that `resource_arn` names, in whatever registry that is.
-pub(super) fn needs(action: Action, resource_arn: Option<&str>) -> Result<Needs> {
+pub(super) fn needs(action: Ecr, resource_arn: Option<&str>) -> Result<Needs> {
     let arn = read(resource_arn)?;
     Ok(Needs::repository(action, arn.registry(), arn.name()))
 }

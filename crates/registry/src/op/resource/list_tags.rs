@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{arn, tag::Tag};
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::Result,
     operation::Operation,
@@ -28,7 +28,7 @@ impl Operation for ListTagsForResource {
     type Output = ListedTags;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        arn::needs(Action::ListTagsForResource, self.resource_arn.as_deref())
+        arn::needs(Ecr::ListTagsForResource, self.resource_arn.as_deref())
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<ListedTags> {

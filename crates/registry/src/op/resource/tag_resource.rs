@@ -8,7 +8,7 @@ use super::{
     tag::{MAX_TAGS, Tag},
 };
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -28,7 +28,7 @@ impl Operation for TagResource {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         self.tags()?;
-        arn::needs(Action::TagResource, self.resource_arn.as_deref())
+        arn::needs(Ecr::TagResource, self.resource_arn.as_deref())
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {

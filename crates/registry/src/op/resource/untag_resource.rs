@@ -5,7 +5,7 @@ use serde::Deserialize;
 
 use super::{Nothing, arn, tag::MAX_TAGS};
 use crate::{
-    authz::{Action, Needs, Permit},
+    authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
@@ -25,7 +25,7 @@ impl Operation for UntagResource {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         self.keys()?;
-        arn::needs(Action::UntagResource, self.resource_arn.as_deref())
+        arn::needs(Ecr::UntagResource, self.resource_arn.as_deref())
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
