@@ -77,9 +77,10 @@ mod tests {
         meta.write(Durability::Soft, move |tx| {
             let id = Value::from(incarnation.as_bytes());
             for sql in [
-                "INSERT INTO account VALUES ('123456789012', 1, 0)",
+                "INSERT INTO account (id, version, created_at) VALUES ('123456789012', 1, 0)",
                 "INSERT INTO domain VALUES (?1, 'private', '123456789012', 'e', '', 0)",
-                "INSERT INTO repository VALUES (?1, 'private', '123456789012', 'e', 'app', ?1, 1, 'MUTABLE', '', 0, 0, NULL)",
+                "INSERT INTO repository (incarnation, kind, account, region, name, domain, version, mutability, exclusion_filters, \
+                 scan_on_push, created_at, died_at) VALUES (?1, 'private', '123456789012', 'e', 'app', ?1, 1, 'MUTABLE', '', 0, 0, NULL)",
             ] {
                 let args = if sql.contains("?1") { &[id][..] } else { &[] };
                 tx.execute(sql, args)?;
