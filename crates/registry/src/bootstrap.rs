@@ -2,6 +2,7 @@
 
 use std::fmt::Write as _;
 
+use aws_lc_rs::constant_time::verify_slices_are_equal;
 use longshore_store::{
     crypto::{self, MasterKey},
     meta::{Durability, Metadata, Tx},
@@ -15,6 +16,7 @@ use crate::{
 };
 
 const STORE_ID: &str = "store id";
+const FIRST_ACCOUNT: &str = "first account";
 
 /// An access key that can be shown once.
 #[derive(Clone)]
@@ -77,31 +79,45 @@ pub async fn bootstrap(
         if setting::get(tx, "key check")?.as_deref() != Some(&check) {
             return Err(Refused::MasterKey);
         }
-        create_account(tx, account, &key_id, &sealed).map_err(Refused::Store)
+        let made = create_account(tx, account, &key_id, &sealed)?;
+        if setting::get(tx, FIRST_ACCOUNT)?.is_none() {
+            let first = principal::oldest_account(tx)?.unwrap_or_default();
+            setting::insert(tx, FIRST_ACCOUNT, first.as_bytes())?;
+        }
+        Ok(made)
     })
     .await
 }
 
-/// What the files of a store must agree with.
+/// What the files and the operator of a store must agree with.
 #[derive(Debug)]
 pub struct Identity {
     /// The store's id, in hexadecimal.
     pub store_id: String,
+    /// The account that the first start made.
+    pub first_account: AccountId,
     /// Whether the metadata names any file.
     pub has_files: bool,
 }
 
-/// Returns whose files the store's are; it must have been bootstrapped.
+/// Returns what the store is; it must have been bootstrapped.
 pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
     meta.read(|tx| {
-        let id = setting::get(tx, STORE_ID)?
-            .ok_or_else(|| longshore_store::meta::Error::corrupt("the store has no id"))?;
+        let id = setting::get(tx, STORE_ID)?.ok_or_else(|| corrupt("the store has no id"))?;
+        let first = setting::get(tx, FIRST_ACCOUNT)?
+            .and_then(|first| String::from_utf8(first).ok()?.parse().ok())
+            .ok_or_else(|| corrupt("the store has no first account"))?;
         Ok(Identity {
             store_id: hex(&id),
+            first_account: first,
             has_files: segment::any(tx)?,
         })
     })
     .await
+}
+
+fn corrupt(what: &str) -> longshore_store::meta::Error {
+    longshore_store::meta::Error::corrupt(what)
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -125,7 +141,9 @@ pub async fn has_key(
     };
     // A secret that does not open was sealed under another master key.
     let secret = Keys::open_secret_with(master, &administrator.id, &row.secret);
-    Ok(secret.is_ok_and(|secret| secret == administrator.secret))
+    Ok(secret.is_ok_and(|secret| {
+        verify_slices_are_equal(secret.as_bytes(), administrator.secret.as_bytes()).is_ok()
+    }))
 }
 
 /// Only the first start makes an account: a store that has any keeps what it has.

@@ -8,7 +8,7 @@ use std::{
 
 use longshore_registry::{Core, Settings, bootstrap, core::TimeOrdered, job};
 use longshore_store::meta::DataDirLock;
-use longshore_types::account::Registry;
+use longshore_types::account::{AccountId, Registry};
 use tokio::{
     net::{TcpListener, lookup_host},
     task::JoinHandle,
@@ -58,6 +58,12 @@ pub enum StartError {
     /// A thread of ours broke down.
     #[error("the server broke down while it started")]
     Thread(#[from] tokio::task::JoinError),
+    /// The operator names another first account than the store has.
+    #[error("the data directory's first account is {found}: leave `--account` out, or say that")]
+    Account {
+        /// The store's own.
+        found: AccountId,
+    },
     /// The Region cannot be one.
     #[error("the server has no region")]
     Region(#[from] longshore_types::account::InvalidRegistry),
@@ -133,7 +139,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     } = tokio::task::spawn_blocking(move || Stores::open(&opened)).await??;
     let wanted = Wanted {
         data_dir: &config.data_dir,
-        account: config.account,
+        account: config.account.unwrap_or(AccountId::ZERO),
         key: config.root.clone(),
         url: &url,
         region: config.region,
@@ -146,17 +152,16 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
             path: config.data_dir.clone(),
             source,
         })?;
-    let registry = Registry::private(config.account, config.region)?;
-    let core = Arc::new(
-        Core::open(
-            meta,
-            blobs,
-            master,
-            Settings { registry },
-            Box::new(TimeOrdered),
-        )
-        .await?,
-    );
+    let found = identity.first_account;
+    if config.account.is_some_and(|account| account != found) {
+        return Err(StartError::Account { found });
+    }
+    let registry = Registry::private(found, config.region)?;
+    let settings = Settings {
+        open_uploads: config.limits.open_uploads,
+        ..Settings::new(registry)
+    };
+    let core = Arc::new(Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?);
     let metrics = Metrics::new(core.clone());
     let mut background = Background::default();
     background.spawn(job::run(core.clone()));

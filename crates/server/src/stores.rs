@@ -9,7 +9,7 @@
 //! ```
 
 use std::{
-    fs::DirBuilder,
+    fs::{DirBuilder, File},
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
@@ -79,11 +79,7 @@ impl Stores {
             path: dir.clone(),
             source,
         };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(dir)
-            .map_err(directory)?;
+        make_directory(dir).map_err(directory)?;
         let lock = DataDirLock::acquire(dir)
             .map_err(directory)?
             .ok_or_else(|| OpenError::Locked(dir.clone()))?;
@@ -105,6 +101,23 @@ impl Stores {
             files,
         })
     }
+}
+
+/// Makes the directory with those above it, and makes the names of all that it made durable.
+fn make_directory(dir: &Path) -> io::Result<()> {
+    let above = |dir: &'_ Path| match dir.parent() {
+        Some(above) if above.as_os_str().is_empty() => PathBuf::from("."),
+        Some(above) => above.to_owned(),
+        None => dir.to_owned(),
+    };
+    let absent = dir
+        .ancestors()
+        .take_while(|dir| !dir.as_os_str().is_empty() && !dir.exists());
+    let parents: Vec<PathBuf> = absent.map(above).collect();
+    DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    parents
+        .iter()
+        .try_for_each(|parent| File::open(parent)?.sync_all())
 }
 
 /// A key is made only for a directory that holds nothing sealed with another.

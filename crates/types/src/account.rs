@@ -17,6 +17,9 @@ pub struct AccountId([u8; 12]);
 pub struct InvalidAccountId;
 
 impl AccountId {
+    /// `000000000000`.
+    pub const ZERO: Self = Self([b'0'; 12]);
+
     /// Returns the twelve digits.
     pub fn as_str(&self) -> &str {
         // INVARIANT: the bytes are ASCII digits, so the default is never taken.

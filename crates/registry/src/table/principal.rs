@@ -110,6 +110,14 @@ pub(crate) fn insert_key(tx: &mut dyn Tx, id: &str, principal: &str, secret: &[u
     tx.execute(sql, args![id, principal, secret, now]).map(drop)
 }
 
+/// Returns the account that was made first, if there is any.
+pub(crate) fn oldest_account(tx: &mut dyn Tx) -> Result<Option<String>> {
+    tx.row(
+        "SELECT id FROM account ORDER BY created_at, id LIMIT 1",
+        args![],
+    )
+}
+
 /// Returns whether the store has any account.
 pub(crate) fn any_account(tx: &mut dyn Tx) -> Result<bool> {
     Ok(tx.count(

@@ -98,6 +98,30 @@ async fn the_operator_can_set_the_administrators_key() {
 }
 
 #[tokio::test]
+async fn a_store_remembers_its_first_account() {
+    let t = TestServer::with(|config| config.account = Some("123456789012".parse().unwrap())).await;
+    let t = t.restart().await;
+    assert_eq!(
+        t.running.core.first_registry().account().as_str(),
+        "123456789012"
+    );
+    let answer = t.aws("DescribeRegistry", &json!({})).await.expect(200);
+    assert_eq!(answer.json()["registryId"], "123456789012");
+}
+
+#[tokio::test]
+async fn another_first_account_than_the_stores_is_refused() {
+    let dir = tempfile::tempdir().unwrap();
+    serve::start(config(dir.path())).await.unwrap().stop().await;
+    let mut other = config(dir.path());
+    other.account = Some("123456789012".parse().unwrap());
+    assert_eq!(
+        serve::start(other).await.unwrap_err().to_string(),
+        "the data directory's first account is 000000000000: leave `--account` out, or say that"
+    );
+}
+
+#[tokio::test]
 async fn a_directory_in_use_is_refused() {
     let t = TestServer::start().await;
     let error = serve::start(config(t.data_dir())).await.unwrap_err();
