@@ -1,6 +1,6 @@
 //! The stores, keys and caches that all requests share.
 
-use std::sync::Arc;
+use std::{num::NonZeroU32, sync::Arc};
 
 use longshore_store::{
     blob::Blobs,
@@ -20,6 +20,21 @@ use crate::{
 pub struct Settings {
     /// The private registry that hosts mean which name neither account nor Region.
     pub registry: Registry,
+    /// How many uploads one principal may have open.
+    pub open_uploads: NonZeroU32,
+}
+
+impl Settings {
+    /// How many uploads one principal may have open when the operator does not say.
+    pub const OPEN_UPLOADS: NonZeroU32 = NonZeroU32::new(1000).expect("1000 is not zero");
+
+    /// The defaults, for a first registry.
+    pub fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            open_uploads: Self::OPEN_UPLOADS,
+        }
+    }
 }
 
 /// Makes ids. Injected, so that tests can foresee them.

@@ -1,5 +1,7 @@
 //! Everything an operation can refuse, with ECR's texts where `behaviour.md` section 26 fixes them.
 
+use std::num::NonZeroU32;
+
 use longshore_store::{blob::BlobError, meta};
 use longshore_types::{
     account::AccountId,
@@ -261,6 +263,11 @@ pub enum Error {
     /// The upload has more pieces than a blob may have.
     #[error("The upload has more than {0} parts")]
     TooManyParts(u64),
+    /// The caller has as many uploads open as one principal may.
+    #[error(
+        "You have {0} uploads open, which is the limit. Complete or cancel some, or wait until those that were left behind end."
+    )]
+    TooManyUploads(NonZeroU32),
     /// The body broke off; the client is gone or silent.
     #[error("the request body ended early: {0}")]
     BodyBroken(String),

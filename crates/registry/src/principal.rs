@@ -30,6 +30,16 @@ pub enum Caller {
     Known(Arc<Known>),
 }
 
+impl Caller {
+    /// The principal's id; empty for nobody.
+    pub fn id(&self) -> &str {
+        match self {
+            Self::Anonymous => "",
+            Self::Known(known) => &known.id,
+        }
+    }
+}
+
 /// A principal as it was when its account had `account_version`.
 #[derive(Debug)]
 pub struct Known {

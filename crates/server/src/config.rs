@@ -2,7 +2,7 @@
 //!
 //! The environment is read here and nowhere else.
 
-use std::{env, fmt, fs, path::PathBuf, time::Duration};
+use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, time::Duration};
 
 use longshore_registry::bootstrap::AdministratorKey;
 use longshore_types::account::{AccountId, Region};
@@ -21,8 +21,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where to listen: an address or name, and a port.
     pub listen: String,
-    /// The first account.
-    pub account: AccountId,
+    /// The first account, when the operator says which; a store knows its own.
+    pub account: Option<AccountId>,
     /// The Region of hosts that carry none.
     pub region: Region,
     /// The domain of ECR-shaped hosts besides Amazon's.
@@ -92,6 +92,8 @@ pub struct Limits {
     pub stall: Duration,
     /// How long an S3-style layer part waits for memory.
     pub part_wait: Duration,
+    /// How many uploads one principal may have open.
+    pub open_uploads: NonZeroU32,
 }
 
 impl Default for Limits {
@@ -102,6 +104,7 @@ impl Default for Limits {
             idle: Duration::from_mins(3),
             stall: Duration::from_mins(1),
             part_wait: Duration::from_secs(30),
+            open_uploads: longshore_registry::Settings::OPEN_UPLOADS,
         }
     }
 }
@@ -177,11 +180,11 @@ impl Config {
                 .listen
                 .or(file.listen)
                 .unwrap_or_else(|| "127.0.0.1:5050".to_owned()),
-            account: parsed(
-                "--account",
-                args.account.or(file.account).as_deref(),
-                "000000000000",
-            )?,
+            account: args
+                .account
+                .or(file.account)
+                .map(|account| parsed("--account", &account))
+                .transpose()?,
             region: region(args.region.or(file.region).as_deref())?,
             domain: args
                 .domain
@@ -206,6 +209,10 @@ impl Config {
             root: secrets.root()?,
             limits: Limits {
                 connections: args.max_connections.or(file.max_connections),
+                open_uploads: args
+                    .max_open_uploads
+                    .or(file.max_open_uploads)
+                    .unwrap_or(longshore_registry::Settings::OPEN_UPLOADS),
                 ..Limits::default()
             },
         })
@@ -314,7 +321,7 @@ fn refuse_unbuilt(
 }
 
 fn region(given: Option<&str>) -> Result<Region, ConfigError> {
-    let region: Region = parsed("--region", given, "us-east-1")?;
+    let region: Region = parsed("--region", given.unwrap_or("us-east-1"))?;
     if region.is_none() {
         Err(value_error("--region", "", "it is empty"))
     } else {
@@ -360,10 +367,8 @@ fn proxies(given: Option<Vec<String>>) -> Result<Vec<Cidr>, ConfigError> {
 
 fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
     setting: &'static str,
-    given: Option<&str>,
-    default: &str,
+    text: &str,
 ) -> Result<T, ConfigError> {
-    let text = given.unwrap_or(default);
     text.parse()
         .map_err(|error| value_error(setting, text, error))
 }

@@ -19,7 +19,7 @@ use crate::{
     body::Body,
     cx::Cx,
     error::{Error, Result},
-    table::upload::{self, Upload},
+    table::upload::{self, Beginning, Upload},
 };
 
 /// The least size of an API part that is not the last: 5 MiB (`behaviour.md` section 6).
@@ -28,16 +28,21 @@ pub(crate) const MIN_PART_BYTES: i64 = 5 * 1024 * 1024;
 /// Begins an upload. `sha512` tells that the digest will be a SHA-512.
 pub(crate) async fn begin(cx: &Cx<'_>, grant: &Grant, sha512: bool) -> Result<UploadId> {
     let id = UploadId::from_uuid(cx.core.fresh());
+    let slots = cx.core.settings.open_uploads;
+    let upload = Beginning {
+        id,
+        sha512,
+        principal: cx.caller.id().to_owned(),
+    };
     cx.write(grant, Durability::Soft, move |tx, grant| {
-        Ok(upload::insert(
-            tx,
-            grant.repository()?.incarnation,
-            id,
-            sha512,
-        )?)
+        let incarnation = grant.repository()?.incarnation;
+        if upload::insert(tx, incarnation, &upload, slots.get())? {
+            Ok(id)
+        } else {
+            Err(Error::TooManyUploads(slots))
+        }
     })
-    .await?;
-    Ok(id)
+    .await
 }
 
 /// Returns how an upload stands.

@@ -54,21 +54,61 @@ impl Row for Upload {
     }
 }
 
-/// Begins an upload.
+/// An upload that is about to begin.
+#[derive(Clone, Debug)]
+pub(crate) struct Beginning {
+    pub(crate) id: UploadId,
+    /// Whether SHA-512 was announced.
+    pub(crate) sha512: bool,
+    /// The id of the principal that begins it, or empty for nobody.
+    pub(crate) principal: String,
+}
+
+/// How many slots are tried blindly. While no more than half of a principal's are taken, one upload in sixteen needs more.
+const BLIND: u32 = 4;
+
+/// Begins an upload in one of its principal's `slots`; returns whether one was free.
+///
+/// The unique index over the slots, not a count, holds the bound: it does so on every engine, and no row is shared by the
+/// uploads of a principal.
 pub(crate) fn insert(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
-    id: UploadId,
-    sha512: bool,
-) -> Result<()> {
+    upload: &Beginning,
+    slots: u32,
+) -> Result<bool> {
+    let draw = upload.id.as_uuid().as_u64_pair().1;
+    for turn in 0..BLIND {
+        let slot = draw.rotate_right(16 * turn) % u64::from(slots);
+        if take_slot(tx, incarnation, upload, slot.cast_signed())? {
+            return Ok(true);
+        }
+    }
+    let sql = "SELECT slot FROM upload WHERE principal = ?1 AND slot < ?2 ORDER BY slot";
+    let taken: Vec<i64> = tx.rows(sql, args![&upload.principal, slots])?;
+    let mut taken = taken.into_iter().peekable();
+    for slot in 0..i64::from(slots) {
+        if taken.next_if_eq(&slot).is_none() && take_slot(tx, incarnation, upload, slot)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn take_slot(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    upload: &Beginning,
+    slot: i64,
+) -> Result<bool> {
     let now = tx.now();
-    let algorithm = if sha512 { 2 } else { 1 };
-    tx.execute(
-        "INSERT INTO upload (incarnation, id, received, inline_bytes, pieces, segments, last_part, undersized, algorithm, hash, touched_at) \
-         VALUES (?1, ?2, 0, 0, 0, 0, 0, 0, ?3, NULL, ?4)",
-        args![incarnation.as_bytes(), id.as_bytes(), algorithm, now],
-    )
-    .map(drop)
+    let algorithm = if upload.sha512 { 2 } else { 1 };
+    let inserted = tx.execute(
+        "INSERT INTO upload (incarnation, id, received, inline_bytes, pieces, segments, last_part, undersized, algorithm, hash, touched_at, \
+         principal, slot) VALUES (?1, ?2, 0, 0, 0, 0, 0, 0, ?3, NULL, ?4, ?5, ?6) ON CONFLICT (principal, slot) DO NOTHING",
+        args![incarnation.as_bytes(), upload.id.as_bytes(), algorithm, now, &upload.principal, slot],
+    )?;
+    Ok(inserted == 1)
 }
 
 /// Returns an upload of the grant's repository. One statement.

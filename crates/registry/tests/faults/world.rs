@@ -139,7 +139,7 @@ impl World {
         };
         bootstrap(&meta, &master, account, &key).await.unwrap();
         let blobs = Blobs::new(store, 0, Cipher::Aes256Gcm, Pool::new(16));
-        let settings = Settings { registry };
+        let settings = Settings::new(registry);
         let ids = Box::new(TimeOrdered);
         let core = Core::open(meta, blobs, master, settings, ids).await;
         let core = Arc::new(core.unwrap());

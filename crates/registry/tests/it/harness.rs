@@ -73,6 +73,11 @@ pub(crate) struct TestCore {
 
 impl TestCore {
     pub(crate) async fn start() -> Self {
+        Self::with(|_| {}).await
+    }
+
+    /// Starts with changes to what an operator chooses.
+    pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
         let mut options = Options::temporary(SCHEMA);
@@ -90,7 +95,9 @@ impl TestCore {
         let files = Arc::new(FileStore::open(dir.path()).unwrap());
         let blobs = Blobs::new(files, 0, Cipher::Aes256Gcm, Pool::new(4));
         let ids = Box::new(Numbered::default());
-        let core = Core::open(meta, blobs, master, Settings { registry }, ids)
+        let mut settings = Settings::new(registry);
+        change(&mut settings);
+        let core = Core::open(meta, blobs, master, settings, ids)
             .await
             .unwrap();
         let known = core

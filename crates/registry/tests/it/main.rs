@@ -11,6 +11,7 @@ mod concurrency;
 mod harness;
 mod image;
 mod layer;
+mod open_uploads;
 mod pages;
 mod registry;
 mod repository;

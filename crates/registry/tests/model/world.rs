@@ -157,9 +157,7 @@ impl World {
         std::fs::create_dir_all(&folder).unwrap();
         let store = FileStore::open(&folder).unwrap();
         let blobs = Blobs::new(Arc::new(store), 0, Cipher::Aes256Gcm, Pool::new(8));
-        let settings = Settings {
-            registry: self.registry,
-        };
+        let settings = Settings::new(self.registry);
         let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered))
             .await
             .unwrap();

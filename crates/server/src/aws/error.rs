@@ -104,7 +104,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::AccessDenied(_) => ("AccessDeniedException", BAD),
         Error::AuthenticationRequired => ("MissingAuthenticationTokenException", BAD),
         Error::UnrecognizedClient => ("UnrecognizedClientException", StatusCode::FORBIDDEN),
-        Error::Throttled => ("ThrottlingException", BAD),
+        // InitiateLayerUpload declares no error for it, and the throttle is common to all operations.
+        Error::Throttled | Error::TooManyUploads(_) => ("ThrottlingException", BAD),
         Error::Stale | Error::Unavailable => {
             ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
         }

@@ -1,6 +1,6 @@
 //! The command line, with the variables that stand for flags.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
@@ -49,7 +49,7 @@ pub struct ServeArgs {
     /// Where to listen; port 0 takes a free one [default: 127.0.0.1:5050]
     #[arg(long, env = "LONGSHORE_LISTEN", value_name = "ADDR:PORT")]
     pub listen: Option<String>,
-    /// The first account [default: 000000000000]
+    /// The first account, at first start [default: 000000000000]
     #[arg(long, env = "LONGSHORE_ACCOUNT_ID", value_name = "ID")]
     pub account: Option<String>,
     /// The Region of hosts that carry none [default: us-east-1]
@@ -112,4 +112,7 @@ pub struct ServeArgs {
     /// Connections at a time [default: what the open file limit allows]
     #[arg(long, env = "LONGSHORE_MAX_CONNECTIONS", value_name = "N")]
     pub max_connections: Option<usize>,
+    /// Uploads that one principal may have open [default: 1000]
+    #[arg(long, env = "LONGSHORE_MAX_OPEN_UPLOADS", value_name = "N")]
+    pub max_open_uploads: Option<NonZeroU32>,
 }

@@ -1,6 +1,6 @@
 //! The settings file: the flags' names, as TOML keys.
 
-use std::path::PathBuf;
+use std::{num::NonZeroU32, path::PathBuf};
 
 use serde::Deserialize;
 
@@ -27,4 +27,5 @@ pub(super) struct Settings {
     pub(super) anonymous_challenge: Option<bool>,
     pub(super) trusted_proxies: Option<Vec<String>>,
     pub(super) max_connections: Option<usize>,
+    pub(super) max_open_uploads: Option<NonZeroU32>,
 }

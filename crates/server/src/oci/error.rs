@@ -174,7 +174,9 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         Error::AuthenticationRequired | Error::UnrecognizedClient => {
             ("UNAUTHORIZED", StatusCode::UNAUTHORIZED)
         }
-        Error::Throttled => ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS),
+        Error::Throttled | Error::TooManyUploads(_) => {
+            ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS)
+        }
         Error::Stale | Error::Unavailable => ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
         Error::Internal(_) => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
     }

@@ -14,4 +14,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 2,
         sql: include_str!("../../migrations/0002_identity.sql"),
     },
+    Migration {
+        version: 3,
+        min_reader: 2,
+        sql: include_str!("../../migrations/0003_open_uploads.sql"),
+    },
 ];

@@ -145,3 +145,24 @@ async fn a_client_that_does_not_read_is_cut_off() {
     let answer = connection.answer(false).await.unwrap().expect(200);
     assert!(!answer.is_whole);
 }
+
+#[tokio::test]
+async fn one_open_upload_too_many_is_told_to_come_back() {
+    let t = TestServer::with(|config| config.limits.open_uploads = 2.try_into().unwrap()).await;
+    t.create("app").await;
+    let password = t.password().await;
+    let start = || t.v2(&password, "POST", "app/blobs/uploads/").send();
+    let first = start().await.expect(202);
+    start().await.expect(202);
+    let refused = start().await.expect(429);
+    assert_eq!(refused.error().0, "TOOMANYREQUESTS");
+    assert_eq!(refused.header("retry-after"), Some("1"));
+    let initiate = json!({ "repositoryName": "app" });
+    let refused = t.aws("InitiateLayerUpload", &initiate).await.expect(400);
+    assert_eq!(refused.fault(), "ThrottlingException");
+    t.push_blob(&password, "app", b"in one request").await;
+    let upload = first.header("location").unwrap();
+    let cancel = t.request("DELETE", upload).bearer(&password);
+    cancel.send().await.expect(204);
+    t.aws("InitiateLayerUpload", &initiate).await.expect(200);
+}

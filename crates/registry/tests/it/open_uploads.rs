@@ -1,0 +1,108 @@
+//! The bound on the uploads that one principal has open.
+
+use std::{collections::HashSet, sync::Arc, time::Duration};
+
+use longshore_registry::{
+    Error,
+    oci::upload::{CancelUpload, StartUpload, Started},
+    op::layer::InitiateLayerUpload,
+};
+use longshore_types::id::UploadId;
+use serde_json::json;
+use tokio::task::JoinSet;
+
+use crate::harness::{TestCore, name};
+
+const BOUND: u32 = 10;
+const DAY: Duration = Duration::from_hours(24);
+
+async fn bounded() -> TestCore {
+    let t = TestCore::with(|settings| settings.open_uploads = BOUND.try_into().unwrap()).await;
+    t.repository("app").await;
+    t.repository("other").await;
+    t
+}
+
+async fn start(t: &TestCore, repository: &str) -> Result<UploadId, Error> {
+    let started = t
+        .run(StartUpload {
+            registry: t.registry(),
+            repository: name(repository),
+            mount: None,
+            sha512: false,
+        })
+        .await?;
+    match started {
+        Started::Upload(id) => Ok(id),
+        Started::Mounted(_) => panic!("nothing was to be mounted"),
+    }
+}
+
+/// Begins uploads until one is refused.
+async fn fill(t: &TestCore) -> Vec<UploadId> {
+    let mut begun = Vec::new();
+    loop {
+        let repository = if begun.len() % 2 == 0 { "app" } else { "other" };
+        match start(t, repository).await {
+            Ok(id) => begun.push(id),
+            Err(Error::TooManyUploads(bound)) if bound.get() == BOUND => return begun,
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_principal_may_have_so_many_uploads_open_in_all_repositories_together() {
+    let t = bounded().await;
+    assert_eq!(fill(&t).await.len(), BOUND as usize);
+    let initiate = json!({"repositoryName": "app"});
+    let (refusal, text) = t.refused::<InitiateLayerUpload>(initiate).await;
+    assert_eq!(refusal, "TooManyUploads");
+    assert!(text.starts_with("You have 10 uploads open, which is the limit."));
+}
+
+#[tokio::test]
+async fn uploads_that_begin_together_do_not_pass_the_bound_together() {
+    let t = Arc::new(bounded().await);
+    let mut starts = JoinSet::new();
+    for at in 0..4 * BOUND {
+        let t = t.clone();
+        starts.spawn(async move { start(&t, if at % 2 == 0 { "app" } else { "other" }).await });
+    }
+    let begun = starts.join_all().await.into_iter().filter_map(Result::ok);
+    assert_eq!(begun.collect::<HashSet<_>>().len(), BOUND as usize);
+}
+
+#[tokio::test]
+async fn an_upload_that_ends_in_any_way_makes_room_for_one() {
+    let t = bounded().await;
+    let open = fill(&t).await;
+    t.run(CancelUpload {
+        registry: t.registry(),
+        repository: name("app"),
+        upload: open[0],
+    })
+    .await
+    .unwrap();
+    start(&t, "app").await.unwrap();
+    assert!(start(&t, "app").await.is_err());
+
+    t.delete_repository("other").await;
+    t.sweep().await;
+    for _ in 0..BOUND / 2 {
+        start(&t, "app").await.unwrap();
+    }
+    assert!(start(&t, "app").await.is_err());
+
+    t.advance(DAY + Duration::from_secs(1));
+    t.sweep().await;
+    t.repository("other").await;
+    assert_eq!(fill(&t).await.len(), BOUND as usize);
+}
+
+#[tokio::test]
+async fn a_blob_in_one_request_needs_no_room() {
+    let t = bounded().await;
+    fill(&t).await;
+    t.blob("app", b"whole").await;
+}
