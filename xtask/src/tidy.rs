@@ -13,14 +13,20 @@ use anyhow::{Context, Result, bail};
 const DIRECTIONS: &[(&str, &[&str])] = &[
     ("longshore-types", &[]),
     ("longshore-sha256", &[]),
+    ("longshore-policy", &["longshore-types"]),
     ("longshore-store", &["longshore-types", "longshore-sha256"]),
     (
         "longshore-registry",
-        &["longshore-types", "longshore-store"],
+        &["longshore-types", "longshore-policy", "longshore-store"],
     ),
     (
         "longshore",
-        &["longshore-types", "longshore-store", "longshore-registry"],
+        &[
+            "longshore-types",
+            "longshore-policy",
+            "longshore-store",
+            "longshore-registry",
+        ],
     ),
     ("longshore-bench", &[]),
     ("longshore-clients-test", &[]),

@@ -1,0 +1,134 @@
+//! `Condition`: operators, their sets and what an absent key means.
+
+use crate::condition::operand::{Operands, Test};
+use crate::context::Context;
+use crate::error::InvalidPolicy;
+use crate::json::Json;
+use crate::statement::Effect;
+use crate::template::{Match, is_key};
+
+mod address;
+mod arn;
+mod date;
+mod number;
+mod operand;
+mod text;
+
+/// One key under one operator. A statement's conditions must all hold.
+#[derive(Clone, Debug)]
+pub(crate) struct Condition {
+    key: Box<str>,
+    set: Set,
+    if_exists: bool,
+    test: Test,
+}
+
+/// How the values of the request are taken together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Set {
+    /// No prefix: the key has one value as a rule. With several, one match is enough for a match.
+    Single,
+    /// `ForAllValues:`, which holds when there are none.
+    All,
+    /// `ForAnyValue:`, which does not hold when there are none.
+    Any,
+}
+
+impl Condition {
+    /// Reads the `Condition` element of a statement.
+    pub(crate) fn parse_all(json: &Json, with_variables: bool) -> Result<Vec<Self>, InvalidPolicy> {
+        let Json::Object(operators) = json else {
+            return Err(InvalidPolicy::Syntax);
+        };
+        let mut conditions = Vec::new();
+        for (operator, keys) in operators {
+            let Json::Object(keys) = keys else {
+                return Err(InvalidPolicy::Syntax);
+            };
+            for (key, values) in keys {
+                conditions.push(Self::parse(operator, key, values, with_variables)?);
+            }
+        }
+        Ok(conditions)
+    }
+
+    fn parse(
+        operator: &str,
+        key: &str,
+        values: &Json,
+        with_variables: bool,
+    ) -> Result<Self, InvalidPolicy> {
+        if !is_key(key) {
+            return Err(InvalidPolicy::NoVendor);
+        }
+        let unknown = || InvalidPolicy::Operator(operator.to_owned());
+        let (set, name) = match operator.split_once(':') {
+            None => (Set::Single, operator),
+            Some(("ForAllValues", name)) => (Set::All, name),
+            Some(("ForAnyValue", name)) => (Set::Any, name),
+            Some(_) => return Err(unknown()),
+        };
+        let (name, if_exists) = match name.strip_suffix("IfExists") {
+            Some(name) => (name, true),
+            None => (name, false),
+        };
+        let values = texts(values)?;
+        let test = Test::parse(name, &values, with_variables)?.ok_or_else(unknown)?;
+        // Whether a key is there is no question about its values.
+        if matches!(test.operands, Operands::Null(_)) && (if_exists || set != Set::Single) {
+            return Err(unknown());
+        }
+        Ok(Self {
+            key: key.into(),
+            set,
+            if_exists,
+            test,
+        })
+    }
+
+    /// Whether it holds for a statement of `effect`.
+    ///
+    /// A variable without value matches nothing; under a negated operator that must not widen what is allowed,
+    /// so there it holds for a `Deny` alone.
+    pub(crate) fn holds(&self, context: &Context<'_>, effect: Effect) -> bool {
+        let mut values = context.values(&self.key);
+        let present = values.clone().next().is_some();
+        if let Operands::Null(wanted) = &self.test.operands {
+            return wanted.contains(&!present);
+        }
+        let negated = self.test.negated;
+        if !present {
+            return self.if_exists
+                || match self.set {
+                    Set::Single => negated,
+                    Set::All => true,
+                    Set::Any => false,
+                };
+        }
+        let mut holds = |value: &str| match self.test.operands.matches(value, context) {
+            Match::Yes => !negated,
+            Match::No => negated,
+            Match::Unresolved => negated && effect == Effect::Deny,
+        };
+        match self.set {
+            Set::All => values.all(&mut holds),
+            Set::Single if negated => values.all(&mut holds),
+            Set::Any | Set::Single => values.any(&mut holds),
+        }
+    }
+
+    /// The context keys that it reads, those of variables included.
+    pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
+        std::iter::once(&*self.key).chain(self.test.operands.keys())
+    }
+}
+
+/// The values under a key: one or several texts, numbers and truth values alike.
+fn texts(values: &Json) -> Result<Vec<String>, InvalidPolicy> {
+    let text = |value: &Json| match value {
+        Json::Text(text) | Json::Number(text) => Ok(text.clone()),
+        Json::Bool(value) => Ok(value.to_string()),
+        Json::Null | Json::List(_) | Json::Object(_) => Err(InvalidPolicy::Syntax),
+    };
+    values.as_list().iter().map(text).collect()
+}
