@@ -11,6 +11,10 @@ use longshore_types::{
     name::{ImageTag, RepositoryName},
 };
 
+pub use self::fault::Fault;
+
+mod fault;
+
 /// What every operation of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -271,6 +275,15 @@ pub enum Error {
     /// The body broke off; the client is gone or silent.
     #[error("the request body ended early: {0}")]
     BodyBroken(String),
+
+    /// IAM or STS refuses.
+    #[error("{message}")]
+    Identity {
+        /// Which refusal.
+        fault: Fault,
+        /// The text for the client.
+        message: String,
+    },
 
     /// The caller is known and may not do this; the text is IAM's.
     #[error("{0}")]

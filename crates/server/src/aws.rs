@@ -1,4 +1,4 @@
-//! The AWS protocols: request signatures and JSON 1.1. No rule about images lives here.
+//! The AWS protocols: request signatures, JSON 1.1 and Query. No rule about images lives here.
 
 use std::sync::Arc;
 
@@ -16,6 +16,7 @@ use uuid::Uuid;
 
 use self::{
     json::{AwsError, ProtocolError, Service, Target, body_limit},
+    refusal::Refusal,
     sigv4::{PayloadHash, SecretKey, SignatureError, SignedRequest, SigningKeyCache},
 };
 use crate::{
@@ -28,26 +29,32 @@ pub(crate) mod error;
 pub mod json;
 pub mod layer_part;
 pub mod parts;
+pub mod query;
+mod refusal;
 pub mod sigv4;
 mod table;
 
 /// The operation whose body is not kept whole.
 const STREAMED: &str = "UploadLayerPart";
 
-/// Answers whatever is signed, by the service that it is signed for; whatever is not signed is refused.
+/// Answers whatever is signed, by the service that it is signed for; what is not signed is refused, but for the calls
+/// by which somebody becomes somebody.
 pub(crate) async fn serve(app: &Arc<App>, call: Call) -> Reply {
     let id = RequestId::from_uuid(Uuid::now_v7());
     let head = &call.head;
     let is_ecr_shaped = call.origin.kind.is_ecr_shaped();
     let answered = match SignedRequest::parse(&head.method, &head.uri, &head.headers) {
-        Ok(Some(signed)) => run(app, call, signed, id).await,
+        Ok(Some(signed)) => match query::Service::signed(signed.credential().service()) {
+            Some(service) => query::signed(app, call, service, &signed, id).await,
+            None => json(app, call, &signed, id).await,
+        },
         Ok(None) if matches!(head.method, Method::GET | Method::HEAD) => return nothing_here(),
-        Ok(None) => Err(SignatureError::Missing.into()),
-        Err(error) => Err(error.into()),
+        Ok(None) if query::is_form(&head.headers) => query::unsigned(app, call, id).await,
+        Ok(None) => AwsError::from(SignatureError::Missing).into_response(id),
+        Err(error) if query::is_form(&head.headers) => query::refused(error, id),
+        Err(error) => AwsError::from(error).into_response(id),
     };
-    let mut reply = answered
-        .unwrap_or_else(|error| error.into_response(id))
-        .map(ReplyBody::whole);
+    let mut reply = answered.map(ReplyBody::whole);
     if !is_ecr_shaped {
         // The caller, not the host, tells which registry is meant.
         reply
@@ -65,32 +72,55 @@ fn nothing_here() -> Reply {
     )
 }
 
-async fn run(
+/// Checks all that needs no body, and returns the key that signed and the Region that it signed for.
+async fn known(
+    app: &App,
+    signed: &SignedRequest,
+    service: &str,
+) -> Result<(AccessKey, Region), Refusal> {
+    let region = signed.credential().region().parse::<Region>().ok();
+    let region = region.filter(|region| !region.is_none());
+    signed.check_scope(service, region.is_some(), app.core.meta.system_now())?;
+    let region = region.ok_or(SignatureError::UnknownKey)?;
+    Ok((access_key(app, signed).await?, region))
+}
+
+/// Checks the signature over head and body.
+fn verify(
+    app: &App,
+    signed: &SignedRequest,
+    key: &AccessKey,
+    body: PayloadHash,
+) -> Result<(), SignatureError> {
+    let secret = SecretKey::new(key.secret.clone());
+    let now = app.core.meta.system_now();
+    app.signatures.0.verify(signed, &secret, body, now)
+}
+
+async fn json(
+    app: &App,
+    call: Call,
+    signed: &SignedRequest,
+    id: RequestId,
+) -> Response<Bytes> {
+    let answered = run_json(app, call, signed, id).await;
+    answered.unwrap_or_else(|error| error.into_response(id))
+}
+
+async fn run_json(
     app: &App,
     mut call: Call,
-    signed: SignedRequest,
+    signed: &SignedRequest,
     id: RequestId,
 ) -> Result<Response<Bytes>, AwsError> {
-    let service = signed.credential().service();
-    if matches!(service, "sts" | "iam") {
-        return Ok(query_unbuilt(service, id));
-    }
     let target = Target::parse(&call.head.headers)?;
+    let service = target.service();
     let operation = target.operation().to_owned();
-    let region = signed
-        .credential()
-        .region()
-        .parse::<Region>()
-        .ok()
-        .filter(|region| !region.is_none());
-    let now = app.core.meta.system_now();
-    signed.check_scope(target.service().signing_name(), region.is_some(), now)?;
-    let region = region.ok_or(SignatureError::UnknownKey)?;
-    let key = access_key(app, &signed).await?;
+    let (key, region) = known(app, signed, service.signing_name()).await?;
     // Before the body: an operation that there is not costs nothing to refuse, but only to somebody who is known.
-    let known = target.service() == Service::Ecr
-        && (operation == STREAMED || table::find(&operation).is_some());
-    let input = if known && operation == STREAMED {
+    let is_streamed = service == Service::Ecr && operation == STREAMED;
+    let handler = table::find(service, &operation);
+    let input = if is_streamed {
         Input::Streamed(parts::receive(app, &mut call.body).await?)
     } else {
         Input::Whole(
@@ -101,13 +131,7 @@ async fn run(
                 .ok_or(ProtocolError::BodyTooLarge)?,
         )
     };
-    let secret = SecretKey::new(key.secret.clone());
-    app.signatures
-        .0
-        .verify(&signed, &secret, input.hash(), app.core.meta.system_now())?;
-    if !known {
-        return Err(ProtocolError::UnknownOperation.into());
-    }
+    verify(app, signed, &key, input.hash())?;
     let registry =
         Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
     let endpoints = call.origin.endpoints(app, registry);
@@ -118,12 +142,10 @@ async fn run(
         endpoints: &endpoints,
         request: call.origin.facts(&call.head.headers),
     };
-    match input {
-        Input::Whole(body) => match table::find(&operation) {
-            Some(handler) => handler(&cx, &body, id).await,
-            None => Err(ProtocolError::UnknownOperation.into()),
-        },
-        Input::Streamed(part) => table::upload_layer_part(&cx, part, id).await,
+    match (input, handler) {
+        (Input::Streamed(part), _) => table::upload_layer_part(&cx, part, id).await,
+        (Input::Whole(body), Some(handler)) => handler(&cx, &body, id).await,
+        (Input::Whole(_), None) => Err(ProtocolError::UnknownOperation.into()),
     }
 }
 
@@ -142,34 +164,19 @@ impl Input {
     }
 }
 
-async fn access_key(app: &App, signed: &SignedRequest) -> Result<AccessKey, AwsError> {
+async fn access_key(app: &App, signed: &SignedRequest) -> Result<AccessKey, Refusal> {
     let found = app
         .core
         .principals
         .access_key(&app.core.meta, &app.core.keys, signed.access_key_id())
-        .await;
-    let key = found
-        .map_err(error::wire)?
-        .ok_or(SignatureError::UnknownKey)?;
+        .await?;
+    let key = found.ok_or(SignatureError::UnknownKey)?;
     // Sessions do not exist yet, so that no session token is anybody's.
     if signed.session_token().is_some() {
         Err(SignatureError::UnknownKey.into())
     } else {
         Ok(key)
     }
-}
-
-/// STS and IAM answer in XML.
-fn query_unbuilt(service: &str, id: RequestId) -> Response<Bytes> {
-    let body = format!(
-        "<ErrorResponse><Error><Type>Sender</Type><Code>InvalidAction</Code><Message>The service `{service}` is not built yet.</Message></Error><RequestId>{id}</RequestId></ErrorResponse>\n"
-    );
-    let mut response = Response::new(Bytes::from(body));
-    *response.status_mut() = StatusCode::NOT_IMPLEMENTED;
-    response
-        .headers_mut()
-        .insert(header::CONTENT_TYPE, HeaderValue::from_static("text/xml"));
-    response
 }
 
 /// The signing keys of recent callers.

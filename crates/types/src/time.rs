@@ -49,6 +49,15 @@ impl Timestamp {
         Duration::from_millis(u64::try_from(millis).unwrap_or(0))
     }
 
+    /// Returns the time in whole seconds as ISO 8601 and RFC 3339 write it: `2026-01-31T23:59:59Z`.
+    pub fn to_rfc3339(self) -> String {
+        let seconds = self.0.div_euclid(1000);
+        let (year, month, day) = civil(seconds.div_euclid(86_400));
+        let second = seconds.rem_euclid(86_400);
+        let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
+        format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+    }
+
     #[expect(
         clippy::cast_possible_truncation,
         reason = "casting a float saturates, and rounding is meant"
@@ -58,6 +67,23 @@ impl Timestamp {
             .is_finite()
             .then(|| Self((seconds * 1000.0).round() as i64))
     }
+}
+
+/// The date of a day counted from 1970-01-01, in eras of 400 years that begin in March.
+fn civil(days: i64) -> (i64, i64, i64) {
+    let days = days + 719_468;
+    let (era, day_of_era) = (days.div_euclid(146_097), days.rem_euclid(146_097));
+    let year_of_era =
+        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 {
+        shifted + 3
+    } else {
+        shifted - 9
+    };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    (year, month, day_of_year - (153 * shifted + 2) / 5 + 1)
 }
 
 fn whole_millis(duration: Duration) -> i64 {
@@ -102,6 +128,23 @@ mod tests {
             serde_json::from_str::<Timestamp>("7").unwrap(),
             Timestamp::from_millis(7000)
         );
+    }
+
+    #[test]
+    fn times_are_written_as_rfc_3339() {
+        for (seconds, text) in [
+            (0, "1970-01-01T00:00:00Z"),
+            (-1, "1969-12-31T23:59:59Z"),
+            (951_782_400, "2000-02-29T00:00:00Z"),
+            (1_709_251_199, "2024-02-29T23:59:59Z"),
+            (1_704_067_199, "2023-12-31T23:59:59Z"),
+            (4_102_444_800, "2100-01-01T00:00:00Z"),
+        ] {
+            assert_eq!(
+                Timestamp::from_millis(seconds * 1000 + 7).to_rfc3339(),
+                text
+            );
+        }
     }
 
     #[test]

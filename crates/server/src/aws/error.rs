@@ -4,7 +4,10 @@ use http::StatusCode;
 use longshore_registry::Error;
 use longshore_types::manifest::ManifestError;
 
-use super::json::AwsError;
+use super::{
+    json::{AwsError, ProtocolError},
+    refusal::Refusal,
+};
 
 /// Turns an error into its answer, and logs a failure of ours.
 #[expect(
@@ -41,6 +44,16 @@ pub(crate) fn wire(error: Error) -> AwsError {
         }
         Error::Kms { kms_error, .. } => answer.with("kmsError", *kms_error),
         _ => answer,
+    }
+}
+
+impl From<Refusal> for AwsError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Signature(error) => error.into(),
+            Refusal::Registry(error) => wire(error),
+            Refusal::BodyTooLarge => ProtocolError::BodyTooLarge.into(),
+        }
     }
 }
 
@@ -101,6 +114,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::EmptyUpload { .. } => ("EmptyUploadException", BAD),
         Error::LayerPartTooSmall => ("LayerPartTooSmallException", BAD),
         Error::BodyBroken(_) => ("RequestAbortedException", BAD),
+        Error::Identity { fault, .. } => (fault.code(), BAD),
         Error::AccessDenied(_) => ("AccessDeniedException", BAD),
         Error::AuthenticationRequired => ("MissingAuthenticationTokenException", BAD),
         Error::UnrecognizedClient => ("UnrecognizedClientException", StatusCode::FORBIDDEN),

@@ -1,4 +1,4 @@
-//! The operations of ECR's API, one line each.
+//! The operations of the JSON APIs, one line each.
 
 use std::pin::Pin;
 
@@ -17,7 +17,7 @@ use serde::{Serialize, de::DeserializeOwned};
 
 use super::{
     error::wire,
-    json::{AwsError, decode, success},
+    json::{AwsError, Service, decode, success},
     parts::{Opened, Part},
 };
 
@@ -29,8 +29,15 @@ pub(super) type Handler = for<'a> fn(
     RequestId,
 ) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>;
 
-/// The handler of an operation, if there is one.
-pub(super) fn find(operation: &str) -> Option<Handler> {
+/// The handler of an operation of a service, if there is one.
+pub(super) fn find(service: Service, operation: &str) -> Option<Handler> {
+    match service {
+        Service::Ecr => ecr(operation),
+        Service::EcrPublic | Service::Organizations => None,
+    }
+}
+
+fn ecr(operation: &str) -> Option<Handler> {
     Some(match operation {
         "BatchCheckLayerAvailability" => run::<layer::BatchCheckLayerAvailability>,
         "BatchDeleteImage" => run::<image::BatchDeleteImage>,

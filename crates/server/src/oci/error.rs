@@ -138,6 +138,7 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RepositoryAlreadyExists { .. }
         | Error::RepositoryNotEmpty { .. }
         | Error::ImageReferencedByManifestList
+        | Error::Identity { .. }
         | Error::BlobReferenced(_) => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
         Error::Kms { .. } | Error::LimitExceeded(_) | Error::AccessDenied(_) => {
             ("DENIED", StatusCode::FORBIDDEN)

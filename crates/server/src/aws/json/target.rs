@@ -13,6 +13,8 @@ pub enum Service {
     Ecr,
     /// Public registries.
     EcrPublic,
+    /// Accounts.
+    Organizations,
 }
 
 impl Service {
@@ -21,6 +23,7 @@ impl Service {
         match self {
             Self::Ecr => "ecr",
             Self::EcrPublic => "ecr-public",
+            Self::Organizations => "organizations",
         }
     }
 
@@ -28,6 +31,7 @@ impl Service {
         match prefix {
             "AmazonEC2ContainerRegistry_V20150921" => Some(Self::Ecr),
             "SpencerFrontendService" => Some(Self::EcrPublic),
+            "AWSOrganizationsV20161128" => Some(Self::Organizations),
             _ => None,
         }
     }

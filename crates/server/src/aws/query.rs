@@ -1,0 +1,137 @@
+//! The Query protocol of IAM and STS: a form in, XML out.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{HeaderMap, Response, header::CONTENT_TYPE};
+use longshore_registry::{Cx, Scope, principal::Caller};
+use longshore_types::{account::Registry, id::RequestId};
+
+use self::table::{Asked, Entry};
+use super::{
+    refusal::Refusal,
+    sigv4::{PayloadHash, SignatureError, SignedRequest},
+};
+use crate::{app::App, handle::Call};
+
+mod decode;
+mod error;
+mod form;
+mod fuzz;
+mod reply;
+mod service;
+mod table;
+mod xml;
+
+pub use self::{
+    decode::{MalformedInput, decode},
+    error::QueryError,
+    form::{BODY_LIMIT, Node},
+    fuzz::fuzz_form,
+    reply::success,
+    service::Service,
+    xml::{Unwritable, write, write_text},
+};
+
+/// Whether a call that is not signed, or whose signature cannot be read, is of this protocol.
+pub(super) fn is_form(headers: &HeaderMap) -> bool {
+    let content_type = headers
+        .get(CONTENT_TYPE)
+        .and_then(|value| value.to_str().ok());
+    content_type.is_some_and(|text| {
+        let essence = text.split(';').next().unwrap_or_default();
+        essence
+            .trim()
+            .eq_ignore_ascii_case("application/x-www-form-urlencoded")
+    })
+}
+
+/// Answers a signed call.
+pub(super) async fn signed(
+    app: &Arc<App>,
+    call: Call,
+    service: Service,
+    signed: &SignedRequest,
+    id: RequestId,
+) -> Response<Bytes> {
+    let answered = run_signed(app, call, service, signed, id).await;
+    answered.unwrap_or_else(|error| error.into_response(service, id))
+}
+
+/// Answers a call without a signature: only somebody who asks to become somebody needs none.
+pub(super) async fn unsigned(app: &Arc<App>, call: Call, id: RequestId) -> Response<Bytes> {
+    let answered = run_unsigned(app, call, id).await;
+    answered.unwrap_or_else(|error| error.into_response(Service::Sts, id))
+}
+
+/// Answers a call whose signature cannot be read.
+pub(super) fn refused(error: SignatureError, id: RequestId) -> Response<Bytes> {
+    QueryError::from(error).into_response(Service::Sts, id)
+}
+
+async fn run_signed(
+    app: &App,
+    mut call: Call,
+    service: Service,
+    signed: &SignedRequest,
+    id: RequestId,
+) -> Result<Response<Bytes>, QueryError> {
+    let (key, region) = super::known(app, signed, service.signing_name()).await?;
+    let body = whole(&mut call).await?;
+    super::verify(app, signed, &key, PayloadHash::of(&body))?;
+    let form = Node::parse(&body)?;
+    let entry = entry(service, &form)?;
+    let registry =
+        Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
+    let asked = Asked::new(service, entry, form, id);
+    run(app, &call, Caller::Known(key.known), registry, asked).await
+}
+
+async fn run_unsigned(
+    app: &App,
+    mut call: Call,
+    id: RequestId,
+) -> Result<Response<Bytes>, QueryError> {
+    let form = Node::parse(&whole(&mut call).await?)?;
+    let entry = form
+        .text("Action")
+        .filter(|_| form.text("Version") == Some(Service::Sts.version()))
+        .and_then(table::unsigned)
+        .ok_or(SignatureError::Missing)?;
+    let asked = Asked::new(Service::Sts, entry, form, id);
+    let registry = app.core.first_registry();
+    run(app, &call, Caller::Anonymous, registry, asked).await
+}
+
+async fn run(
+    app: &App,
+    call: &Call,
+    caller: Caller,
+    registry: Registry,
+    asked: Asked,
+) -> Result<Response<Bytes>, QueryError> {
+    let endpoints = call.origin.endpoints(app, registry);
+    let cx = Cx {
+        core: &app.core,
+        caller,
+        scope: Scope { registry },
+        endpoints: &endpoints,
+    };
+    asked.answer(&cx).await
+}
+
+async fn whole(call: &mut Call) -> Result<Bytes, Refusal> {
+    let body = call.body.whole(BODY_LIMIT).await?;
+    body.ok_or(Refusal::BodyTooLarge)
+}
+
+fn entry(service: Service, form: &Node) -> Result<&'static Entry, QueryError> {
+    let action = form.text("Action").unwrap_or_default();
+    if action.is_empty() {
+        return Err(QueryError::missing_action());
+    }
+    let version = form.text("Version");
+    table::find(service, action)
+        .filter(|_| version == Some(service.version()))
+        .ok_or_else(|| QueryError::unknown_action(action, version))
+}
