@@ -10,6 +10,7 @@ pub mod core;
 pub mod cx;
 pub mod endpoints;
 pub mod error;
+pub mod iam;
 pub mod job;
 pub mod keys;
 pub mod member;

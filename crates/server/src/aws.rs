@@ -97,12 +97,7 @@ fn verify(
     app.signatures.0.verify(signed, &secret, body, now)
 }
 
-async fn json(
-    app: &App,
-    call: Call,
-    signed: &SignedRequest,
-    id: RequestId,
-) -> Response<Bytes> {
+async fn json(app: &App, call: Call, signed: &SignedRequest, id: RequestId) -> Response<Bytes> {
     let answered = run_json(app, call, signed, id).await;
     answered.unwrap_or_else(|error| error.into_response(id))
 }

@@ -1,6 +1,6 @@
 //! Accounts.
 
-use longshore_store::meta::{Result, Tx};
+use longshore_store::meta::{Columns, Error, Result, Row, Tx};
 use longshore_types::account::AccountId;
 
 use super::args;
@@ -13,4 +13,42 @@ pub(crate) fn bump(tx: &mut dyn Tx, account: AccountId) -> Result<()> {
         args![account.as_str()],
     )
     .map(drop)
+}
+
+/// What an account has.
+#[derive(Debug)]
+pub(crate) struct Counts {
+    pub(crate) users: i64,
+    pub(crate) roles: i64,
+    pub(crate) groups: i64,
+    pub(crate) policies: i64,
+    pub(crate) providers: i64,
+    pub(crate) has_root_access_key: bool,
+}
+
+impl Row for Counts {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            users: columns.int(0)?,
+            roles: columns.int(1)?,
+            groups: columns.int(2)?,
+            policies: columns.int(3)?,
+            providers: columns.int(4)?,
+            has_root_access_key: columns.int(5)? != 0,
+        })
+    }
+}
+
+/// Counts what `account` has.
+pub(crate) fn counts(tx: &mut dyn Tx, account: AccountId) -> Result<Counts> {
+    let counts = tx.row(
+        "SELECT (SELECT COUNT(*) FROM principal WHERE account = ?1 AND kind = 'user'), \
+         (SELECT COUNT(*) FROM principal WHERE account = ?1 AND kind = 'role'), \
+         (SELECT COUNT(*) FROM user_group WHERE account = ?1), \
+         (SELECT COUNT(*) FROM managed_policy WHERE account = ?1), \
+         (SELECT COUNT(*) FROM oidc_provider WHERE account = ?1), \
+         CASE WHEN EXISTS (SELECT 1 FROM access_key WHERE principal = ?1) THEN 1 ELSE 0 END",
+        args![account.as_str()],
+    )?;
+    counts.ok_or_else(|| Error::corrupt("an aggregate without a row"))
 }

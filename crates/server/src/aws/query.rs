@@ -116,6 +116,7 @@ async fn run(
         caller,
         scope: Scope { registry },
         endpoints: &endpoints,
+        request: call.origin.facts(&call.head.headers),
     };
     asked.answer(&cx).await
 }

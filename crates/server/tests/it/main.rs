@@ -9,5 +9,6 @@ mod cli;
 mod garbage;
 mod harness;
 mod http;
+mod iam;
 mod oci;
 mod op;

@@ -70,14 +70,18 @@ impl Node {
     fn into_text(self) -> Result<String, MalformedInput> {
         match self.value {
             Some(text) if self.members.is_empty() => Ok(text),
-            _ => Err(malformed("A structure or list was found where a value is expected")),
+            _ => Err(malformed(
+                "A structure or list was found where a value is expected",
+            )),
         }
     }
 
     fn into_members(self) -> Result<BTreeMap<String, Node>, MalformedInput> {
         match self.value.as_deref() {
             None | Some("") => Ok(self.members),
-            Some(_) => Err(malformed("A value was found where a structure or list is expected")),
+            Some(_) => Err(malformed(
+                "A value was found where a structure or list is expected",
+            )),
         }
     }
 
@@ -94,7 +98,9 @@ impl Node {
                 .parse()
                 .map_err(|_| malformed(format!("`{number}` is not the number of a list's item")))?;
             if items.insert(number, item).is_some() {
-                return Err(malformed(format!("The item {number} of a list is given twice")));
+                return Err(malformed(format!(
+                    "The item {number} of a list is given twice"
+                )));
             }
         }
         Ok(items.into_values())

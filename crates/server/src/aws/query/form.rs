@@ -79,8 +79,10 @@ mod tests {
 
     #[test]
     fn names_are_paths_and_values_are_decoded() {
-        let form = Node::parse(b"Action=CreateUser&Tags.member.1.Key=a+b&Tags.member.1.Value=%C3%A9%2B&&Flag")
-            .unwrap();
+        let form = Node::parse(
+            b"Action=CreateUser&Tags.member.1.Key=a+b&Tags.member.1.Value=%C3%A9%2B&&Flag",
+        )
+        .unwrap();
         assert_eq!(form.text("Action"), Some("CreateUser"));
         assert_eq!(form.text("Flag"), Some(""));
         assert_eq!(form.text("Tags"), None);
@@ -92,14 +94,14 @@ mod tests {
 
     #[test]
     fn what_is_too_much_or_no_text_is_refused() {
-        assert!(Node::parse("a&".repeat(1).as_bytes()).is_ok());
         assert_eq!(refusal("a=1&a=2"), "The parameter a is given twice");
         assert_eq!(refusal("a=%ff"), "A parameter is not UTF-8");
         let crowd: Vec<String> = (0..=MAX_PAIRS).map(|idx| format!("a{idx}")).collect();
         assert!(Node::parse(crowd[1..].join("&").as_bytes()).is_ok());
         assert_eq!(refusal(&crowd.join("&")), "More than 4096 parameters");
         let deep = ["a"; MAX_DEPTH + 1].join(".");
-        assert!(Node::parse(deep[2..].as_bytes()).is_ok());
+        let deepest = ["a"; MAX_DEPTH].join(".");
+        assert!(Node::parse(deepest.as_bytes()).is_ok());
         assert_eq!(refusal(&deep), "The name of a parameter is too long");
         assert_eq!(
             refusal(&"a".repeat(MAX_NAME + 1)),

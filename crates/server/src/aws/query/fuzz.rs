@@ -7,17 +7,16 @@ use serde::Deserialize;
 use super::{decode::decode, form::Node};
 
 /// Has a member of every shape, and itself, so that any nesting finds a place.
-#[derive(Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Debug, Deserialize)]
 #[expect(dead_code, reason = "read by nobody: reading is what is tested")]
 struct Every {
     text: Option<String>,
     number: Option<i32>,
     long: Option<u64>,
-    flag: bool,
-    list: Vec<Every>,
+    flag: Option<bool>,
+    list: Option<Vec<Every>>,
     texts: Option<Vec<String>>,
-    map: BTreeMap<String, Every>,
+    map: Option<BTreeMap<String, Every>>,
     one: Option<Box<Every>>,
 }
 

@@ -8,9 +8,7 @@ use longshore_registry::{Cx, Error, Operation, execute, iam::account};
 use longshore_types::id::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
 
-use super::{
-    decode::decode, error::QueryError, form::Node, reply::success, service::Service,
-};
+use super::{decode::decode, error::QueryError, form::Node, reply::success, service::Service};
 
 type Answer = Result<Response<Bytes>, QueryError>;
 
@@ -29,12 +27,7 @@ pub(super) struct Asked {
 }
 
 impl Asked {
-    pub(super) fn new(
-        service: Service,
-        entry: &'static Entry,
-        form: Node,
-        id: RequestId,
-    ) -> Self {
+    pub(super) fn new(service: Service, entry: &'static Entry, form: Node, id: RequestId) -> Self {
         Self {
             service,
             entry,

@@ -89,11 +89,6 @@ struct Element<'a> {
 }
 
 impl<'a> Element<'a> {
-    fn text(self, text: &str) -> Result<(), Unwritable> {
-        write_text(self.out, self.name, text);
-        Ok(())
-    }
-
     fn parent(self) -> Parent<'a> {
         open(self.out, self.name);
         Parent {
@@ -118,7 +113,7 @@ impl Parent<'_> {
 macro_rules! texts {
     ($($method:ident $type:ty),* $(,)?) => {
         $(fn $method(self, value: $type) -> Result<(), Unwritable> {
-            self.text(&value.to_string())
+            self.serialize_str(&value.to_string())
         })*
     };
 }
@@ -152,11 +147,12 @@ impl<'a> Serializer for Element<'a> {
     fn serialize_f64(self, value: f64) -> Result<(), Unwritable> {
         let seconds: F64Deserializer<Unwritable> = value.into_deserializer();
         let time = Timestamp::deserialize(seconds)?;
-        self.text(&time.to_rfc3339())
+        self.serialize_str(&time.to_rfc3339())
     }
 
     fn serialize_str(self, value: &str) -> Result<(), Unwritable> {
-        self.text(value)
+        write_text(self.out, self.name, value);
+        Ok(())
     }
 
     fn serialize_none(self) -> Result<(), Unwritable> {
@@ -177,7 +173,7 @@ impl<'a> Serializer for Element<'a> {
         _: u32,
         variant: &'static str,
     ) -> Result<(), Unwritable> {
-        self.text(variant)
+        self.serialize_str(variant)
     }
 
     fn serialize_newtype_struct<T: Serialize + ?Sized>(

@@ -225,4 +225,19 @@ impl Answer {
     pub(crate) fn fault(&self) -> String {
         self.json()["__type"].as_str().unwrap().to_owned()
     }
+
+    /// The text of the first element of that name in an XML answer, as it is written.
+    pub(crate) fn element(&self, name: &str) -> Option<String> {
+        let text = self.text();
+        let (_, rest) = text.split_once(&format!("<{name}>"))?;
+        let (inner, _) = rest.split_once(&format!("</{name}>"))?;
+        Some(inner.to_owned())
+    }
+
+    /// The code of an error in XML.
+    #[track_caller]
+    pub(crate) fn refusal(&self) -> String {
+        self.element("Code")
+            .unwrap_or_else(|| panic!("no error: {}", self.text()))
+    }
 }

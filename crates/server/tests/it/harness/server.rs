@@ -8,6 +8,7 @@ use longshore::{
     first_start::Credentials,
     serve::{self, RunningServer},
 };
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -92,6 +93,32 @@ impl TestServer {
                 format!("AmazonEC2ContainerRegistry_V20150921.{operation}"),
             )
             .body(input.to_string())
+    }
+
+    /// A call of IAM or STS that is not signed yet.
+    pub(crate) fn form(&self, service: &str, action: &str, members: &[(&str, &str)]) -> Request {
+        let version = match service {
+            "sts" => "2011-06-15",
+            _ => "2010-05-08",
+        };
+        let named = [("Action", action), ("Version", version)];
+        let escaped = |text| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
+        let pairs = named.iter().chain(members);
+        let pairs: Vec<String> = pairs
+            .map(|(name, value)| format!("{}={}", escaped(name), escaped(value)))
+            .collect();
+        self.request("POST", "/")
+            .header(
+                "Content-Type",
+                "application/x-www-form-urlencoded; charset=utf-8",
+            )
+            .body(pairs.join("&"))
+    }
+
+    /// Makes a call of IAM.
+    pub(crate) async fn iam(&self, action: &str, members: &[(&str, &str)]) -> Answer {
+        let call = self.form("iam", action, members);
+        self.sign_for(call, "us-east-1", "iam").send().await
     }
 
     pub(crate) fn sign(&self, request: Request) -> Request {

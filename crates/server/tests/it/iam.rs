@@ -1,0 +1,3 @@
+//! IAM and STS over HTTP: forms in, XML out.
+
+mod protocol;
