@@ -153,6 +153,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::EmptyUpload { .. }
         | Error::LayerPartTooSmall
         | Error::TooManyParts(_)
+        | Error::TooManyUploads(_)
         | Error::Internal(_) => (INTERNAL, StatusCode::INTERNAL_SERVER_ERROR),
     }
 }
