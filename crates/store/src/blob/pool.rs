@@ -17,26 +17,29 @@ pub const SLAB_LEN: usize = 4 * FRAME_LEN;
 /// How many slabs a pool has by default.
 pub const DEFAULT_SLABS: usize = 64;
 
-/// Slabs kept through idleness; the others go back to the system.
+/// Buffers of a length that are kept through idleness; the others go back to the system.
 const KEPT: usize = 4;
 const TRIM_EVERY: Duration = Duration::from_secs(1);
 
-/// A bounded pool of slabs, allocated as they are needed and freed when they are not.
+/// A bounded pool of slabs, allocated as they are needed and freed when they are not; and frames for whoever gets none,
+/// kept for reuse in the same way, since memory fresh from the allocator costs a page fault for every 4 KiB.
 #[derive(Clone, Debug)]
 pub struct Pool {
     slots: Arc<Semaphore>,
-    idle: Arc<Mutex<Idle>>,
+    slabs: Arc<Mutex<Idle>>,
+    frames: Arc<Mutex<Idle>>,
 }
 
+/// Buffers of one length that are not in use.
 #[derive(Default)]
 struct Idle {
-    slabs: Vec<Box<[u8]>>,
-    /// The fewest idle slabs since the last trim: so many were not needed.
+    buffers: Vec<Box<[u8]>>,
+    /// The fewest idle buffers since the last trim: so many were not needed.
     low: usize,
     trimming: bool,
 }
 
-/// Memory for one step of a transfer: a slab, or one frame. A slab returns to its pool when dropped.
+/// Memory for one step of a transfer: a slab, or one frame. It returns to its pool when dropped.
 pub struct Buffer {
     memory: Box<[u8]>,
     home: Option<Home>,
@@ -44,7 +47,7 @@ pub struct Buffer {
 
 struct Home {
     idle: Arc<Mutex<Idle>>,
-    _slot: OwnedSemaphorePermit,
+    _slot: Option<OwnedSemaphorePermit>,
 }
 
 impl Pool {
@@ -52,7 +55,8 @@ impl Pool {
     pub fn new(slabs: usize) -> Self {
         Self {
             slots: Arc::new(Semaphore::new(slabs)),
-            idle: Arc::default(),
+            slabs: Arc::default(),
+            frames: Arc::default(),
         }
     }
 
@@ -61,7 +65,7 @@ impl Pool {
         // INVARIANT: the semaphore is never closed, so the other branch is never taken.
         match Arc::clone(&self.slots).acquire_owned().await {
             Ok(slot) => self.slab(slot),
-            Err(_) => Buffer::frame(),
+            Err(_) => self.frame(),
         }
     }
 
@@ -78,23 +82,20 @@ impl Pool {
         worth_it
             .then(|| self.try_acquire())
             .flatten()
-            .unwrap_or_else(Buffer::frame)
+            .unwrap_or_else(|| self.frame())
     }
 
     /// Returns how many slabs are in memory without being used.
     pub fn idle(&self) -> usize {
-        lock(&self.idle).slabs.len()
+        lock(&self.slabs).buffers.len()
     }
 
     fn slab(&self, slot: OwnedSemaphorePermit) -> Buffer {
-        let memory = lock(&self.idle).take();
-        Buffer {
-            memory: memory.unwrap_or_else(|| vec![0; SLAB_LEN].into_boxed_slice()),
-            home: Some(Home {
-                idle: Arc::clone(&self.idle),
-                _slot: slot,
-            }),
-        }
+        Buffer::of(&self.slabs, SLAB_LEN, Some(slot))
+    }
+
+    fn frame(&self) -> Buffer {
+        Buffer::of(&self.frames, FRAME_LEN, None)
     }
 }
 
@@ -106,27 +107,27 @@ impl Default for Pool {
 
 impl Idle {
     fn take(&mut self) -> Option<Box<[u8]>> {
-        let slab = self.slabs.pop();
-        self.low = self.low.min(self.slabs.len());
-        slab
+        let buffer = self.buffers.pop();
+        self.low = self.low.min(self.buffers.len());
+        buffer
     }
 
     /// Frees what was not needed since the last call; returns whether there may be more to free later.
     fn trim(&mut self) -> bool {
-        let unused = self.low.min(self.slabs.len().saturating_sub(KEPT));
-        self.slabs.truncate(self.slabs.len() - unused);
-        self.low = self.slabs.len();
-        self.trimming = self.slabs.len() > KEPT;
+        let unused = self.low.min(self.buffers.len().saturating_sub(KEPT));
+        self.buffers.truncate(self.buffers.len() - unused);
+        self.low = self.buffers.len();
+        self.trimming = self.buffers.len() > KEPT;
         self.trimming
     }
 }
 
-fn put_back(idle: &Arc<Mutex<Idle>>, slab: Box<[u8]>) {
+fn put_back(idle: &Arc<Mutex<Idle>>, buffer: Box<[u8]>) {
     let mut guard = lock(idle);
-    if guard.slabs.len() < KEPT || guard.trimming {
-        guard.slabs.push(slab);
+    if guard.buffers.len() < KEPT || guard.trimming {
+        guard.buffers.push(buffer);
     } else if let Ok(runtime) = Handle::try_current() {
-        guard.slabs.push(slab);
+        guard.buffers.push(buffer);
         guard.trimming = true;
         runtime.spawn(keep_trimming(Trimmer(Arc::downgrade(idle))));
     }
@@ -158,6 +159,17 @@ fn lock(idle: &Mutex<Idle>) -> MutexGuard<'_, Idle> {
 }
 
 impl Buffer {
+    fn of(idle: &Arc<Mutex<Idle>>, len: usize, slot: Option<OwnedSemaphorePermit>) -> Self {
+        let memory = lock(idle).take();
+        Self {
+            memory: memory.unwrap_or_else(|| vec![0; len].into_boxed_slice()),
+            home: Some(Home {
+                idle: Arc::clone(idle),
+                _slot: slot,
+            }),
+        }
+    }
+
     /// Allocates a buffer of one frame outside of any pool.
     pub fn frame() -> Self {
         Self {
@@ -168,7 +180,7 @@ impl Buffer {
 
     /// Whether it is a slab of a pool.
     pub const fn is_slab(&self) -> bool {
-        self.home.is_some()
+        self.memory.len() == SLAB_LEN
     }
 
     /// Returns its memory as shared bytes; the buffer returns to its pool when the last of them is dropped.
@@ -208,7 +220,7 @@ impl fmt::Debug for Buffer {
 
 impl fmt::Debug for Idle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Idle({} slabs)", self.slabs.len())
+        write!(f, "Idle({} buffers)", self.buffers.len())
     }
 }
 
@@ -226,6 +238,20 @@ mod tests {
         drop(one);
         assert_eq!(pool.try_acquire().unwrap().as_ref().len(), SLAB_LEN);
         drop(two);
+    }
+
+    #[tokio::test]
+    async fn frames_are_used_again() {
+        let pool = Pool::new(0);
+        let frame = pool.buffer(u64::MAX);
+        let at = frame.as_ref().as_ptr();
+        drop(frame);
+        let again = pool.buffer(1);
+        assert_eq!(
+            (again.as_ref().as_ptr(), again.as_ref().len()),
+            (at, FRAME_LEN)
+        );
+        assert_ne!(pool.buffer(1).as_ref().as_ptr(), at);
     }
 
     #[tokio::test]
