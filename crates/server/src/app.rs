@@ -1,11 +1,12 @@
 //! What every request shares.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc, time::Duration};
+use std::{net::SocketAddr, path::PathBuf, sync::Arc};
 
 use longshore_registry::Core;
 
 use crate::{
     aws::{Signatures, parts::PartMemory},
+    body::BodyLimits,
     host::{Hosts, proxy::TrustedProxies},
     metrics::Metrics,
 };
@@ -25,8 +26,8 @@ pub struct App {
     pub anonymous_challenge: bool,
     /// Who is believed about scheme, host and client.
     pub proxies: TrustedProxies,
-    /// How long a body may stay without a byte.
-    pub stall: Duration,
+    /// What bodies may take.
+    pub bodies: BodyLimits,
     /// What is counted.
     pub metrics: Metrics,
     /// Signing keys lately used.

@@ -15,12 +15,27 @@ use hyper::body::Incoming;
 use longshore_registry::{Error, body::Body};
 use tokio::time::timeout;
 
+use self::memory::BodyMemory;
+
+pub(crate) mod memory;
+
+/// What bodies may take.
+#[derive(Clone, Debug)]
+pub struct BodyLimits {
+    /// How long one may stay without a byte.
+    pub stall: Duration,
+    /// How long one that is kept whole may take.
+    pub deadline: Duration,
+    /// Memory for those.
+    pub memory: BodyMemory,
+}
+
 /// A body on its way in.
 #[derive(Debug)]
 pub(crate) struct RequestBody {
     incoming: Incoming,
     announced: Option<u64>,
-    stall: Duration,
+    limits: BodyLimits,
     read: WasRead,
 }
 
@@ -36,14 +51,14 @@ impl WasRead {
 }
 
 impl RequestBody {
-    /// Wraps a body whose client may be silent for `stall`.
-    pub(crate) fn new(incoming: Incoming, stall: Duration) -> Self {
+    /// Wraps a body of which nothing was read.
+    pub(crate) fn new(incoming: Incoming, limits: BodyLimits) -> Self {
         let announced = incoming.size_hint().exact();
         let read = WasRead(Arc::new(AtomicBool::new(incoming.is_end_stream())));
         Self {
             incoming,
             announced,
-            stall,
+            limits,
             read,
         }
     }
@@ -61,7 +76,7 @@ impl RequestBody {
     /// The next piece; never an empty one.
     pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Error>> {
         loop {
-            let frame = match timeout(self.stall, self.incoming.frame()).await {
+            let frame = match timeout(self.limits.stall, self.incoming.frame()).await {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
                 Err(_) => return Some(Err(Error::BodyBroken("no byte came in time".to_owned()))),
@@ -77,17 +92,27 @@ impl RequestBody {
         None
     }
 
-    /// Reads all of it; `Ok(None)` when it is larger than `limit`.
+    /// Reads all of it; `Ok(None)` when it is larger than `limit`. It counts as memory until the last of it is dropped.
     pub(crate) async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
         if self.announced.is_some_and(|length| length > limit as u64) {
             return Ok(None);
         }
+        // Whoever holds memory must use it: a trickle would keep others out.
+        let late = || Error::BodyBroken("it did not come in time".to_owned());
+        timeout(self.limits.deadline, self.read_whole(limit))
+            .await
+            .unwrap_or_else(|_| Err(late()))
+    }
+
+    async fn read_whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+        let mut room = self.limits.memory.claim();
         let (mut first, mut all) = (Bytes::new(), BytesMut::new());
         while let Some(piece) = self.piece().await {
             let piece = piece?;
             if all.len() + first.len() + piece.len() > limit {
                 return Ok(None);
             }
+            room.grow(piece.len()).await?;
             // Most bodies come in one piece, which is then not copied.
             if first.is_empty() && all.is_empty() {
                 first = piece;
@@ -96,7 +121,8 @@ impl RequestBody {
                 all.extend_from_slice(&piece);
             }
         }
-        Ok(Some(if all.is_empty() { first } else { all.freeze() }))
+        let whole = if all.is_empty() { first } else { all.freeze() };
+        Ok(Some(room.hold(whole)))
     }
 }
 

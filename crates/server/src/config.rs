@@ -90,8 +90,10 @@ pub struct Limits {
     pub idle: Duration,
     /// How long a body may stay without a byte, in either direction.
     pub stall: Duration,
-    /// How long an S3-style layer part waits for memory.
-    pub part_wait: Duration,
+    /// How long a body that is kept whole may take.
+    pub body: Duration,
+    /// How long such a body, or a layer part of the API, waits for memory.
+    pub memory_wait: Duration,
     /// How many uploads one principal may have open.
     pub open_uploads: NonZeroU32,
 }
@@ -103,7 +105,8 @@ impl Default for Limits {
             head: Duration::from_secs(15),
             idle: Duration::from_mins(3),
             stall: Duration::from_mins(1),
-            part_wait: Duration::from_secs(30),
+            body: Duration::from_mins(1),
+            memory_wait: Duration::from_secs(30),
             open_uploads: longshore_registry::Settings::OPEN_UPLOADS,
         }
     }

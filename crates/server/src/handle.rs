@@ -40,7 +40,7 @@ pub(crate) async fn handle(
     let (mut head, incoming) = request.into_parts();
     name_host(&mut head);
     let (method, version) = (head.method.clone(), head.version);
-    let body = RequestBody::new(incoming, app.stall);
+    let body = RequestBody::new(incoming, app.bodies.clone());
     let was_read = body.was_read();
     let route = Route::parse(head.uri.path());
     let label = route.as_ref().map_or("v2", Route::label);

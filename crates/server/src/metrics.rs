@@ -9,6 +9,9 @@ use prometheus_client::{
     registry::Registry,
 };
 
+use self::limits::Limits;
+
+pub(crate) mod limits;
 pub(crate) mod listener;
 mod store;
 
@@ -57,8 +60,8 @@ impl Drop for OpenConnection {
 }
 
 impl Metrics {
-    /// Counts from nothing; the gauges of the stores are read when metrics are asked for.
-    pub fn new(core: Arc<longshore_registry::Core>) -> Self {
+    /// Counts from nothing; gauges are read when metrics are asked for.
+    pub(crate) fn new(core: Arc<longshore_registry::Core>, limits: Limits) -> Self {
         let requests = Family::default();
         let durations: Family<Of, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(BUCKETS));
@@ -81,6 +84,7 @@ impl Metrics {
             refused_connections.clone(),
         );
         registry.register_collector(Box::new(store::Stores(core)));
+        registry.register_collector(Box::new(limits));
         Self {
             requests,
             durations,

@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     aws::{Signatures, parts::PartMemory},
+    body::{BodyLimits, memory::BodyMemory},
     config::Config,
     first_start::{self, Credentials, FirstStartError, Wanted},
     host::{Hosts, proxy::TrustedProxies},
@@ -162,7 +163,17 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         ..Settings::new(registry)
     };
     let core = Arc::new(Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?);
-    let metrics = Metrics::new(core.clone());
+    let bodies = BodyLimits {
+        stall: config.limits.stall,
+        deadline: config.limits.body,
+        memory: BodyMemory::new(config.limits.memory_wait),
+    };
+    let parts = PartMemory::new(config.limits.memory_wait);
+    let limits = metrics::limits::Limits {
+        bodies: bodies.memory.clone(),
+        parts: parts.clone(),
+    };
+    let metrics = Metrics::new(core.clone(), limits);
     let mut background = Background::default();
     background.spawn(job::run(core.clone()));
     if let Some(tls) = tls.clone() {
@@ -181,10 +192,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         scheme,
         anonymous_challenge: config.anonymous_challenge,
         proxies: TrustedProxies::new(config.trusted_proxies.clone()),
-        stall: config.limits.stall,
+        bodies,
         metrics,
         signatures: Signatures::default(),
-        parts: PartMemory::new(config.limits.part_wait),
+        parts,
         data_dir: config.data_dir.clone(),
     });
     let stop = CancellationToken::new();

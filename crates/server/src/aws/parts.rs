@@ -43,6 +43,11 @@ impl PartMemory {
         }
     }
 
+    /// How many parts still find memory.
+    pub(crate) fn free(&self) -> usize {
+        self.parts.available_permits()
+    }
+
     async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
         match timeout(self.wait, self.parts.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
@@ -54,7 +59,7 @@ impl PartMemory {
 impl fmt::Debug for PartMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("PartMemory")
-            .field("free", &self.parts.available_permits())
+            .field("free", &self.free())
             .finish_non_exhaustive()
     }
 }

@@ -85,7 +85,7 @@ impl Collector for Stores {
     }
 }
 
-fn gauge(
+pub(super) fn gauge(
     encoder: &mut DescriptorEncoder<'_>,
     name: &str,
     help: &str,

@@ -58,7 +58,7 @@ impl Request {
     }
 
     /// The bytes on the wire; a host and a length are added unless there are some.
-    fn to_bytes(&self) -> Vec<u8> {
+    pub(crate) fn to_bytes(&self) -> Vec<u8> {
         let has = |name: &str| {
             self.headers
                 .iter()
@@ -111,6 +111,15 @@ impl Connection {
         timeout(PATIENCE, self.read_answer(is_head))
             .await
             .expect("no answer came in time")
+    }
+
+    /// The answer, if it begins to come while nobody waits for it.
+    pub(crate) async fn try_answer(&mut self) -> Option<Answer> {
+        let ready = timeout(Duration::ZERO, self.stream.readable()).await;
+        match ready {
+            Ok(_) => self.answer(false).await,
+            Err(_) => None,
+        }
     }
 
     /// Whether the server closes the connection.

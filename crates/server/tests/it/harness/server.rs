@@ -80,6 +80,13 @@ impl TestServer {
         self.request("GET", target).send().await
     }
 
+    /// What Prometheus reads; the server must have been told to serve metrics.
+    pub(crate) async fn metrics(&self) -> String {
+        let address = self.running.metrics_address.unwrap();
+        let answer = Request::new(address, "GET", "/metrics").send().await;
+        answer.expect(200).text()
+    }
+
     pub(crate) async fn connect(&self) -> Connection {
         Connection::open(self.address()).await
     }

@@ -23,12 +23,7 @@ async fn metrics_are_served_apart_and_only_when_asked_for() {
     let t = TestServer::with(|config| config.metrics_listen = Some("127.0.0.1:0".to_owned())).await;
     t.get("/v2/").await.expect(401);
     t.get("/metrics").await.expect(404);
-    let address = t.running.metrics_address.unwrap();
-    let metrics = crate::harness::Request::new(address, "GET", "/metrics")
-        .send()
-        .await
-        .expect(200)
-        .text();
+    let metrics = t.metrics().await;
     let counted = r#"longshore_http_requests_total{route="ping",method="GET",status="401"} 1"#;
     assert!(metrics.contains(counted), "{metrics}");
     assert!(

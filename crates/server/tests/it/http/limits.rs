@@ -6,6 +6,8 @@ use serde_json::json;
 
 use crate::harness::TestServer;
 
+const MIB: usize = 1024 * 1024;
+
 #[tokio::test]
 async fn a_head_that_is_too_large_is_431() {
     let t = TestServer::start().await;
@@ -72,6 +74,63 @@ async fn a_body_that_stops_is_refused_and_admits_nothing() {
         .await
         .expect(204);
     assert_eq!(status.header("range"), Some("0-0"));
+}
+
+#[tokio::test]
+async fn a_whole_body_that_trickles_in_is_cut_off() {
+    let t = TestServer::with(|config| config.limits.body = Duration::from_millis(300)).await;
+    let call = t.sign(t.call("DescribeRegistry", &json!({})));
+    let mut connection = t.connect().await;
+    let mut head = call.header("Content-Length", "1000000");
+    head.body = Vec::new();
+    connection.write(&head.to_bytes()).await;
+    let trickle = async {
+        loop {
+            connection.write(b" ").await;
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            if let Some(answer) = connection.try_answer().await {
+                return answer;
+            }
+        }
+    };
+    let refused = trickle.await.expect(400);
+    assert_eq!(refused.fault(), "RequestAbortedException");
+}
+
+#[tokio::test]
+async fn bodies_that_are_kept_whole_share_one_memory() {
+    const ALL: usize = 32 * MIB;
+    let t = TestServer::with(|config| {
+        config.limits.memory_wait = Duration::from_millis(100);
+        config.metrics_listen = Some("127.0.0.1:0".to_owned());
+    })
+    .await;
+    assert_eq!(memory_left(&t).await, ALL);
+    // Nobody's signature is known before the body is whole, so all of these count.
+    let mut held = Vec::new();
+    for sent in [11 * MIB, 11 * MIB, 10 * MIB] {
+        let head = t
+            .sign(t.call("PutImage", &json!({})))
+            .header("Content-Length", (12 * MIB).to_string());
+        let mut connection = t.connect().await;
+        connection
+            .write(&head.body(vec![b' '; sent]).to_bytes())
+            .await;
+        held.push(connection);
+    }
+    while memory_left(&t).await > 0 {}
+    let refused = t.aws("DescribeRegistry", &json!({})).await.expect(400);
+    assert_eq!(refused.fault(), "ThrottlingException");
+    drop(held);
+    while memory_left(&t).await < ALL {}
+    t.aws("DescribeRegistry", &json!({})).await.expect(200);
+}
+
+async fn memory_left(t: &TestServer) -> usize {
+    let metrics = t.metrics().await;
+    let name = "longshore_body_memory_free_bytes ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().parse().unwrap()
 }
 
 #[tokio::test]
