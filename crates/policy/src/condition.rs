@@ -4,8 +4,7 @@ use crate::condition::operand::{Operands, Test};
 use crate::context::Context;
 use crate::error::InvalidPolicy;
 use crate::json::Json;
-use crate::statement::Effect;
-use crate::template::{Match, is_key};
+use crate::template::is_key;
 
 mod address;
 mod arn;
@@ -86,33 +85,33 @@ impl Condition {
         })
     }
 
-    /// Whether it holds for a statement of `effect`.
+    /// Whether it holds in a request of `context`.
     ///
-    /// A variable without value matches nothing; under a negated operator that must not widen what is allowed,
-    /// so there it holds for a `Deny` alone.
-    pub(crate) fn holds(&self, context: &Context<'_>, effect: Effect) -> bool {
+    /// A negated operator holds when the key is absent. Under `ForAllValues`, `ForAnyValue` and `Null` a key with
+    /// nothing but empty values counts as absent.
+    pub(crate) fn holds(&self, context: &Context<'_>) -> bool {
         let mut values = context.values(&self.key);
-        let present = values.clone().next().is_some();
-        if let Operands::Null(wanted) = &self.test.operands {
-            return wanted.contains(&!present);
+        let is_null = !values.clone().any(|value| !value.is_empty());
+        let absent = match self.set {
+            Set::Single => values.clone().next().is_none(),
+            Set::All | Set::Any => is_null,
+        };
+        let Test { negated, operands } = &self.test;
+        if let Operands::Null(wanted) = operands {
+            return wanted.contains(&is_null);
         }
-        let negated = self.test.negated;
-        if !present {
+        if absent {
             return self.if_exists
                 || match self.set {
-                    Set::Single => negated,
+                    Set::Single => *negated,
                     Set::All => true,
                     Set::Any => false,
                 };
         }
-        let mut holds = |value: &str| match self.test.operands.matches(value, context) {
-            Match::Yes => !negated,
-            Match::No => negated,
-            Match::Unresolved => negated && effect == Effect::Deny,
-        };
+        let mut holds = |value: &str| operands.matches(value, context) != *negated;
         match self.set {
             Set::All => values.all(&mut holds),
-            Set::Single if negated => values.all(&mut holds),
+            Set::Single if *negated => values.all(&mut holds),
             Set::Any | Set::Single => values.any(&mut holds),
         }
     }

@@ -5,8 +5,7 @@ use crate::error::InvalidPolicy;
 use crate::json::Json;
 use crate::pattern::Glob;
 use crate::policy::Kind;
-use crate::statement::Effect;
-use crate::template::{Match, Template};
+use crate::template::Template;
 
 /// `Action` or `NotAction`. Actions are compared without regard to case.
 #[derive(Clone, Debug)]
@@ -140,20 +139,13 @@ impl Resources {
         })
     }
 
-    /// Whether `resource` is one of them, for a statement of `effect`.
-    ///
-    /// A variable without value matches nothing; under `NotResource` that must not widen what is allowed, so there
-    /// it holds for a `Deny` alone.
-    pub(crate) fn contain(&self, resource: &str, context: &Context<'_>, effect: Effect) -> bool {
-        let answers = self.patterns.iter().map(|pattern| match pattern {
-            ResourcePattern::Every => Match::Yes,
+    /// Whether `resource` is one of them.
+    pub(crate) fn contain(&self, resource: &str, context: &Context<'_>) -> bool {
+        let any = self.patterns.iter().any(|pattern| match pattern {
+            ResourcePattern::Every => true,
             ResourcePattern::Arn(template) => template.matches(resource, context),
         });
-        match Match::any(answers) {
-            Match::Yes => !self.negated,
-            Match::No => self.negated,
-            Match::Unresolved => self.negated && effect == Effect::Deny,
-        }
+        any != self.negated
     }
 
     /// The context keys that its variables read.

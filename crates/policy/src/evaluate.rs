@@ -14,8 +14,8 @@ pub struct Policies<'p> {
     pub identity: Option<&'p PolicySet>,
     /// The permissions boundary of the user or role. `None` limits nothing.
     pub boundary: Option<&'p PolicySet>,
-    /// Those given when the session was made. `None` limits nothing; a federated user without any has an empty set,
-    /// which allows nothing.
+    /// Those given when the session was made. `None` limits nothing, but a federated user without any is allowed
+    /// nothing through identity policies.
     pub session: Option<&'p PolicySet>,
     /// Those of what the request is about.
     pub resource: ResourcePolicies<'p>,
@@ -174,12 +174,17 @@ impl<'q, 'p> Question<'q, 'p> {
 
     /// What is allowed `by` a statement, as far as boundary and session policies allow it too.
     fn limited(&self, by: StatementId<'p>) -> Decision<'p> {
+        let federated = matches!(self.request.principal, Principal::FederatedUser { .. });
         let limits = [
-            (Side::Boundary, self.policies.boundary),
-            (Side::Session, self.policies.session),
+            (Side::Boundary, self.policies.boundary, true),
+            (Side::Session, self.policies.session, !federated),
         ];
-        for (side, limit) in limits {
-            if limit.is_some() && self.first(side, limit, Effect::Allow).is_none() {
+        for (side, limit, by_default) in limits {
+            let allowed = match limit {
+                Some(_) => self.first(side, limit, Effect::Allow).is_some(),
+                None => by_default,
+            };
+            if !allowed {
                 return Decision::ImplicitDeny { side };
             }
         }

@@ -68,11 +68,11 @@ impl Statement {
 
     /// Whether the statement is about `resource` in a request of `context`, whoever makes it and whatever it does.
     pub(crate) fn applies(&self, resource: &str, context: &Context<'_>) -> bool {
-        self.resources.contain(resource, context, self.effect)
+        self.resources.contain(resource, context)
             && self
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(context, self.effect))
+                .all(|condition| condition.holds(context))
     }
 
     /// How the statement names `principal`, if at all. One that names nobody is about whom it is attached to.

@@ -4,51 +4,13 @@ use crate::context::Context;
 use crate::error::InvalidPolicy;
 use crate::pattern::{Glob, Unit, Units};
 
-/// How a text of a policy is read.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Syntax {
-    /// Whether `*` and `?` stand for characters.
-    pub(crate) wildcards: bool,
-    /// Whether `${…}` stands for something, as from version 2012-10-17 on.
-    pub(crate) variables: bool,
-}
-
-/// What a value says of a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Match {
-    /// The text matches.
-    Yes,
-    /// The text does not match.
-    No,
-    /// The value has a variable for which the request has no value and the policy no default.
-    Unresolved,
-}
-
-impl Match {
-    /// The answer of several values of which one must match.
-    pub(crate) fn any(answers: impl IntoIterator<Item = Self>) -> Self {
-        let mut any = Self::No;
-        for answer in answers {
-            match answer {
-                Self::Yes => return Self::Yes,
-                Self::Unresolved => any = Self::Unresolved,
-                Self::No => {}
-            }
-        }
-        any
-    }
-}
-
-impl From<bool> for Match {
-    fn from(yes: bool) -> Self {
-        if yes { Self::Yes } else { Self::No }
-    }
-}
-
 /// What a text becomes once its variables have their values.
 pub(crate) trait Matcher: Sized {
     /// Whether texts of this kind have wildcards.
     const WILDCARDS: bool;
+
+    /// Whether they match in one case alone.
+    const CASE_SENSITIVE: bool = true;
 
     /// Compiles it.
     fn compile(units: &Units) -> Self;
@@ -90,11 +52,7 @@ pub(crate) enum Piece {
 impl<M: Matcher> Template<M> {
     /// Reads a text of a policy. Variables count only `with_variables`, as from version 2012-10-17 on.
     pub(crate) fn parse(text: &str, with_variables: bool) -> Result<Self, InvalidPolicy> {
-        let syntax = Syntax {
-            wildcards: M::WILDCARDS,
-            variables: with_variables,
-        };
-        let pieces = pieces(text, syntax)?;
+        let pieces = pieces(text, M::WILDCARDS, with_variables)?;
         let mut units = Units::default();
         for piece in &pieces {
             match piece {
@@ -105,14 +63,17 @@ impl<M: Matcher> Template<M> {
         Ok(Self::Fixed(M::compile(&units)))
     }
 
-    /// Whether `text` matches in a request of `context`.
-    pub(crate) fn matches(&self, text: &str, context: &Context<'_>) -> Match {
+    /// Whether `text` matches in a request of `context`. A variable without value and default matches nothing.
+    pub(crate) fn matches(&self, text: &str, context: &Context<'_>) -> bool {
         match self {
-            Self::Fixed(matcher) => matcher.matches(text).into(),
-            Self::Variable(pieces) => match resolve(pieces, context) {
-                Some(units) => M::compile(&units).matches(text).into(),
-                None => Match::Unresolved,
-            },
+            Self::Fixed(matcher) => matcher.matches(text),
+            Self::Variable(pieces) => {
+                if M::CASE_SENSITIVE && !may_match(pieces, text) {
+                    return false;
+                }
+                let units = resolve(pieces, context);
+                units.is_some_and(|units| M::compile(&units).matches(text))
+            }
         }
     }
 
@@ -127,6 +88,19 @@ impl<M: Matcher> Template<M> {
             Piece::Unit(_) => None,
         })
     }
+}
+
+/// Whether `text` begins and ends as the pieces do, which is decided before any variable is looked up.
+fn may_match(pieces: &[Piece], text: &str) -> bool {
+    let begins = match pieces.first() {
+        Some(Piece::Unit(Unit::Text(literal))) => text.starts_with(literal.as_str()),
+        _ => true,
+    };
+    let ends = match pieces.last() {
+        Some(Piece::Unit(Unit::Text(literal))) => text.ends_with(literal.as_str()),
+        _ => true,
+    };
+    begins && ends
 }
 
 /// Puts the values of a request into a text. What a value holds stands for itself: its stars are no wildcards.
@@ -144,28 +118,32 @@ fn resolve(pieces: &[Piece], context: &Context<'_>) -> Option<Units> {
     Some(units)
 }
 
-fn pieces(text: &str, syntax: Syntax) -> Result<Vec<Piece>, InvalidPolicy> {
+fn pieces(
+    text: &str,
+    with_wildcards: bool,
+    with_variables: bool,
+) -> Result<Vec<Piece>, InvalidPolicy> {
     let mut pieces = Vec::new();
     let mut rest = text;
-    if syntax.variables {
+    if with_variables {
         while let Some((before, after)) = rest.split_once("${") {
-            literal(before, syntax, &mut pieces);
+            literal(before, with_wildcards, &mut pieces);
             let (piece, after) =
                 variable(after).ok_or_else(|| InvalidPolicy::Variable(text.to_owned()))?;
             pieces.push(piece);
             rest = after;
         }
     }
-    literal(rest, syntax, &mut pieces);
+    literal(rest, with_wildcards, &mut pieces);
     Ok(pieces)
 }
 
-fn literal(text: &str, syntax: Syntax, pieces: &mut Vec<Piece>) {
+fn literal(text: &str, with_wildcards: bool, pieces: &mut Vec<Piece>) {
     let mut units = Units::default();
     for char in text.chars() {
         match char {
-            '*' if syntax.wildcards => units.push(Unit::Many),
-            '?' if syntax.wildcards => units.push(Unit::One),
+            '*' if with_wildcards => units.push(Unit::Many),
+            '?' if with_wildcards => units.push(Unit::One),
             char => units.push_char(char),
         }
     }

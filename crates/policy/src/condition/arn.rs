@@ -43,7 +43,7 @@ impl Matcher for ArnPattern {
 #[cfg(test)]
 mod tests {
     use crate::context::Context;
-    use crate::template::{Match, Template};
+    use crate::template::Template;
 
     use super::*;
 
@@ -68,7 +68,7 @@ mod tests {
             let pattern_of = Template::<ArnPattern>::parse(pattern, true).unwrap();
             assert_eq!(
                 pattern_of.matches(arn, &Context::new()),
-                Match::from(expected),
+                expected,
                 "{pattern} on {arn}"
             );
         }

@@ -13,7 +13,7 @@ use crate::condition::{address, date};
 use crate::context::Context;
 use crate::error::InvalidPolicy;
 use crate::pattern::Glob;
-use crate::template::{Match, Matcher, Template};
+use crate::template::{Matcher, Template};
 
 /// An operator with its values: of several, one must match, and with a negated operator none may.
 #[derive(Clone, Debug)]
@@ -142,7 +142,7 @@ fn truth(text: &str) -> Option<bool> {
 
 impl Operands {
     /// Whether one of them matches `value`. A value of another type than the operator's matches none.
-    pub(crate) fn matches(&self, value: &str, context: &Context<'_>) -> Match {
+    pub(crate) fn matches(&self, value: &str, context: &Context<'_>) -> bool {
         match self {
             Self::Text(texts) => any_template(texts, value, context),
             Self::TextIgnoreCase(texts) => any_template(texts, value, context),
@@ -152,21 +152,13 @@ impl Operands {
                 any_ordered(*relation, numbers, Decimal::parse(value))
             }
             Self::Date(relation, dates) => any_ordered(*relation, dates, date::parse(value)),
-            Self::Bool(wanted) => truth(value)
-                .is_some_and(|value| wanted.contains(&value))
-                .into(),
-            Self::Binary(wanted) => match STANDARD.decode(value) {
-                Ok(bytes) => wanted.contains(&bytes).into(),
-                Err(_) => Match::No,
-            },
-            Self::Address(networks) => match address::parse(value) {
-                Some(address) => networks
-                    .iter()
-                    .any(|network| network.contains(address))
-                    .into(),
-                None => Match::No,
-            },
-            Self::Null(_) => Match::No,
+            Self::Bool(wanted) => truth(value).is_some_and(|value| wanted.contains(&value)),
+            Self::Binary(wanted) => STANDARD
+                .decode(value)
+                .is_ok_and(|bytes| wanted.contains(&bytes)),
+            Self::Address(networks) => address::parse(value)
+                .is_some_and(|address| networks.iter().any(|network| network.contains(address))),
+            Self::Null(_) => false,
         }
     }
 
@@ -182,23 +174,16 @@ impl Operands {
     }
 }
 
-fn any_template<M: Matcher>(
-    templates: &[Template<M>],
-    value: &str,
-    context: &Context<'_>,
-) -> Match {
-    Match::any(
-        templates
-            .iter()
-            .map(|template| template.matches(value, context)),
-    )
+fn any_template<M: Matcher>(templates: &[Template<M>], value: &str, context: &Context<'_>) -> bool {
+    templates
+        .iter()
+        .any(|template| template.matches(value, context))
 }
 
-fn any_ordered<T: Ord>(relation: Relation, wanted: &[T], value: Option<T>) -> Match {
-    let holds = |value: T| {
+fn any_ordered<T: Ord>(relation: Relation, wanted: &[T], value: Option<T>) -> bool {
+    value.is_some_and(|value| {
         wanted
             .iter()
             .any(|wanted| relation.holds(value.cmp(wanted)))
-    };
-    value.is_some_and(holds).into()
+    })
 }

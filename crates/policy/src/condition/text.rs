@@ -25,6 +25,7 @@ pub(crate) struct Folded(Box<str>);
 
 impl Matcher for Folded {
     const WILDCARDS: bool = false;
+    const CASE_SENSITIVE: bool = false;
 
     fn compile(units: &Units) -> Self {
         Self(units.to_text().to_lowercase().into())
