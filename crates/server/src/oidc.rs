@@ -135,11 +135,15 @@ impl Target {
             return Err(FetchError::Url);
         }
         let host = authority.host();
+        let port = if authority.as_str() == host {
+            HTTPS
+        } else {
+            authority.port_u16().ok_or(FetchError::Url)?
+        };
         let address = host
             .strip_prefix('[')
             .and_then(|host| host.strip_suffix(']'));
         let host = address.unwrap_or(host).to_owned();
-        let port = authority.port_u16().unwrap_or(HTTPS);
         Ok(Self { uri, host, port })
     }
 
