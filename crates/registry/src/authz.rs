@@ -18,7 +18,11 @@ use crate::{
     cx::Cx,
     error::{Error, Result},
     principal::{Caller, Known},
-    table::{guard, repository::Repository},
+    table::{
+        guard,
+        identity::{self, IdentityKind},
+        repository::Repository,
+    },
 };
 
 mod action;
@@ -40,6 +44,15 @@ pub enum Resource {
         account: AccountId,
         /// Its ARN, or `*`.
         arn: String,
+    },
+    /// A user, group or role by its name; its path is in its row, if it has one.
+    Identity {
+        /// The account that owns it.
+        account: AccountId,
+        /// What the name is looked up as.
+        kind: IdentityKind,
+        /// Its name.
+        name: String,
     },
 }
 
@@ -321,6 +334,15 @@ async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Resul
             arn: arn.clone(),
             repository: None,
         },
+        Resource::Identity {
+            account,
+            kind,
+            name,
+        } => Target {
+            registry: cx.scope.registry_of(Some(*account)),
+            arn: identity_arn(cx, *account, *kind, name).await?,
+            repository: None,
+        },
         Resource::NewRepository(registry, name) => Target {
             registry: *registry,
             arn: arn_of(registry, name),
@@ -347,6 +369,25 @@ async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Resul
                 repository: Some(repository),
             }
         }
+    })
+}
+
+/// The ARN of an identity, without a path where there is none of that name.
+async fn identity_arn(
+    cx: &Cx<'_>,
+    account: AccountId,
+    kind: IdentityKind,
+    name: &str,
+) -> Result<String> {
+    let wanted = name.to_owned();
+    let found = cx
+        .core
+        .meta
+        .query(move |tx| identity::named(tx, account, kind, &wanted))
+        .await?;
+    Ok(match found {
+        Some(found) => kind.arn(account, &found.path, &found.name),
+        None => kind.arn(account, "/", name),
     })
 }
 

@@ -3,4 +3,13 @@
 //! Every change raises the account's version in its own transaction, so that it acts on the next request.
 
 pub mod account;
+pub mod identity;
+pub mod managed;
+pub mod role;
+pub mod tag;
+
+pub(crate) mod document;
+pub(crate) mod id;
+pub(crate) mod member;
+pub(crate) mod page;
 pub(crate) mod quota;

@@ -21,7 +21,6 @@ pub mod page;
 pub mod principal;
 pub mod session;
 pub mod storage;
-pub mod sts;
 mod table;
 pub mod token;
 

@@ -4,16 +4,23 @@
 //! and the caller's [`crate::authz::Grant`] is checked against them before the data goes anywhere.
 
 pub(crate) mod account;
+pub(crate) mod attachment;
 pub(crate) mod blob;
 pub(crate) mod candidate;
 pub(crate) mod domain;
 pub(crate) mod doomed;
 pub(crate) mod guard;
+pub(crate) mod identity;
+pub(crate) mod identity_tag;
 pub(crate) mod image;
+pub(crate) mod inline_policy;
 pub(crate) mod link;
+pub(crate) mod managed_policy;
+pub(crate) mod oidc_provider;
 pub(crate) mod principal;
 pub(crate) mod repository;
 pub(crate) mod repository_tag;
+pub(crate) mod role;
 pub(crate) mod sealing_key;
 pub(crate) mod segment;
 pub(crate) mod setting;

@@ -16,7 +16,7 @@ ALTER TABLE principal ADD COLUMN boundary {{TEXT}};
 ALTER TABLE principal ADD COLUMN last_used_at {{INT}};
 ALTER TABLE principal ADD COLUMN last_used_region {{TEXT}};
 CREATE UNIQUE INDEX principal_name ON principal (account, kind, name_key);
-CREATE INDEX principal_boundary ON principal (boundary) WHERE boundary IS NOT NULL;
+CREATE INDEX principal_boundary ON principal (account, boundary) WHERE boundary IS NOT NULL;
 
 -- What only a role has. `trust_principals` maps the ARNs of its trust policy to the ids they had when it was set, as JSON.
 CREATE TABLE role (
@@ -73,13 +73,14 @@ CREATE TABLE managed_policy_version (
     PRIMARY KEY (policy, version)
 ) {{STRICT}} {{WITHOUT_ROWID}};
 
--- `holder` is the id of a user, a role or a group; `policy` the ARN of a managed policy, AWS's or a customer's.
+-- `holder` is the id of a user, a role or a group of the account; `policy` the ARN of a managed policy, AWS's or a customer's.
 CREATE TABLE policy_attachment (
-    holder {{TEXT}} NOT NULL,
-    policy {{TEXT}} NOT NULL,
+    holder  {{TEXT}} NOT NULL,
+    policy  {{TEXT}} NOT NULL,
+    account {{TEXT}} NOT NULL REFERENCES account (id),
     PRIMARY KEY (holder, policy)
 ) {{STRICT}} {{WITHOUT_ROWID}};
-CREATE INDEX policy_attachment_policy ON policy_attachment (policy);
+CREATE INDEX policy_attachment_policy ON policy_attachment (account, policy);
 
 CREATE TABLE inline_policy (
     holder   {{TEXT}} NOT NULL,

@@ -100,6 +100,7 @@ actions! { Iam, "iam":
     CreatePolicy
     CreatePolicyVersion
     CreateRole
+    CreateServiceLinkedRole
     CreateUser
     DeleteAccessKey
     DeleteGroup
@@ -110,6 +111,7 @@ actions! { Iam, "iam":
     DeleteRole
     DeleteRolePermissionsBoundary
     DeleteRolePolicy
+    DeleteServiceLinkedRole
     DeleteUser
     DeleteUserPermissionsBoundary
     DeleteUserPolicy
@@ -128,6 +130,7 @@ actions! { Iam, "iam":
     GetPolicyVersion
     GetRole
     GetRolePolicy
+    GetServiceLinkedRoleDeletionStatus
     GetUser
     GetUserPolicy
     ListAccessKeys

@@ -4,7 +4,10 @@ use std::pin::Pin;
 
 use bytes::Bytes;
 use http::Response;
-use longshore_registry::{Cx, Error, Operation, execute, iam::account};
+use longshore_registry::{
+    Cx, Error, Operation, execute,
+    iam::{account, role},
+};
 use longshore_types::id::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
 
@@ -43,7 +46,34 @@ impl Asked {
     }
 }
 
-const IAM: &[Entry] = &[("GetAccountSummary", run::<account::GetAccountSummary>)];
+const IAM: &[Entry] = &[
+    ("CreateRole", run::<role::CreateRole>),
+    (
+        "CreateServiceLinkedRole",
+        run::<role::CreateServiceLinkedRole>,
+    ),
+    ("DeleteRole", run::<role::DeleteRole>),
+    (
+        "DeleteServiceLinkedRole",
+        run::<role::DeleteServiceLinkedRole>,
+    ),
+    ("GetAccountSummary", run::<account::GetAccountSummary>),
+    ("GetRole", run::<role::GetRole>),
+    (
+        "GetServiceLinkedRoleDeletionStatus",
+        run::<role::GetServiceLinkedRoleDeletionStatus>,
+    ),
+    ("ListRoleTags", run::<role::ListRoleTags>),
+    ("ListRoles", run::<role::ListRoles>),
+    ("TagRole", run::<role::TagRole>),
+    ("UntagRole", run::<role::UntagRole>),
+    (
+        "UpdateAssumeRolePolicy",
+        run::<role::UpdateAssumeRolePolicy>,
+    ),
+    ("UpdateRole", run::<role::UpdateRole>),
+    ("UpdateRoleDescription", run::<role::UpdateRoleDescription>),
+];
 
 const STS: &[Entry] = &[];
 

@@ -1,0 +1,91 @@
+//! Pages of IAM's lists: `MaxItems`, `Marker` and `IsTruncated`.
+
+use serde::{Serialize, de::DeserializeOwned};
+
+use super::member;
+use crate::{
+    core::Core,
+    error::{Error, Result},
+    page,
+};
+
+const DEFAULT: i64 = 100;
+const MAX: i64 = 1000;
+
+/// What a caller asked for: a page of a list that begins after a key.
+#[derive(Clone, Debug)]
+pub(crate) struct Paging<K> {
+    list: String,
+    size: usize,
+    /// The last key of the page before.
+    pub(crate) after: Option<K>,
+}
+
+/// A page and how to go on.
+#[derive(Clone, Debug)]
+pub(crate) struct Page<T> {
+    /// What is on the page.
+    pub(crate) rows: Vec<T>,
+    /// Whether there is more.
+    pub(crate) is_truncated: bool,
+    /// What continues the list.
+    pub(crate) marker: Option<String>,
+}
+
+/// Checks `MaxItems`.
+pub(crate) fn size(max_items: Option<i64>) -> Result<usize> {
+    let size = max_items.unwrap_or(DEFAULT);
+    let refuse = |constraint: String| member::invalid("maxItems", &size.to_string(), constraint);
+    if size < 1 {
+        return Err(refuse(
+            "Member must have value greater than or equal to 1".to_owned(),
+        ));
+    }
+    if size > MAX {
+        return Err(refuse(format!(
+            "Member must have value less than or equal to {MAX}"
+        )));
+    }
+    usize::try_from(size).map_err(Error::internal)
+}
+
+impl<K: Serialize + DeserializeOwned> Paging<K> {
+    /// Reads what a caller asked for. `list` names the operation, the account and all filters.
+    pub(crate) fn new(
+        core: &Core,
+        list: String,
+        marker: Option<&str>,
+        max_items: Option<i64>,
+    ) -> Result<Self> {
+        let size = size(max_items)?;
+        let after = page::resume(&core.tokens, &list, marker).map_err(|_| {
+            member::invalid("marker", marker.unwrap_or_default(), "Invalid Marker.")
+        })?;
+        Ok(Self { list, size, after })
+    }
+
+    /// How many rows to read: one more than the page has, to see whether there is more.
+    pub(crate) fn limit(&self) -> i64 {
+        i64::try_from(self.size + 1).unwrap_or(i64::MAX)
+    }
+
+    /// Makes a page of the rows read.
+    pub(crate) fn page<T>(
+        &self,
+        core: &Core,
+        mut rows: Vec<T>,
+        key: impl Fn(&T) -> K,
+    ) -> Result<Page<T>> {
+        let is_truncated = rows.len() > self.size;
+        rows.truncate(self.size);
+        let last = rows.last().filter(|_| is_truncated);
+        let marker = last
+            .map(|last| page::next_token(&core.tokens, &self.list, &key(last)))
+            .transpose()?;
+        Ok(Page {
+            rows,
+            is_truncated,
+            marker,
+        })
+    }
+}

@@ -1,0 +1,191 @@
+//! Roles: what they are told as, and the operations on them.
+
+mod create;
+mod delete;
+mod get;
+mod list;
+mod service_linked;
+mod tags;
+mod update;
+mod update_trust;
+
+use longshore_store::meta::Tx;
+use longshore_types::{account::AccountId, time::Timestamp};
+use serde::Serialize;
+
+pub use self::{
+    create::CreateRole,
+    delete::DeleteRole,
+    get::GetRole,
+    list::ListRoles,
+    service_linked::{
+        CreateServiceLinkedRole, DeleteServiceLinkedRole, GetServiceLinkedRoleDeletionStatus,
+    },
+    tags::{ListRoleTags, TagRole, UntagRole},
+    update::{UpdateRole, UpdateRoleDescription},
+    update_trust::UpdateAssumeRolePolicy,
+};
+use super::{
+    document,
+    identity::{self, IdentityKind},
+    member,
+    tag::Tag,
+};
+use crate::{
+    error::{Fault, Result},
+    table::{identity_tag, role},
+};
+
+/// The path of roles that services make for themselves, which only they change.
+const SERVICE_LINKED: &str = "/aws-service-role/";
+const MAX_DESCRIPTION: usize = 1000;
+const MIN_SESSION_SECONDS: i64 = 3600;
+const MAX_SESSION_SECONDS: i64 = 43_200;
+
+/// A role.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct Role {
+    path: String,
+    role_name: String,
+    role_id: String,
+    arn: String,
+    create_date: Timestamp,
+    assume_role_policy_document: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    description: Option<String>,
+    max_session_duration: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    permissions_boundary: Option<PermissionsBoundary>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    tags: Vec<Tag>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role_last_used: Option<RoleLastUsed>,
+}
+
+/// The managed policy that bounds a user or role.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct PermissionsBoundary {
+    permissions_boundary_type: &'static str,
+    permissions_boundary_arn: String,
+}
+
+impl PermissionsBoundary {
+    /// Tells the boundary of that ARN.
+    pub(crate) fn new(arn: String) -> Self {
+        Self {
+            permissions_boundary_type: "PermissionsBoundaryPolicy",
+            permissions_boundary_arn: arn,
+        }
+    }
+}
+
+/// When and where a role's credentials were used last; empty when they never were.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct RoleLastUsed {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_used_date: Option<Timestamp>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    region: Option<String>,
+}
+
+impl RoleLastUsed {
+    /// Tells the last use, if there was any.
+    pub(crate) fn new(last_used: Option<(Timestamp, String)>) -> Self {
+        let (last_used_date, region) = last_used.unzip();
+        Self {
+            last_used_date,
+            region,
+        }
+    }
+}
+
+impl Role {
+    /// Tells what lists tell of a role.
+    fn brief(account: AccountId, row: role::Role) -> Self {
+        let identity = row.identity;
+        Self {
+            arn: IdentityKind::Role.arn(account, &identity.path, &identity.name),
+            path: identity.path,
+            role_name: identity.name,
+            role_id: identity.id,
+            create_date: identity.created_at,
+            assume_role_policy_document: document::encoded(&row.trust.document),
+            description: Some(row.description).filter(|text| !text.is_empty()),
+            max_session_duration: row.max_session_seconds,
+            permissions_boundary: None,
+            tags: Vec::new(),
+            role_last_used: None,
+        }
+    }
+
+    /// Tells all of a role.
+    fn whole(tx: &mut dyn Tx, account: AccountId, row: role::Role) -> Result<Self> {
+        let tags = identity_tag::all(tx, &row.identity.id)?;
+        Ok(Self {
+            permissions_boundary: row.identity.boundary.clone().map(PermissionsBoundary::new),
+            tags: Tag::all(tags),
+            role_last_used: Some(RoleLastUsed::new(row.last_used.clone())),
+            ..Self::brief(account, row)
+        })
+    }
+}
+
+/// Returns the role that an input names.
+fn named(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
+    let found = role::named(tx, account, name)?;
+    found.ok_or_else(|| identity::not_found(IdentityKind::Role, name))
+}
+
+/// Returns the role that an input wants to change, which is not a service's own.
+pub(crate) fn changeable(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
+    let role = named(tx, account, name)?;
+    if role.identity.path.starts_with(SERVICE_LINKED) {
+        return Err(Fault::UnmodifiableEntity.because(format!(
+            "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+        )));
+    }
+    Ok(role)
+}
+
+fn check_name(name: &str) -> Result<()> {
+    member::name("roleName", name, member::MAX_PRINCIPAL_NAME)
+}
+
+fn check_description(description: Option<&String>) -> Result<()> {
+    let Some(text) = description else {
+        return Ok(());
+    };
+    member::length("description", text, 0, MAX_DESCRIPTION)?;
+    let fits = text
+        .chars()
+        .all(|letter| matches!(letter, '\t' | '\n' | '\r' | ' '..='~' | '\u{a1}'..='\u{ff}'));
+    let pattern = r"[\u0009\u000A\u000D\u0020-\u007E\u00A1-\u00FF]*";
+    member::pattern("description", text, fits, pattern)
+}
+
+fn check_session_seconds(seconds: Option<i64>) -> Result<()> {
+    let Some(seconds) = seconds else {
+        return Ok(());
+    };
+    let refuse = |bound: String| {
+        Err(member::invalid(
+            "maxSessionDuration",
+            &seconds.to_string(),
+            bound,
+        ))
+    };
+    if seconds < MIN_SESSION_SECONDS {
+        return refuse(format!(
+            "Member must have value greater than or equal to {MIN_SESSION_SECONDS}"
+        ));
+    }
+    if seconds > MAX_SESSION_SECONDS {
+        return refuse(format!(
+            "Member must have value less than or equal to {MAX_SESSION_SECONDS}"
+        ));
+    }
+    Ok(())
+}

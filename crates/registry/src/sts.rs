@@ -1,3 +1,0 @@
-//! Temporary credentials: the operations of STS, and the identity providers that it trusts.
-
-pub mod oidc;
