@@ -11,8 +11,13 @@ use longshore_types::account::Registry;
 use uuid::Uuid;
 
 use crate::{
-    authz::Grant, error::Result, keys::Keys, principal::Principals,
-    table::repository::Repositories, token::Tokens,
+    authz::Grant,
+    error::Result,
+    keys::Keys,
+    principal::Principals,
+    sts::oidc::{Fetch, Issuers, Offline},
+    table::repository::Repositories,
+    token::Tokens,
 };
 
 /// What the operator chose, as far as the product cares.
@@ -68,6 +73,8 @@ pub struct Core {
     pub tokens: Tokens,
     /// Recently seen principals.
     pub principals: Principals,
+    /// Identity providers lately asked for.
+    pub issuers: Issuers,
     pub(crate) repositories: Repositories,
     ids: Box<dyn Ids>,
 }
@@ -90,9 +97,19 @@ impl Core {
             keys,
             tokens,
             principals: Principals::default(),
+            issuers: Issuers::new(Arc::new(Offline)),
             repositories: Repositories::default(),
             ids,
         })
+    }
+
+    /// Lets identity providers be fetched by `fetch`; without it, there are none that can be reached.
+    #[must_use]
+    pub fn fetching(self, fetch: Arc<dyn Fetch>) -> Self {
+        Self {
+            issuers: Issuers::new(fetch),
+            ..self
+        }
     }
 
     /// The private registry of the first account, which anonymous callers get on a host that names none.

@@ -21,6 +21,7 @@ pub mod page;
 pub mod principal;
 pub mod session;
 pub mod storage;
+pub mod sts;
 mod table;
 pub mod token;
 

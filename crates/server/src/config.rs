@@ -9,7 +9,7 @@ use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{Args, Command, LogFormat};
 use self::{args::ServeArgs, file::Settings};
-use crate::host::proxy::Cidr;
+use crate::cidr::Cidr;
 
 mod args;
 mod file;
@@ -43,6 +43,8 @@ pub struct Config {
     pub anonymous_challenge: bool,
     /// Proxies that are believed.
     pub trusted_proxies: Vec<Cidr>,
+    /// Where identity providers may be, and who vouches for them.
+    pub oidc: Oidc,
     /// The administrator's key, when the operator sets it.
     pub root: Option<AdministratorKey>,
     /// Bounds on clients.
@@ -77,6 +79,15 @@ pub struct TlsFiles {
     pub cert: PathBuf,
     /// The private key.
     pub key: PathBuf,
+}
+
+/// Identity providers of web identities.
+#[derive(Clone, Debug, Default)]
+pub struct Oidc {
+    /// Inside addresses that they may have; public ones are always allowed.
+    pub allow_networks: Vec<Cidr>,
+    /// Further roots of their certificates, as PEM.
+    pub ca_file: Option<PathBuf>,
 }
 
 /// Bounds on what clients may hold and how slow they may be.
@@ -208,7 +219,17 @@ impl Config {
             drain: Duration::from_secs(args.drain_seconds.or(file.drain_seconds).unwrap_or(30)),
             anonymous_challenge: args.anonymous_challenge
                 || file.anonymous_challenge.unwrap_or_default(),
-            trusted_proxies: proxies(args.trusted_proxies.or(file.trusted_proxies))?,
+            trusted_proxies: blocks(
+                "--trusted-proxies",
+                args.trusted_proxies.or(file.trusted_proxies),
+            )?,
+            oidc: Oidc {
+                allow_networks: blocks(
+                    "--oidc-allow-network",
+                    args.oidc_allow_network.or(file.oidc_allow_network),
+                )?,
+                ca_file: args.oidc_ca_file.or(file.oidc_ca_file),
+            },
             root: secrets.root()?,
             limits: Limits {
                 connections: args.max_connections.or(file.max_connections),
@@ -358,12 +379,12 @@ fn tls(cert: Option<PathBuf>, key: Option<PathBuf>) -> Result<Option<TlsFiles>, 
     }
 }
 
-fn proxies(given: Option<Vec<String>>) -> Result<Vec<Cidr>, ConfigError> {
+fn blocks(setting: &'static str, given: Option<Vec<String>>) -> Result<Vec<Cidr>, ConfigError> {
     let texts = given.unwrap_or_default();
     let blocks = texts.iter().map(|text| {
         text.trim()
             .parse()
-            .map_err(|error| value_error("--trusted-proxies", text, error))
+            .map_err(|error| value_error(setting, text, error))
     });
     blocks.collect()
 }

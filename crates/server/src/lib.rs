@@ -5,6 +5,7 @@
 mod app;
 pub mod aws;
 mod body;
+pub mod cidr;
 pub mod config;
 pub mod first_start;
 mod handle;
@@ -14,6 +15,7 @@ pub mod listener;
 pub mod log;
 mod metrics;
 mod oci;
+pub mod oidc;
 mod origin;
 mod reply;
 pub mod route;

@@ -27,6 +27,7 @@ use crate::{
         tls::{Tls, TlsError},
     },
     metrics::{self, Metrics},
+    oidc::{HttpsFetch, TrustError},
     stores::{OpenError, Stores},
 };
 
@@ -53,6 +54,9 @@ pub enum StartError {
     /// The store cannot be prepared.
     #[error(transparent)]
     FirstStart(#[from] FirstStartError),
+    /// The certificates that identity providers are trusted by cannot be used.
+    #[error(transparent)]
+    Oidc(#[from] TrustError),
     /// The product cannot be opened over its stores.
     #[error("the stores cannot be used")]
     Core(#[from] longshore_registry::Error),
@@ -130,6 +134,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let tls = config.tls.clone().map(Tls::load).transpose()?;
     let scheme = if tls.is_some() { "https" } else { "http" };
     let url = url(scheme, address);
+    let identity_providers = HttpsFetch::new(&config.oidc)?;
     let opened = config.clone();
     let Stores {
         lock,
@@ -162,7 +167,8 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         open_uploads: config.limits.open_uploads,
         ..Settings::new(registry)
     };
-    let core = Arc::new(Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?);
+    let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?;
+    let core = Arc::new(core.fetching(Arc::new(identity_providers)));
     let bodies = BodyLimits {
         stall: config.limits.stall,
         deadline: config.limits.body,

@@ -109,6 +109,17 @@ pub struct ServeArgs {
         value_delimiter = ','
     )]
     pub trusted_proxies: Option<Vec<String>>,
+    /// Inside networks where identity providers may be, besides public addresses
+    #[arg(
+        long,
+        env = "LONGSHORE_OIDC_ALLOW_NETWORK",
+        value_name = "CIDR,…",
+        value_delimiter = ','
+    )]
+    pub oidc_allow_network: Option<Vec<String>>,
+    /// Certificates (PEM) that identity providers are trusted by, besides the public roots
+    #[arg(long, env = "LONGSHORE_OIDC_CA_FILE", value_name = "FILE")]
+    pub oidc_ca_file: Option<PathBuf>,
     /// Connections at a time [default: what the open file limit allows]
     #[arg(long, env = "LONGSHORE_MAX_CONNECTIONS", value_name = "N")]
     pub max_connections: Option<usize>,

@@ -26,6 +26,8 @@ pub(super) struct Settings {
     pub(super) drain_seconds: Option<u64>,
     pub(super) anonymous_challenge: Option<bool>,
     pub(super) trusted_proxies: Option<Vec<String>>,
+    pub(super) oidc_allow_network: Option<Vec<String>>,
+    pub(super) oidc_ca_file: Option<PathBuf>,
     pub(super) max_connections: Option<usize>,
     pub(super) max_open_uploads: Option<NonZeroU32>,
 }

@@ -1,0 +1,3 @@
+//! Temporary credentials: the operations of STS, and the identity providers that it trusts.
+
+pub mod oidc;
