@@ -143,6 +143,11 @@ impl Needs {
         self
     }
 
+    /// The actions of all required needs, in their order.
+    pub(crate) fn actions(&self) -> impl Iterator<Item = Action> {
+        self.required.iter().map(|need| need.action)
+    }
+
     /// Adds a condition key of the request, for all needs. A key without values is absent.
     #[must_use]
     pub fn with(

@@ -15,6 +15,7 @@ use crate::{
     error::Result,
     keys::Keys,
     principal::Principals,
+    rate::{RateQuota, Rates},
     sts::oidc::{Fetch, Issuers, Offline},
     table::repository::Repositories,
     token::Tokens,
@@ -27,6 +28,8 @@ pub struct Settings {
     pub registry: Registry,
     /// How many uploads one principal may have open.
     pub open_uploads: NonZeroU32,
+    /// How often actions may be asked for; the last of several for one action counts.
+    pub rate_quotas: Vec<RateQuota>,
 }
 
 impl Settings {
@@ -38,6 +41,7 @@ impl Settings {
         Self {
             registry,
             open_uploads: Self::OPEN_UPLOADS,
+            rate_quotas: Vec::new(),
         }
     }
 }
@@ -75,6 +79,8 @@ pub struct Core {
     pub principals: Principals,
     /// Identity providers lately asked for.
     pub issuers: Issuers,
+    /// What is left of the rate quotas.
+    pub rates: Rates,
     pub(crate) repositories: Repositories,
     ids: Box<dyn Ids>,
 }
@@ -93,6 +99,7 @@ impl Core {
         Ok(Self {
             meta,
             blobs,
+            rates: Rates::new(&settings.rate_quotas),
             settings,
             keys,
             tokens,

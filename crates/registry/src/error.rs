@@ -1,6 +1,6 @@
 //! Everything an operation can refuse, with ECR's texts where `behaviour.md` section 26 fixes them.
 
-use std::num::NonZeroU32;
+use std::{num::NonZeroU32, time::Duration};
 
 use longshore_store::{blob::BlobError, meta};
 use longshore_types::{
@@ -301,9 +301,9 @@ pub enum Error {
     /// The store cannot answer now; trying again later may succeed.
     #[error("the service is temporarily unavailable")]
     Unavailable,
-    /// Too much is going on; try again later.
+    /// Too much is going on; trying again after this time may succeed.
     #[error("Rate exceeded")]
-    Throttled,
+    Throttled(Duration),
     /// A failure of ours. The client gets a fixed text, the log the chain.
     #[error("an internal error occurred")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -19,6 +19,7 @@ pub mod op;
 pub mod operation;
 pub mod page;
 pub mod principal;
+pub mod rate;
 pub mod session;
 pub mod storage;
 pub mod sts;

@@ -1,4 +1,5 @@
-//! The one pipeline: an operation says what it needs, the authorizer grants it, the operation runs.
+//! The one pipeline: an operation says what it needs, the caller's quotas allow one more, the authorizer
+//! grants it, the operation runs.
 
 use crate::{
     authz::{self, Needs, Permit},
@@ -22,9 +23,10 @@ pub trait Operation: Sized + Send {
     ) -> impl Future<Output = Result<Self::Output>> + Send;
 }
 
-/// Authorizes and runs `operation`.
+/// Counts, authorizes and runs `operation`.
 pub async fn execute<O: Operation>(cx: &Cx<'_>, operation: O) -> Result<O::Output> {
     let needs = operation.needs(&cx.scope)?;
+    cx.core.rates.count(cx, &needs)?;
     let permit = authz::authorize(cx, needs).await?;
     operation.run(cx, permit).await
 }

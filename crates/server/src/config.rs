@@ -4,7 +4,7 @@
 
 use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, time::Duration};
 
-use longshore_registry::bootstrap::AdministratorKey;
+use longshore_registry::{bootstrap::AdministratorKey, rate::RateQuota};
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{Args, Command, LogFormat};
@@ -47,6 +47,8 @@ pub struct Config {
     pub oidc: Oidc,
     /// The administrator's key, when the operator sets it.
     pub root: Option<AdministratorKey>,
+    /// How often actions may be asked for; the last of several for one action counts.
+    pub rate_quotas: Vec<RateQuota>,
     /// Bounds on clients.
     pub limits: Limits,
 }
@@ -182,9 +184,6 @@ impl Config {
     fn resolve(args: ServeArgs, file: Settings, secrets: Secrets) -> Result<Self, ConfigError> {
         refuse_unbuilt("--metadata", args.metadata.or(file.metadata), "sqlite")?;
         refuse_unbuilt("--blobs", args.blobs.or(file.blobs), "file")?;
-        if let Some(quotas) = args.quotas.or(file.quotas) {
-            return Err(value_error("--quotas", &quotas, "quotas are not built yet"));
-        }
         Ok(Self {
             data_dir: args
                 .data_dir
@@ -231,6 +230,10 @@ impl Config {
                 ca_file: args.oidc_ca_file.or(file.oidc_ca_file),
             },
             root: secrets.root()?,
+            rate_quotas: rate_quotas(
+                args.quotas.or(file.quotas).as_deref(),
+                &args.rate_quotas.or(file.rate_quotas).unwrap_or_default(),
+            )?,
             limits: Limits {
                 connections: args.max_connections.or(file.max_connections),
                 open_uploads: args
@@ -387,6 +390,19 @@ fn blocks(setting: &'static str, given: Option<Vec<String>>) -> Result<Vec<Cidr>
             .map_err(|error| value_error(setting, text, error))
     });
     blocks.collect()
+}
+
+/// The named set, changed by those that are given one by one.
+fn rate_quotas(set: Option<&str>, given: &[String]) -> Result<Vec<RateQuota>, ConfigError> {
+    let mut quotas: Vec<_> = match set {
+        None => Vec::new(),
+        Some("ecr") => RateQuota::ecr().collect(),
+        Some(other) => return Err(value_error("--quotas", other, "the only set is `ecr`")),
+    };
+    for text in given {
+        quotas.push(parsed("--rate-quota", text.trim())?);
+    }
+    Ok(quotas)
 }
 
 fn parsed<T: std::str::FromStr<Err: fmt::Display>>(

@@ -165,6 +165,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let registry = Registry::private(found, config.region)?;
     let settings = Settings {
         open_uploads: config.limits.open_uploads,
+        rate_quotas: config.rate_quotas.clone(),
         ..Settings::new(registry)
     };
     let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?;
@@ -176,6 +177,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     };
     let parts = PartMemory::new(config.limits.memory_wait);
     let limits = metrics::limits::Limits {
+        core: core.clone(),
         bodies: bodies.memory.clone(),
         parts: parts.clone(),
     };

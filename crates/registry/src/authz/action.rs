@@ -1,6 +1,6 @@
 //! The IAM actions of the services, one list each (ECR's: `behaviour.md` section 13.5).
 
-use std::fmt;
+use std::{fmt, str::FromStr};
 
 macro_rules! actions {
     ($service:ident, $prefix:literal: $($name:ident)*) => {
@@ -49,6 +49,28 @@ impl Action {
             Self::Sts(action) => action.name(),
             Self::Organizations(action) => action.name(),
         }
+    }
+}
+
+/// There is no such action.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no operation asks for this action")]
+pub struct UnknownAction;
+
+impl FromStr for Action {
+    type Err = UnknownAction;
+
+    /// Reads the name with its prefix, as policies write it but for the case.
+    fn from_str(name: &str) -> Result<Self, UnknownAction> {
+        let ecr = Ecr::ALL.iter().copied().map(Self::from);
+        let iam = Iam::ALL.iter().copied().map(Self::from);
+        let sts = Sts::ALL.iter().copied().map(Self::from);
+        let organizations = Organizations::ALL.iter().copied().map(Self::from);
+        ecr.chain(iam)
+            .chain(sts)
+            .chain(organizations)
+            .find(|action| action.name() == name)
+            .ok_or(UnknownAction)
     }
 }
 

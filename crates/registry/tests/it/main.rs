@@ -13,6 +13,7 @@ mod image;
 mod layer;
 mod open_uploads;
 mod pages;
+mod rate;
 mod registry;
 mod repository;
 mod resource;

@@ -51,7 +51,7 @@ impl PartMemory {
     async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
         match timeout(self.wait, self.parts.clone().acquire_owned()).await {
             Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Error::Throttled),
+            Ok(Err(_)) | Err(_) => Err(Error::Throttled(Duration::from_secs(1))),
         }
     }
 }
@@ -164,7 +164,7 @@ mod tests {
         for _ in 0..PARTS {
             held.push(memory.room().await.unwrap());
         }
-        assert!(matches!(memory.room().await, Err(Error::Throttled)));
+        assert!(matches!(memory.room().await, Err(Error::Throttled(_))));
         held.pop();
         assert!(memory.room().await.is_ok());
     }

@@ -66,7 +66,7 @@ impl Claim {
         let bytes = u32::try_from(bytes).map_err(Error::internal)?;
         let more = self.memory.free.clone().acquire_many_owned(bytes);
         let Ok(Ok(more)) = timeout(self.memory.wait, more).await else {
-            return Err(Error::Throttled);
+            return Err(Error::Throttled(Duration::from_secs(1)));
         };
         match &mut self.taken {
             Some(taken) => taken.merge(more),
@@ -119,7 +119,7 @@ mod tests {
         let (mut first, mut second) = (memory.claim(), memory.claim());
         first.grow(8).await.unwrap();
         second.grow(2).await.unwrap();
-        assert!(matches!(second.grow(1).await, Err(Error::Throttled)));
+        assert!(matches!(second.grow(1).await, Err(Error::Throttled(_))));
         drop(second);
         first.grow(2).await.unwrap();
     }

@@ -74,9 +74,18 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub blobs: Option<String>,
-    /// Count, size and rate quotas; not built yet
-    #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET", hide = true)]
+    /// A set of quotas: `ecr` has the rates of Amazon's, each per account and Region [default: none]
+    #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,
+    /// Calls a second of one action, per account and Region or per principal, such as `PutImage=10`, `PutImage=10:50`
+    /// (50 at once), `iam:CreateUser=0.5/principal` or `PutImage=off`; beats the set
+    #[arg(
+        long = "rate-quota",
+        env = "LONGSHORE_RATE_QUOTAS",
+        value_name = "ACTION=RATE[:BURST][/principal]",
+        value_delimiter = ','
+    )]
+    pub rate_quotas: Option<Vec<String>>,
     /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,

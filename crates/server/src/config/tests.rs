@@ -80,13 +80,29 @@ fn stores_that_are_not_built_are_refused_without_their_password() {
         message,
         "`--blobs` cannot be `s3`: only `file` is built yet"
     );
-    let message = refusal(ServeArgs {
-        quotas: Some("ecr".to_owned()),
-        ..ServeArgs::default()
-    });
+}
+
+#[test]
+fn a_rate_quota_beats_the_set() {
+    let with = |quotas: Option<&str>, given: &[&str]| {
+        args(ServeArgs {
+            quotas: quotas.map(str::to_owned),
+            rate_quotas: Some(given.iter().map(|text| (*text).to_owned()).collect()),
+            ..ServeArgs::default()
+        })
+    };
+    assert!(with(None, &[]).unwrap().rate_quotas.is_empty());
+    let put = "PutImage=1".parse().unwrap();
+    assert_eq!(with(None, &["PutImage=1"]).unwrap().rate_quotas, [put]);
+    let quotas = with(Some("ecr"), &["PutImage=1"]).unwrap().rate_quotas;
+    assert_eq!((quotas.len(), quotas.last()), (9, Some(&put)));
     assert_eq!(
-        message,
-        "`--quotas` cannot be `ecr`: quotas are not built yet"
+        with(Some("gcr"), &[]).unwrap_err().to_string(),
+        "`--quotas` cannot be `gcr`: the only set is `ecr`"
+    );
+    assert_eq!(
+        with(None, &["PutImage"]).unwrap_err().to_string(),
+        "`--rate-quota` cannot be `PutImage`: it is not `ACTION=RATE[:BURST][/principal]`, such as `PutImage=10:20`, or `ACTION=off`"
     );
 }
 

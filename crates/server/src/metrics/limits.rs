@@ -1,8 +1,13 @@
 //! How near the bounds are that all clients share, read when it is asked for.
 
-use std::fmt;
+use std::{fmt, sync::Arc};
 
-use prometheus_client::{collector::Collector, encoding::DescriptorEncoder};
+use longshore_registry::{Core, rate::Per};
+use prometheus_client::{
+    collector::Collector,
+    encoding::{DescriptorEncoder, EncodeMetric},
+    metrics::{MetricType, counter::ConstCounter},
+};
 
 use super::store::gauge;
 use crate::{aws::parts::PartMemory, body::memory::BodyMemory};
@@ -10,6 +15,8 @@ use crate::{aws::parts::PartMemory, body::memory::BodyMemory};
 /// The bounds that are shown.
 #[derive(Debug)]
 pub(crate) struct Limits {
+    /// Rate quotas.
+    pub(crate) core: Arc<Core>,
     /// Memory for whole bodies.
     pub(crate) bodies: BodyMemory,
     /// Memory for layer parts.
@@ -31,6 +38,23 @@ impl Collector for Limits {
             ),
         ] {
             gauge(&mut encoder, name, help, value as u64)?;
+        }
+        self.throttled(&mut encoder)
+    }
+}
+
+impl Limits {
+    fn throttled(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let help = "Calls over a rate quota";
+        let mut family =
+            encoder.encode_descriptor("throttled_calls", help, None, MetricType::Counter)?;
+        for (action, per, n_calls) in self.core.rates.throttled() {
+            let per = match per {
+                Per::Account => "account",
+                Per::Principal => "principal",
+            };
+            let labels = [("action", action.name()), ("per", per)];
+            ConstCounter::new(n_calls).encode(family.encode_family(&labels)?)?;
         }
         Ok(())
     }

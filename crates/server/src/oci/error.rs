@@ -1,5 +1,7 @@
 //! Errors as the distribution specification writes them, with ECR's codes and texts (`behaviour.md` section 4.1).
 
+use std::time::Duration;
+
 use http::{HeaderValue, StatusCode, header};
 use longshore_registry::Error;
 use longshore_types::manifest::ManifestError;
@@ -60,12 +62,22 @@ impl Wire {
             StatusCode::TOO_MANY_REQUESTS | StatusCode::SERVICE_UNAVAILABLE => {
                 reply
                     .headers_mut()
-                    .insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+                    .insert(header::RETRY_AFTER, HeaderValue::from(self.retry_after()));
             }
             _ => {}
         }
         self.add_headers(&mut reply);
         reply
+    }
+
+    /// In whole seconds, and never at once.
+    fn retry_after(&self) -> u64 {
+        match self {
+            Self::Registry(Error::Throttled(wait)) => {
+                (*wait + Duration::from_millis(999)).as_secs().max(1)
+            }
+            _ => 1,
+        }
     }
 
     fn text(&self) -> String {
@@ -175,7 +187,7 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         Error::AuthenticationRequired | Error::UnrecognizedClient => {
             ("UNAUTHORIZED", StatusCode::UNAUTHORIZED)
         }
-        Error::Throttled | Error::TooManyUploads(_) => {
+        Error::Throttled(_) | Error::TooManyUploads(_) => {
             ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS)
         }
         Error::Stale | Error::Unavailable => ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),

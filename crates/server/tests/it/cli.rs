@@ -114,8 +114,8 @@ fn what_is_not_built_is_refused_in_one_line() {
             "error: `--blobs` cannot be `s3`: only `file` is built yet\n",
         ),
         (
-            ["--quotas", "ecr"],
-            "error: `--quotas` cannot be `ecr`: quotas are not built yet\n",
+            ["--quotas", "gcr"],
+            "error: `--quotas` cannot be `gcr`: the only set is `ecr`\n",
         ),
         (
             ["--account", "12"],

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::harness::TestServer;
+use crate::harness::{Image, TestServer};
 
 const MIB: usize = 1024 * 1024;
 
@@ -224,4 +224,30 @@ async fn one_open_upload_too_many_is_told_to_come_back() {
     let cancel = t.request("DELETE", upload).bearer(&password);
     cancel.send().await.expect(204);
     t.aws("InitiateLayerUpload", &initiate).await.expect(200);
+}
+
+#[tokio::test]
+async fn a_call_over_its_rate_quota_is_told_to_come_back() {
+    let t = TestServer::with(|config| {
+        config.rate_quotas = vec!["PutImage=0.01:2".parse().unwrap()];
+        config.metrics_listen = Some("127.0.0.1:0".to_owned());
+    })
+    .await;
+    t.create("app").await;
+    let password = t.password().await;
+    t.push(&password, "app", "v1", &Image::new("one", 1)).await;
+    t.push(&password, "app", "v2", &Image::new("two", 1)).await;
+    let put = t.v2(&password, "PUT", "app/manifests/v3").body("{}");
+    let refused = put.send().await.expect(429);
+    let expected = ("TOOMANYREQUESTS".to_owned(), "Rate exceeded".to_owned());
+    assert_eq!(refused.error(), expected);
+    let wait: u64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!((1..=100).contains(&wait), "{wait}");
+    let input = json!({ "repositoryName": "app", "imageManifest": "{}" });
+    let refused = t.aws("PutImage", &input).await.expect(400);
+    assert_eq!(refused.fault(), "ThrottlingException");
+    assert_eq!(refused.json()["message"], "Rate exceeded");
+    let counted = "longshore_throttled_calls_total{action=\"ecr:PutImage\",per=\"account\"} 2";
+    let metrics = t.metrics().await;
+    assert!(metrics.contains(counted), "{metrics}");
 }
