@@ -1,7 +1,17 @@
 //! Sessions: what temporary credentials stand for. No row keeps them; they travel, sealed, with whoever uses them.
 
+use std::{fmt, sync::Arc};
+
 use longshore_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
+
+use crate::{
+    bootstrap::AdministratorKey,
+    core::Core,
+    error::Result,
+    principal::AccessKey,
+    token::{Purpose, Tokens},
+};
 
 /// A session of a role or a user, without its secret. Whether it still holds is decided on every request: it ends
 /// with the principal that it comes from.
@@ -78,4 +88,85 @@ impl Session {
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.as_millis() >= self.expires_at
     }
+}
+
+/// Temporary credentials. They are told once, and only the session token knows them.
+#[derive(Clone)]
+pub struct SessionCredentials {
+    /// The access key id, `ASIA…`.
+    pub access_key_id: String,
+    /// The secret access key.
+    pub secret_access_key: String,
+    /// The session, sealed.
+    pub session_token: String,
+    /// When they end.
+    pub expiration: Timestamp,
+}
+
+impl fmt::Debug for SessionCredentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SessionCredentials")
+            .field("access_key_id", &self.access_key_id)
+            .field("expiration", &self.expiration)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What a session token seals.
+#[derive(Serialize, Deserialize)]
+struct Sealed {
+    #[serde(rename = "x")]
+    secret: String,
+    #[serde(rename = "s")]
+    session: Arc<Session>,
+}
+
+/// Whose the credentials of a signed call are.
+#[derive(Clone, Debug)]
+pub enum Signer {
+    /// A key that is good now.
+    Known(AccessKey),
+    /// Nobody's: there is no such key, its principal is gone, or the token is not the key's.
+    Unknown,
+    /// A session's that has ended.
+    Expired,
+}
+
+impl Session {
+    /// Makes the session's credentials.
+    pub fn issue(self, tokens: &Tokens) -> Result<SessionCredentials> {
+        let sealed = Sealed {
+            secret: AdministratorKey::generate()?.secret,
+            session: Arc::new(self),
+        };
+        Ok(SessionCredentials {
+            access_key_id: sealed.session.access_key.clone(),
+            session_token: tokens.seal(Purpose::Session, &sealed)?,
+            expiration: Timestamp::from_millis(sealed.session.expires_at),
+            secret_access_key: sealed.secret,
+        })
+    }
+}
+
+/// Resolves what a call is signed with: a long-term key, or a session's key with its token.
+pub async fn signer(core: &Core, access_key: &str, token: Option<&str>) -> Result<Signer> {
+    let Some(token) = token else {
+        let principals = &core.principals;
+        let key = principals.access_key(&core.meta, &core.keys, access_key);
+        return Ok(key.await?.map_or(Signer::Unknown, Signer::Known));
+    };
+    let opened: Option<Sealed> = core.tokens.open(Purpose::Session, token);
+    let Some(Sealed { secret, session }) = opened.filter(|it| it.session.access_key == access_key)
+    else {
+        return Ok(Signer::Unknown);
+    };
+    if session.is_expired(core.meta.now()) {
+        return Ok(Signer::Expired);
+    }
+    let known = core.principals.session(&core.meta, session).await?;
+    let key = known.map(|known| AccessKey {
+        secret: secret.into(),
+        known,
+    });
+    Ok(key.map_or(Signer::Unknown, Signer::Known))
 }

@@ -1,12 +1,12 @@
 //! Opaque values that leave the server and come back: registry tokens, layer URLs, page tokens.
 //!
-//! All are base64url of a key version and a sealed body. A registry token stands for a principal, not for its
-//! rights: those are decided on every request.
+//! All are base64url of a key version and a sealed body. A registry token stands for a principal or a session, not for
+//! its rights: those are decided on every request.
 
 use std::{
     collections::BTreeMap,
     num::NonZeroUsize,
-    sync::{Mutex, PoisonError},
+    sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
 
@@ -16,7 +16,7 @@ use longshore_store::{
     meta::{Durability, Metadata},
 };
 use longshore_types::{
-    account::{AccountId, Region},
+    account::{AccountId, Region, Registry},
     digest::Digest,
     id::Incarnation,
     time::Timestamp,
@@ -25,8 +25,11 @@ use lru::LruCache;
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
+    core::Core,
     error::{Error, Result},
     keys::Keys,
+    principal::{Caller, Credential, Known},
+    session::Session,
     table::sealing_key,
 };
 
@@ -39,12 +42,57 @@ const MAX_TEXT: usize = 8192;
 /// How many opened registry tokens are remembered.
 const OPENED: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
 
+/// Whom a sealed value stands for. Whether they exist and what they may do is asked when it is used.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Holder {
+    /// The principal of this id.
+    #[serde(rename = "p")]
+    Principal(String),
+    /// A session, which the value must not outlive.
+    #[serde(rename = "s")]
+    Session(Arc<Session>),
+}
+
+impl Holder {
+    /// The holder that `caller` is; nobody is none.
+    pub fn of(caller: &Caller) -> Option<Self> {
+        let Caller::Known(known) = caller else {
+            return None;
+        };
+        Some(match &known.credential {
+            Credential::Session(session) => Self::Session(session.clone()),
+            Credential::AccessKey(_) | Credential::Principal(_) => {
+                Self::Principal(known.id.clone())
+            }
+        })
+    }
+
+    /// The principal as the holder is it now, if it exists.
+    pub async fn known(&self, core: &Core) -> Result<Option<Arc<Known>>> {
+        match self {
+            Self::Principal(id) => core.principals.principal(&core.meta, id).await,
+            Self::Session(session) => {
+                let session = session.clone();
+                core.principals.session(&core.meta, session).await
+            }
+        }
+    }
+
+    /// When a value ends that would otherwise end at `end`.
+    pub fn bounded(&self, end: Timestamp) -> Timestamp {
+        match self {
+            Self::Principal(_) => end,
+            Self::Session(session) => end.min(Timestamp::from_millis(session.expires_at)),
+        }
+    }
+}
+
 /// Whom a registry token stands for, and where.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RegistryToken {
-    /// The principal's id; absent in an anonymous token.
-    #[serde(rename = "p", default, skip_serializing_if = "Option::is_none")]
-    pub principal: Option<String>,
+    /// Whom it stands for; absent in an anonymous token.
+    #[serde(rename = "h", default, skip_serializing_if = "Option::is_none")]
+    pub holder: Option<Holder>,
     /// The account that `/v2` means on a host that names none.
     #[serde(rename = "a")]
     pub account: AccountId,
@@ -60,6 +108,29 @@ pub struct RegistryToken {
 }
 
 impl RegistryToken {
+    /// Makes the token of `holder` for a registry, good from `now` as long as a token can be.
+    pub fn new(holder: Option<Holder>, registry: &Registry, now: Timestamp) -> Self {
+        let end = now.plus(TOKEN_LIFE);
+        let end = holder.as_ref().map_or(end, |holder| holder.bounded(end));
+        Self {
+            holder,
+            account: registry.account(),
+            region: registry.region(),
+            issued_at: now.as_millis(),
+            expires_at: end.as_millis(),
+        }
+    }
+
+    /// Makes a token of the same holder that does not outlive this one.
+    #[must_use]
+    pub fn renewed(&self, registry: &Registry, now: Timestamp) -> Self {
+        let fresh = Self::new(self.holder.clone(), registry, now);
+        Self {
+            expires_at: fresh.expires_at.min(self.expires_at),
+            ..fresh
+        }
+    }
+
     /// Whether the token has ended at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.as_millis() >= self.expires_at
@@ -75,9 +146,9 @@ pub struct LayerGrant {
     /// The layer.
     #[serde(rename = "d")]
     pub digest: Digest,
-    /// The principal that asked for the URL.
-    #[serde(rename = "p")]
-    pub principal: String,
+    /// Who asked for the URL.
+    #[serde(rename = "h")]
+    pub holder: Holder,
     /// When the URL ends, in milliseconds.
     #[serde(rename = "e")]
     pub expires_at: i64,
@@ -88,6 +159,8 @@ pub struct LayerGrant {
 pub enum Purpose {
     /// A registry password.
     Registry,
+    /// A session token of temporary credentials.
+    Session,
     /// A layer URL.
     Layer,
     /// A page token.
@@ -98,6 +171,7 @@ impl Purpose {
     fn aad(self) -> &'static [u8] {
         match self {
             Self::Registry => b"longshore registry token",
+            Self::Session => b"longshore session token",
             Self::Layer => b"longshore layer url",
             Self::Page => b"longshore page token",
         }
@@ -179,4 +253,62 @@ fn key_aad(version: i64) -> Vec<u8> {
         &version.to_be_bytes(),
     ]
     .concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::SessionKind;
+
+    fn registry() -> Registry {
+        let (account, region) = ("000000000000".parse(), "us-east-1".parse());
+        Registry::private(account.unwrap(), region.unwrap()).unwrap()
+    }
+
+    #[test]
+    fn a_token_never_outlives_the_password_it_is_made_from() {
+        let now = Timestamp::from_millis(1_000_000);
+        let at = |minutes| now.plus(Duration::from_mins(minutes));
+        let password = RegistryToken::new(None, &registry(), now);
+        assert_eq!(password.expires_at, now.plus(TOKEN_LIFE).as_millis());
+        let token = password.renewed(&registry(), at(60));
+        assert_eq!(
+            (token.issued_at, token.expires_at),
+            (at(60).as_millis(), password.expires_at)
+        );
+        let endless = RegistryToken {
+            expires_at: i64::MAX,
+            ..password
+        };
+        assert_eq!(
+            endless.renewed(&registry(), now).expires_at,
+            now.plus(TOKEN_LIFE).as_millis()
+        );
+    }
+
+    #[test]
+    fn a_token_never_outlives_the_session_it_stands_for() {
+        let now = Timestamp::from_millis(1_000_000);
+        let end = now.plus(Duration::from_mins(15));
+        let session = Session {
+            access_key: "ASIA".to_owned(),
+            principal: "AROA".to_owned(),
+            kind: SessionKind::AssumedRole,
+            name: "ci".to_owned(),
+            policy: None,
+            policy_arns: Vec::new(),
+            tags: Vec::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+            provider: None,
+            issued_at: now.as_millis(),
+            expires_at: end.as_millis(),
+        };
+        let holder = Holder::Session(Arc::new(session));
+        let token = RegistryToken::new(Some(holder.clone()), &registry(), now);
+        assert_eq!(token.expires_at, end.as_millis());
+        assert_eq!(holder.bounded(end), end);
+        let sooner = now.plus(Duration::from_mins(1));
+        assert_eq!(holder.bounded(sooner), sooner);
+    }
 }

@@ -7,6 +7,7 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use longshore_registry::{
     Cx, Scope,
     principal::{AccessKey, Caller},
+    session::{self, Signer},
 };
 use longshore_types::{
     account::{Region, Registry},
@@ -160,17 +161,11 @@ impl Input {
 }
 
 async fn access_key(app: &App, signed: &SignedRequest) -> Result<AccessKey, Refusal> {
-    let found = app
-        .core
-        .principals
-        .access_key(&app.core.meta, &app.core.keys, signed.access_key_id())
-        .await?;
-    let key = found.ok_or(SignatureError::UnknownKey)?;
-    // Sessions do not exist yet, so that no session token is anybody's.
-    if signed.session_token().is_some() {
-        Err(SignatureError::UnknownKey.into())
-    } else {
-        Ok(key)
+    let token = signed.session_token();
+    match session::signer(&app.core, signed.access_key_id(), token).await? {
+        Signer::Known(key) => Ok(key),
+        Signer::Unknown => Err(SignatureError::UnknownKey.into()),
+        Signer::Expired => Err(SignatureError::ExpiredToken.into()),
     }
 }
 

@@ -8,7 +8,7 @@ use longshore_registry::{
         BatchCheckLayerAvailability, CompleteLayerUpload, GetDownloadUrlForLayer,
         InitiateLayerUpload, UploadLayerPart,
     },
-    token::{LayerGrant, Purpose},
+    token::{Holder, LayerGrant, Purpose},
 };
 use longshore_types::time::Timestamp;
 use serde_json::{Value, json};
@@ -320,7 +320,7 @@ async fn the_url_of_a_referenced_layer_downloads_it_for_an_hour() {
     let url = t.ok::<GetDownloadUrlForLayer>(input).await;
     assert_eq!(url["layerDigest"], digest.as_str());
     let grant = grant_of(&t, &url);
-    assert_eq!(grant.principal, ACCOUNT);
+    assert_eq!(grant.holder, Holder::Principal(ACCOUNT.to_owned()));
     let now = Timestamp::from_millis(1_700_000_000_123);
     assert_eq!(
         grant.expires_at,

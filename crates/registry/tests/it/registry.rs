@@ -5,7 +5,7 @@ use longshore_registry::{
     Error,
     op::registry::{DescribeRegistry, GetAuthorizationToken},
     principal::Caller,
-    token::{Purpose, RegistryToken},
+    token::{Holder, Purpose, RegistryToken},
 };
 use longshore_types::time::Timestamp;
 use serde_json::{Value, json};
@@ -29,7 +29,7 @@ async fn a_token_stands_for_the_caller_for_twelve_hours() {
     assert_eq!(data[0]["proxyEndpoint"], "http://localhost:5050");
     assert_eq!(data[0]["expiresAt"], json!(1_700_043_200.123));
     let token = token_of(&t, &data[0]);
-    assert_eq!(token.principal.as_deref(), Some(ACCOUNT));
+    assert_eq!(token.holder, Some(Holder::Principal(ACCOUNT.to_owned())));
     assert_eq!(token.account.as_str(), ACCOUNT);
     assert_eq!(token.region.as_str(), "eu-central-1");
     let issued = Timestamp::from_millis(token.issued_at);
@@ -48,7 +48,8 @@ async fn each_registry_asked_for_has_its_token_and_ecr_shaped_endpoint() {
     assert_eq!(data[0]["proxyEndpoint"], endpoint(OTHER));
     assert_eq!(data[1]["proxyEndpoint"], endpoint(ACCOUNT));
     assert_eq!(token_of(&t, &data[0]).account.as_str(), OTHER);
-    assert_eq!(token_of(&t, &data[0]).principal.as_deref(), Some(ACCOUNT));
+    let holder = Holder::Principal(ACCOUNT.to_owned());
+    assert_eq!(token_of(&t, &data[0]).holder, Some(holder));
 }
 
 #[tokio::test]

@@ -103,15 +103,10 @@ fn registry(kind: HostKind, token: &RegistryToken) -> Option<Registry> {
 }
 
 async fn caller(app: &App, token: &RegistryToken) -> Result<Caller, Refusal> {
-    let Some(principal) = &token.principal else {
+    let Some(holder) = &token.holder else {
         return Ok(Caller::Anonymous);
     };
-    let known = app
-        .core
-        .principals
-        .principal(&app.core.meta, principal)
-        .await
-        .map_err(Refusal::Failed)?;
+    let known = holder.known(&app.core).await.map_err(Refusal::Failed)?;
     known.map(Caller::Known).ok_or(Refusal::Unauthorized)
 }
 

@@ -28,12 +28,7 @@ async fn run(app: &App, digest: Digest, call: &Call) -> Result<Reply, Wire> {
     }
     let query = Query::parse(call.head.uri.query()).map_err(|_| Wire::Query)?;
     let grant = open(app, &digest, query.get("grant").unwrap_or_default())?;
-    let known = app
-        .core
-        .principals
-        .principal(&app.core.meta, &grant.principal)
-        .await?;
-    let known = known.ok_or_else(refused)?;
+    let known = grant.holder.known(&app.core).await?.ok_or_else(refused)?;
     let registry = Registry::private(known.account, app.core.first_registry().region())
         .map_err(Error::internal)?;
     let endpoints = call.origin.endpoints(app, registry);

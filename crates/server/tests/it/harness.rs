@@ -2,11 +2,13 @@
 
 mod client;
 mod image;
+mod issuer;
 mod server;
 mod signer;
 
 pub(crate) use self::{
     client::Request,
     image::{Image, digest_of},
+    issuer::Issuer,
     server::{TestServer, basic},
 };

@@ -11,4 +11,5 @@ mod harness;
 mod http;
 mod iam;
 mod oci;
+mod oidc;
 mod op;

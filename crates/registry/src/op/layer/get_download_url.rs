@@ -10,9 +10,8 @@ use crate::{
     member::Member,
     op::{digest::DigestText, on_repository},
     operation::Operation,
-    principal::Caller,
     table::link,
-    token::{LAYER_URL_LIFE, LayerGrant, Purpose},
+    token::{Holder, LAYER_URL_LIFE, LayerGrant, Purpose},
 };
 
 /// Makes a URL by which a layer that an image references downloads for an hour, as long as the caller may.
@@ -47,9 +46,7 @@ impl Operation for GetDownloadUrlForLayer {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<LayerDownloadUrl> {
-        let Caller::Known(known) = &cx.caller else {
-            return Err(Error::AuthenticationRequired);
-        };
+        let holder = Holder::of(&cx.caller).ok_or(Error::AuthenticationRequired)?;
         let grant = permit.grant();
         let asked = self.layer_digest.required("layerDigest")?;
         let Some(layer_digest) = asked.known else {
@@ -64,8 +61,8 @@ impl Operation for GetDownloadUrlForLayer {
         let sealed = LayerGrant {
             incarnation: grant.repository()?.incarnation,
             digest: layer_digest,
-            principal: known.id.clone(),
-            expires_at: now.plus(LAYER_URL_LIFE).as_millis(),
+            expires_at: holder.bounded(now.plus(LAYER_URL_LIFE)).as_millis(),
+            holder,
         };
         let sealed = cx.core.tokens.seal(Purpose::Layer, &sealed)?;
         Ok(LayerDownloadUrl {

@@ -13,14 +13,13 @@ use crate::{
     error::{Error, Result},
     member::{Member, check_length},
     operation::Operation,
-    principal::Caller,
-    token::{Purpose, RegistryToken, TOKEN_LIFE},
+    token::{Holder, Purpose, RegistryToken},
 };
 
 /// The most registries that one call may name.
 const MAX_REGISTRIES: usize = 10;
 
-/// Makes a password that Docker and other clients log in with, good for 12 hours.
+/// Makes a password that Docker and other clients log in with, good for 12 hours or as long as the caller's session.
 ///
 /// The token stands for the caller and is good wherever the caller is allowed, whatever `registryIds` says.
 #[derive(Debug, Default, Deserialize)]
@@ -96,21 +95,12 @@ fn authorization(
     proxy_endpoint: String,
     now: Timestamp,
 ) -> Result<AuthorizationData> {
-    let Caller::Known(known) = &cx.caller else {
-        return Err(Error::AuthenticationRequired);
-    };
-    let expires_at = now.plus(TOKEN_LIFE);
-    let token = RegistryToken {
-        principal: Some(known.id.clone()),
-        account: registry.account(),
-        region: registry.region(),
-        issued_at: now.as_millis(),
-        expires_at: expires_at.as_millis(),
-    };
+    let holder = Holder::of(&cx.caller).ok_or(Error::AuthenticationRequired)?;
+    let token = RegistryToken::new(Some(holder), registry, now);
     let password = cx.core.tokens.seal(Purpose::Registry, &token)?;
     Ok(AuthorizationData {
         authorization_token: STANDARD.encode(format!("AWS:{password}")),
-        expires_at: expires_at.as_epoch_seconds(),
+        expires_at: Timestamp::from_millis(token.expires_at).as_epoch_seconds(),
         proxy_endpoint,
     })
 }

@@ -1,5 +1,5 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
-use longshore_registry::token::{Purpose, RegistryToken};
+use longshore_registry::token::{Holder, Purpose, RegistryToken};
 use longshore_types::time::Timestamp;
 
 use crate::harness::{TestServer, basic};
@@ -50,7 +50,7 @@ async fn anything_else_is_challenged() {
 fn expired(t: &TestServer) -> String {
     let now: Timestamp = t.running.core.meta.now();
     let token = RegistryToken {
-        principal: Some("000000000000".to_owned()),
+        holder: Some(Holder::Principal("000000000000".to_owned())),
         account: "000000000000".parse().unwrap(),
         region: "us-east-1".parse().unwrap(),
         issued_at: now.as_millis() - 2,
