@@ -40,6 +40,7 @@ mod policy;
 mod principal;
 mod request;
 mod set;
+mod span;
 mod statement;
 mod template;
 
@@ -51,4 +52,5 @@ pub use explain::{Explanation, explain};
 pub use policy::{Kind, Policy, Version, rename_principals};
 pub use request::{Principal, Request};
 pub use set::PolicySet;
+pub use span::{Position, Span, statement_spans};
 pub use statement::Effect;

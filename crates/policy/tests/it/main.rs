@@ -1,0 +1,16 @@
+//! The policy language from outside: documents as people write them, requests as they come, and what AWS answers.
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod conditions;
+mod documents;
+mod explain;
+mod logic;
+
+mod principals;
+
+mod variables;
+mod world;
