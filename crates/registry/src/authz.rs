@@ -8,30 +8,40 @@ use std::{marker::PhantomData, sync::Arc};
 use longshore_store::meta::Tx;
 use longshore_types::{
     account::{AccountId, Registry},
-    arn::RepositoryArn,
+    arn::PrincipalArn,
     id::Incarnation,
     name::RepositoryName,
 };
 
 pub use self::action::{Action, Ecr, Iam, Organizations, Sts};
+use self::{
+    decide::decide,
+    place::{Freshness, Place},
+};
 use crate::{
     cx::Cx,
     error::{Error, Result},
-    principal::{Caller, Known},
+    principal::Caller,
     table::{
-        guard,
-        identity::{self, IdentityKind},
+        guard::{self, Versions},
+        identity::IdentityKind,
         repository::Repository,
+        target::PolicyRow,
     },
 };
 
 mod action;
+mod context;
+mod decide;
+mod place;
 
 /// What an action is done to.
 #[derive(Clone, Debug)]
 pub enum Resource {
-    /// The registry as a whole: `*` in a policy.
+    /// A registry as a whole, or nothing in particular: `*` in a policy.
     Registry(Registry),
+    /// All repositories of a registry: `repository/*` in a policy.
+    Repositories(Registry),
     /// A repository that must exist.
     Repository(Registry, RepositoryName),
     /// A repository that need not exist yet.
@@ -54,6 +64,10 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
+    /// A role that is to be assumed, there or not: its trust policy decides, too.
+    Role(PrincipalArn),
+    /// The caller itself. Whoever is somebody may, whatever policies say.
+    Caller,
 }
 
 /// Condition keys of a request that only its operation knows, such as `aws:TagKeys`, with their values.
@@ -166,12 +180,28 @@ impl Needs {
 pub struct Grant {
     need: Need,
     registry: Registry,
-    guard_account: AccountId,
-    account_version: i64,
+    caller: Option<AccountId>,
+    versions: Versions,
     repository: Option<Arc<Repository>>,
 }
 
 impl Grant {
+    /// A grant for a need that was decided at `place`.
+    fn of(caller: &Caller, need: Need, place: &Place) -> Result<Self> {
+        // Without the account that owns it there is nothing that anybody could be allowed.
+        let versions = place
+            .versions(caller)
+            .ok_or_else(|| Error::internal("a grant in an account that is not there"))?;
+        let repository = place.repository.as_ref();
+        Ok(Self {
+            need,
+            registry: place.registry,
+            caller: caller.known().map(|known| known.account),
+            versions,
+            repository: repository.map(|target| target.repository.clone()),
+        })
+    }
+
     /// The repository the grant is for; operations on a registry have none.
     pub fn repository(&self) -> Result<&Arc<Repository>> {
         self.repository
@@ -184,27 +214,24 @@ impl Grant {
         &self.registry
     }
 
-    /// The account whose version the decision rests on.
-    pub(crate) fn guard_account(&self) -> &AccountId {
-        &self.guard_account
+    /// The caller's account, or nothing for nobody: the first argument of a `guarded!` statement.
+    pub(crate) fn guard_account(&self) -> &str {
+        self.caller.as_ref().map_or("", AccountId::as_str)
     }
 
     /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`.
     pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<()> {
+        let caller = self.guard_account();
         let current = match &self.repository {
-            Some(repository) => guard::versions(tx, &self.guard_account, repository.incarnation)?,
-            None => guard::account_version(tx, &self.guard_account)?.map(|version| (version, 0)),
+            Some(repository) => guard::of_repository(tx, caller, repository.incarnation)?,
+            None => guard::of_account(tx, caller, self.registry.account())?,
         };
         self.check(current)
     }
 
-    /// Fails with [`Error::Stale`] unless `current` (account and repository version) is what was decided on.
-    pub(crate) fn check(&self, current: Option<(i64, i64)>) -> Result<()> {
-        let repository = self
-            .repository
-            .as_ref()
-            .map_or(0, |repository| repository.version);
-        if current == Some((self.account_version, repository)) {
+    /// Fails with [`Error::Stale`] unless `current` is what was decided on.
+    pub(crate) fn check(&self, current: Option<Versions>) -> Result<()> {
+        if current == Some(self.versions) {
             Ok(())
         } else {
             Err(Error::Stale)
@@ -240,20 +267,17 @@ impl<O> Permit<O> {
 
 /// Decides all of `needs` for the caller of `cx`.
 pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>> {
-    let mut grants = Vec::with_capacity(needs.required.len());
     let keys = Arc::new(needs.keys);
-    for mut need in needs.required {
-        need.keys = keys.clone();
-        grants.push(grant(cx, &cx.caller, need, Freshness::Cached).await?);
-    }
+    let with_keys = |need| Need {
+        keys: keys.clone(),
+        ..need
+    };
+    let required = needs.required.into_iter().map(with_keys).collect();
+    let mut grants = granted(cx, required).await?.into_iter();
     let optional = match needs.optional {
-        Some(mut need) => {
-            need.keys = keys;
-            grant(cx, &cx.caller, need, Freshness::Cached).await.ok()
-        }
+        Some(need) => allowed(cx, with_keys(need)).await,
         None => None,
     };
-    let mut grants = grants.into_iter();
     let first = grants
         .next()
         .ok_or_else(|| Error::internal("an operation that needs nothing"))?;
@@ -267,160 +291,128 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
 
 /// Decides one more need of a running operation, such as a source to mount from; `None` when it is denied.
 pub(crate) async fn allowed(cx: &Cx<'_>, need: Need) -> Option<Grant> {
-    grant(cx, &cx.caller, need, Freshness::Cached).await.ok()
+    granted(cx, vec![need]).await.ok()?.pop()
+}
+
+/// Whether the caller could do what `grant` is for again if the repository had this policy.
+pub(crate) async fn allowed_under(cx: &Cx<'_>, grant: &Grant, policy: &PolicyRow) -> Result<bool> {
+    let need = &grant.need;
+    let mut place = Place::find(cx, &cx.caller, &need.resource, Freshness::Cached).await?;
+    place.give_policy(policy)?;
+    match decide(cx, &cx.caller, need, need.action, &place) {
+        Err(Error::AccessDenied(_) | Error::AuthenticationRequired) => Ok(false),
+        decided => decided.map(|()| true),
+    }
 }
 
 /// Decides `stale` again from rows read now.
 pub(crate) async fn again(cx: &Cx<'_>, stale: &Grant) -> Result<Grant> {
-    let caller = cx
-        .core
-        .principals
-        .refresh(&cx.core.meta, &cx.core.keys, &cx.caller)
-        .await?;
-    let fresh = grant(cx, &caller, stale.need.clone(), Freshness::Read).await?;
+    let caller = refreshed(cx).await?;
+    let need = stale.need.clone();
+    let mut fresh = settled(cx, &caller, vec![need], Freshness::Read).await?;
+    let fresh = fresh
+        .pop()
+        .ok_or_else(|| Error::internal("a need without a grant"))?;
     match (&stale.repository, &fresh.repository) {
         // Whatever was begun in the old incarnation must not reach the new one.
         (Some(old), Some(new)) if old.incarnation != new.incarnation => {
-            Err(not_found(new.name.as_str(), &new.registry))
+            Err(not_found(&new.name, &new.registry))
         }
         _ => Ok(fresh),
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Freshness {
-    Cached,
-    Read,
+async fn refreshed(cx: &Cx<'_>) -> Result<Caller> {
+    let principals = &cx.core.principals;
+    principals
+        .refresh(&cx.core.meta, &cx.core.keys, &cx.caller)
+        .await
 }
 
-async fn grant(cx: &Cx<'_>, caller: &Caller, need: Need, freshness: Freshness) -> Result<Grant> {
-    // Nothing is open to nobody yet, so nobody learns what is there, nor makes the store look.
-    let Caller::Known(known) = caller else {
-        return Err(Error::AuthenticationRequired);
-    };
-    let target = locate(cx, &need.resource, freshness).await?;
-    let decision = decide(known, need.action, &target);
-    match (decision, need.alternative) {
-        (Err(Error::AccessDenied(_)), Some(action)) => decide(known, action, &target)?,
-        (decision, _) => decision?,
-    }
-    if target.repository.is_none()
-        && let Resource::Repository(registry, name) = &need.resource
-    {
-        return Err(not_found(name.as_str(), registry));
-    }
-    Ok(Grant {
-        need,
-        registry: target.registry,
-        guard_account: known.account,
-        account_version: known.account_version,
-        repository: target.repository,
-    })
-}
-
-/// What a need is about, as far as it is there.
-struct Target {
-    registry: Registry,
-    /// As a policy names it.
-    arn: String,
-    repository: Option<Arc<Repository>>,
-}
-
-async fn locate(cx: &Cx<'_>, resource: &Resource, freshness: Freshness) -> Result<Target> {
-    let repositories = &cx.core.repositories;
-    Ok(match resource {
-        Resource::Registry(registry) => Target {
-            registry: *registry,
-            arn: "*".to_owned(),
-            repository: None,
-        },
-        Resource::Account { account, arn } => Target {
-            registry: cx.scope.registry_of(Some(*account)),
-            arn: arn.clone(),
-            repository: None,
-        },
-        Resource::Identity {
-            account,
-            kind,
-            name,
-        } => Target {
-            registry: cx.scope.registry_of(Some(*account)),
-            arn: identity_arn(cx, *account, *kind, name).await?,
-            repository: None,
-        },
-        Resource::NewRepository(registry, name) => Target {
-            registry: *registry,
-            arn: arn_of(registry, name),
-            repository: None,
-        },
-        Resource::Repository(registry, name) => {
-            if freshness == Freshness::Read {
-                repositories.forget(registry, name);
-            }
-            Target {
-                registry: *registry,
-                arn: arn_of(registry, name),
-                repository: repositories.named(&cx.core.meta, registry, name).await?,
-            }
+/// Decides from what is remembered. Nobody proves a refusal later, so it is proven here before it is one.
+async fn granted(cx: &Cx<'_>, needs: Vec<Need>) -> Result<Vec<Grant>> {
+    match settled(cx, &cx.caller, needs.clone(), Freshness::Cached).await {
+        Err(Error::Stale) => {
+            let caller = refreshed(cx).await?;
+            settled(cx, &caller, needs, Freshness::Read).await
         }
-        Resource::Incarnation(incarnation) => {
-            let repository = repositories
-                .incarnation(&cx.core.meta, *incarnation)
-                .await?
-                .ok_or(Error::BlobUnknown)?;
-            Target {
-                registry: repository.registry,
-                arn: arn_of(&repository.registry, &repository.name),
-                repository: Some(repository),
-            }
-        }
-    })
+        settled => settled,
+    }
 }
 
-/// The ARN of an identity, without a path where there is none of that name.
-async fn identity_arn(
+/// Decides all of `needs`, and only then tells which repository is not there: who may not do all of it learns nothing.
+async fn settled(
     cx: &Cx<'_>,
-    account: AccountId,
-    kind: IdentityKind,
-    name: &str,
-) -> Result<String> {
-    let wanted = name.to_owned();
-    let found = cx
+    caller: &Caller,
+    needs: Vec<Need>,
+    freshness: Freshness,
+) -> Result<Vec<Grant>> {
+    let mut grants = Vec::with_capacity(needs.len());
+    let mut missing = None;
+    for need in needs {
+        let place = Place::find(cx, caller, &need.resource, freshness).await?;
+        let decision = decide_either(cx, caller, &need, &place);
+        let current = match (&decision, freshness) {
+            (Ok(()), _) if !is_missing(&need, &place) => true,
+            (_, Freshness::Read) => true,
+            (_, Freshness::Cached) => is_current(cx, caller, &place).await?,
+        };
+        if !current {
+            return Err(Error::Stale);
+        }
+        decision?;
+        if is_missing(&need, &place) {
+            missing = missing.or(Some(need));
+        } else {
+            grants.push(Grant::of(caller, need, &place)?);
+        }
+    }
+    match missing.map(|need| need.resource) {
+        Some(Resource::Repository(registry, name)) => Err(not_found(&name, &registry)),
+        _ => Ok(grants),
+    }
+}
+
+/// Decides the action, or else the one that is as good; the refusal is the first one's.
+fn decide_either(cx: &Cx<'_>, caller: &Caller, need: &Need, place: &Place) -> Result<()> {
+    let refused = match decide(cx, caller, need, need.action, place) {
+        Err(error @ (Error::AccessDenied(_) | Error::AuthenticationRequired)) => error,
+        decided => return decided,
+    };
+    match need.alternative {
+        Some(action) => decide(cx, caller, need, action, place).map_err(|_| refused),
+        None => Err(refused),
+    }
+}
+
+fn is_missing(need: &Need, place: &Place) -> bool {
+    matches!(need.resource, Resource::Repository(..)) && place.repository.is_none()
+}
+
+/// Whether what was remembered about the caller and the place is what the rows say.
+async fn is_current(cx: &Cx<'_>, caller: &Caller, place: &Place) -> Result<bool> {
+    let account = caller.known().map(|known| known.account);
+    let (owner, repository) = (place.registry.account(), place.repository.clone());
+    let current = cx
         .core
         .meta
-        .query(move |tx| identity::named(tx, account, kind, &wanted))
-        .await?;
-    Ok(match found {
-        Some(found) => kind.arn(account, &found.path, &found.name),
-        None => kind.arn(account, "/", name),
-    })
+        .query(move |tx| {
+            let caller = account.as_ref().map_or("", AccountId::as_str);
+            match repository {
+                Some(target) => {
+                    guard::of_repository(tx, caller, target.repository.incarnation)
+                }
+                None => guard::of_account(tx, caller, owner),
+            }
+        })
+        .await
+        .map_err(Error::from)?;
+    Ok(current == place.versions(caller))
 }
 
-/// Evaluates: an account's administrator may do everything there; nobody else exists before the policy language does.
-fn decide(known: &Known, action: Action, target: &Target) -> Result<()> {
-    let own = known.account == target.registry.account();
-    if own && known.is_administrator() {
-        return Ok(());
-    }
-    let side = if own {
-        "identity-based"
-    } else {
-        "resource-based"
-    };
-    Err(Error::AccessDenied(format!(
-        "User: {caller} is not authorized to perform: {action} on resource: {arn} because no {side} policy allows the {action} action",
-        caller = known.arn,
-        arn = target.arn,
-    )))
-}
-
-fn arn_of(registry: &Registry, name: &RepositoryName) -> String {
-    RepositoryArn::new(*registry, name.clone()).to_string()
-}
-
-pub(crate) fn not_found(name: &str, registry: &Registry) -> Error {
+pub(crate) fn not_found(name: &RepositoryName, registry: &Registry) -> Error {
     Error::RepositoryNotFound {
-        name: name.to_owned(),
+        name: name.to_string(),
         account: registry.account(),
     }
 }

@@ -135,12 +135,12 @@ pub async fn has_key(
     administrator: &AdministratorKey,
 ) -> Result<bool, Refused> {
     let id = administrator.id.clone();
-    let row = meta.query(move |tx| principal::active_key(tx, &id)).await?;
-    let Some(row) = row else {
+    let sealed = meta.query(move |tx| principal::secret(tx, &id)).await?;
+    let Some(sealed) = sealed else {
         return Ok(false);
     };
     // A secret that does not open was sealed under another master key.
-    let secret = Keys::open_secret_with(master, &administrator.id, &row.secret);
+    let secret = Keys::open_secret_with(master, &administrator.id, &sealed);
     Ok(secret.is_ok_and(|secret| {
         verify_slices_are_equal(secret.as_bytes(), administrator.secret.as_bytes()).is_ok()
     }))

@@ -12,12 +12,14 @@ use uuid::Uuid;
 
 use crate::{
     authz::Grant,
+    bootstrap,
     error::Result,
     keys::Keys,
+    organization::Organization,
     principal::Principals,
     rate::{RateQuota, Rates},
     sts::oidc::{Fetch, Issuers, Offline},
-    table::repository::Repositories,
+    target::Targets,
     token::Tokens,
 };
 
@@ -81,7 +83,9 @@ pub struct Core {
     pub issuers: Issuers,
     /// What is left of the rate quotas.
     pub rates: Rates,
-    pub(crate) repositories: Repositories,
+    /// The organization that all accounts are in.
+    pub organization: Organization,
+    pub(crate) targets: Targets,
     ids: Box<dyn Ids>,
 }
 
@@ -96,6 +100,7 @@ impl Core {
     ) -> Result<Self> {
         let keys = Keys::new(master);
         let tokens = Tokens::load(&meta, &keys).await?;
+        let organization = Organization::of(&bootstrap::identity(&meta).await?.store_id);
         Ok(Self {
             meta,
             blobs,
@@ -105,7 +110,8 @@ impl Core {
             tokens,
             principals: Principals::default(),
             issuers: Issuers::new(Arc::new(Offline)),
-            repositories: Repositories::default(),
+            organization,
+            targets: Targets::default(),
             ids,
         })
     }

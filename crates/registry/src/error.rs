@@ -69,6 +69,20 @@ pub enum Error {
         account: AccountId,
     },
 
+    /// The repository has no policy.
+    #[error(
+        "Repository policy does not exist for the repository with name '{name}' in the registry with id '{account}'"
+    )]
+    RepositoryPolicyNotFound {
+        /// The repository.
+        name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// The registry has no policy.
+    #[error("Registry policy does not exist in the registry with id '{0}'")]
+    RegistryPolicyNotFound(AccountId),
+
     /// An image that a describe names is not there.
     #[error(
         "The image with imageId {{imageDigest:'{digest}', imageTag:'{tag}'}} does not exist within the repository with name '{name}' in the registry with id '{account}'"

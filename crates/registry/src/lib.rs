@@ -3,6 +3,7 @@
 //! Nothing here names an HTTP status or header; `server` turns [`Error`] into the two wires.
 //! Start at [`operation`] for the pipeline that every request takes, and at [`op`] and [`oci`] for what they do.
 
+mod account_setting;
 pub mod authz;
 pub mod body;
 pub mod bootstrap;
@@ -17,13 +18,16 @@ pub mod member;
 pub mod oci;
 pub mod op;
 pub mod operation;
+pub mod organization;
 pub mod page;
 pub mod principal;
 pub mod rate;
 pub mod session;
 pub mod storage;
 pub mod sts;
+mod named;
 mod table;
+mod target;
 pub mod token;
 
 pub use crate::{

@@ -8,20 +8,24 @@ pub mod tags;
 pub mod upload;
 
 use crate::{
-    error::{Error, Result},
-    principal::Caller,
+    authz::{Ecr, Needs, Permit, Resource},
+    cx::{Cx, Scope},
+    error::Result,
+    operation::Operation,
 };
 
-/// `GET /v2/`: any known caller may.
+/// `GET /v2/`: any known caller may, who got a password once.
 #[derive(Debug)]
 pub struct Ping;
 
-impl Ping {
-    /// Checks that somebody calls.
-    pub fn check(caller: &Caller) -> Result<()> {
-        match caller {
-            Caller::Known(_) => Ok(()),
-            Caller::Anonymous => Err(Error::AuthenticationRequired),
-        }
+impl Operation for Ping {
+    type Output = ();
+
+    fn needs(&self, _: &Scope) -> Result<Needs> {
+        Ok(Needs::one(Ecr::GetAuthorizationToken, Resource::Caller))
+    }
+
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+        cx.read(permit.grant(), |_, _| Ok(())).await
     }
 }

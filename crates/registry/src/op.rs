@@ -6,6 +6,7 @@
 mod digest;
 pub mod image;
 pub mod layer;
+mod policy;
 pub mod registry;
 pub mod repository;
 pub mod resource;

@@ -1,10 +1,11 @@
-//! Who calls: resolving a credential to a principal that exists now.
+//! Who calls: resolving a credential to a principal that exists now, with the policies that decide what it may do.
 
 use std::{
     num::NonZeroUsize,
     sync::{Arc, Mutex, PoisonError},
 };
 
+use longshore_policy::PolicySet;
 use longshore_store::meta::Metadata;
 use longshore_types::{
     account::AccountId,
@@ -12,12 +13,16 @@ use longshore_types::{
 };
 use lru::LruCache;
 
+use self::documents::Documents;
 use crate::{
     error::{Error, Result},
     keys::Keys,
-    session::Session,
-    table::principal,
+    session::{Session, SessionKind},
+    table::principal::{self, PrincipalRow},
 };
+
+mod documents;
+mod keys;
 
 const CACHED: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not zero");
 
@@ -38,6 +43,14 @@ impl Caller {
             Self::Known(known) => &known.id,
         }
     }
+
+    /// The principal, unless it is nobody.
+    pub fn known(&self) -> Option<&Arc<Known>> {
+        match self {
+            Self::Anonymous => None,
+            Self::Known(known) => Some(known),
+        }
+    }
 }
 
 /// A principal as it was when its account had `account_version`.
@@ -47,6 +60,8 @@ pub struct Known {
     pub id: String,
     /// Its ARN, as denials print it; a session's own if there is one.
     pub arn: PrincipalArn,
+    /// The ARN of the root, user or role itself.
+    pub principal_arn: PrincipalArn,
     /// What the row is: root, user or role.
     pub kind: PrincipalKind,
     /// The account it belongs to.
@@ -55,14 +70,36 @@ pub struct Known {
     pub account_version: i64,
     /// Its tags, the session's included.
     pub tags: Vec<(String, String)>,
+    /// What decides about what it may do.
+    pub policies: IdentityPolicies,
     /// What was presented, so that a refresh can tell whether it still holds.
     pub credential: Credential,
+    /// The condition keys that tell about it, with their values.
+    pub(crate) keys: Vec<(String, String)>,
+}
+
+/// The policies of a principal, compiled.
+#[derive(Clone, Debug)]
+pub struct IdentityPolicies {
+    /// Its own and its groups', inline and attached.
+    pub identity: Arc<PolicySet>,
+    /// The permissions boundary.
+    pub boundary: Option<Arc<PolicySet>>,
+    /// The session policies, if the session was made with any.
+    pub session: Option<Arc<PolicySet>>,
 }
 
 impl Known {
-    /// Whether this is the account's administrator, who may do everything in it.
+    /// Whether this is the account's root, to whom identity policies do not apply.
     pub fn is_administrator(&self) -> bool {
+        let session = self.session();
         self.kind == PrincipalKind::Root
+            && session.is_none_or(|session| session.kind == SessionKind::SessionToken)
+    }
+
+    fn with_keys(mut self) -> Self {
+        self.keys = keys::of(&self);
+        self
     }
 
     /// The session, if the credentials are temporary.
@@ -106,7 +143,9 @@ impl std::fmt::Debug for AccessKey {
 #[derive(Debug)]
 pub struct Principals {
     keys: Mutex<LruCache<String, AccessKey>>,
+    /// By the principal's id, or by the access key id of its session.
     known: Mutex<LruCache<String, Arc<Known>>>,
+    documents: Documents,
 }
 
 impl Default for Principals {
@@ -114,6 +153,7 @@ impl Default for Principals {
         Self {
             keys: Mutex::new(LruCache::new(CACHED)),
             known: Mutex::new(LruCache::new(CACHED)),
+            documents: Documents::default(),
         }
     }
 }
@@ -149,9 +189,11 @@ impl Principals {
         meta: &Metadata,
         session: Arc<Session>,
     ) -> Result<Option<Arc<Known>>> {
-        let wanted = session.principal.clone();
-        let row = meta.query(move |tx| principal::by_id(tx, &wanted)).await?;
-        Ok(row.map(|row| Arc::new(row.known(Credential::Session(session)))))
+        let cached = lock(&self.known).get(&session.access_key).cloned();
+        match cached {
+            Some(known) => Ok(Some(known)),
+            None => self.read_session(meta, session).await,
+        }
     }
 
     /// Reads the caller's principal again. Fails when it, or the key it used, is gone.
@@ -170,7 +212,7 @@ impl Principals {
                 .await?
                 .map(|key| key.known),
             Credential::Principal(id) => self.read_principal(meta, id).await?,
-            Credential::Session(session) => self.session(meta, session.clone()).await?,
+            Credential::Session(session) => self.read_session(meta, session.clone()).await?,
         };
         fresh.map(Caller::Known).ok_or(Error::UnrecognizedClient)
     }
@@ -183,17 +225,18 @@ impl Principals {
     ) -> Result<Option<AccessKey>> {
         let wanted = id.to_owned();
         let row = meta
-            .query(move |tx| principal::active_key(tx, &wanted))
+            .query(move |tx| principal::by_key(tx, &wanted))
             .await?;
         let Some(row) = row else {
             lock(&self.keys).pop(id);
             return Ok(None);
         };
-        let secret = keys.open_secret(id, &row.secret)?;
-        let known = Arc::new(row.principal.known(Credential::AccessKey(id.to_owned())));
+        let sealed = row.secret.as_deref().unwrap_or_default();
+        let secret = keys.open_secret(id, sealed)?;
+        let known = self.known(row, Credential::AccessKey(id.to_owned()))?;
         let key = AccessKey {
             secret: secret.into(),
-            known,
+            known: Arc::new(known),
         };
         lock(&self.keys).put(id.to_owned(), key.clone());
         Ok(Some(key))
@@ -201,15 +244,94 @@ impl Principals {
 
     async fn read_principal(&self, meta: &Metadata, id: &str) -> Result<Option<Arc<Known>>> {
         let wanted = id.to_owned();
-        let row = meta.query(move |tx| principal::by_id(tx, &wanted)).await?;
-        let Some(row) = row else {
-            lock(&self.known).pop(id);
-            return Ok(None);
-        };
-        let known = Arc::new(row.known(Credential::Principal(id.to_owned())));
-        lock(&self.known).put(id.to_owned(), known.clone());
-        Ok(Some(known))
+        let row = meta
+            .query(move |tx| principal::by_id(tx, &wanted, &[]))
+            .await?;
+        let known = row.map(|row| self.known(row, Credential::Principal(id.to_owned())));
+        Ok(self.remember(id, known.transpose()?))
     }
+
+    async fn read_session(
+        &self,
+        meta: &Metadata,
+        session: Arc<Session>,
+    ) -> Result<Option<Arc<Known>>> {
+        let wanted = session.clone();
+        let row = meta
+            .query(move |tx| principal::by_id(tx, &wanted.principal, &wanted.policy_arns))
+            .await?;
+        let known = match row {
+            Some(row) => Some(self.in_session(row, session.clone())?),
+            None => None,
+        };
+        Ok(self.remember(&session.access_key, known))
+    }
+
+    fn remember(&self, key: &str, known: Option<Known>) -> Option<Arc<Known>> {
+        let known = known.map(Arc::new);
+        let mut cache = lock(&self.known);
+        match &known {
+            Some(known) => cache.put(key.to_owned(), known.clone()),
+            None => cache.pop(key),
+        };
+        known
+    }
+
+    /// The principal as such; its keys are still to be told.
+    fn compiled(&self, row: PrincipalRow, credential: Credential) -> Result<Known> {
+        let of_its_own = row.inline.into_iter().chain(row.attached);
+        let boundary = row.boundary.map(|boundary| self.documents.set([boundary]));
+        Ok(Known {
+            policies: IdentityPolicies {
+                identity: self.documents.set(of_its_own)?,
+                boundary: boundary.transpose()?,
+                session: None,
+            },
+            id: row.id,
+            principal_arn: row.arn.clone(),
+            arn: row.arn,
+            kind: row.kind,
+            account: row.account,
+            account_version: row.account_version,
+            tags: row.tags,
+            credential,
+            keys: Vec::new(),
+        })
+    }
+
+    fn known(&self, row: PrincipalRow, credential: Credential) -> Result<Known> {
+        Ok(self.compiled(row, credential)?.with_keys())
+    }
+
+    fn in_session(&self, mut row: PrincipalRow, session: Arc<Session>) -> Result<Known> {
+        let asked = std::mem::take(&mut row.asked);
+        let mut known = self.compiled(row, Credential::Session(session.clone()))?;
+        known.arn = session_arn(&known.principal_arn, &session)?;
+        for (key, value) in &session.tags {
+            known.tags.retain(|(other, _)| !other.eq_ignore_ascii_case(key));
+            known.tags.push((key.clone(), value.clone()));
+        }
+        known.policies.session = self.documents.of_session(&session, asked)?;
+        if known.kind == PrincipalKind::Root && session.kind == SessionKind::FederatedUser {
+            // Root has no identity policies; a session that it lends its rights to is bounded by its own.
+            known.policies.identity = self.documents.everything()?;
+        }
+        Ok(known.with_keys())
+    }
+}
+
+/// The ARN that a session goes by.
+fn session_arn(principal: &PrincipalArn, session: &Session) -> Result<PrincipalArn> {
+    let (account, name) = (principal.account(), &session.name);
+    let text = match session.kind {
+        SessionKind::AssumedRole | SessionKind::WebIdentity => {
+            let role = principal.name();
+            format!("arn:aws:sts::{account}:assumed-role/{role}/{name}")
+        }
+        SessionKind::FederatedUser => format!("arn:aws:sts::{account}:federated-user/{name}"),
+        SessionKind::SessionToken => return Ok(principal.clone()),
+    };
+    text.parse().map_err(Error::internal)
 }
 
 /// A cache stays usable after a panic elsewhere: its entries are whole or absent.

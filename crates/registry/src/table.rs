@@ -4,6 +4,7 @@
 //! and the caller's [`crate::authz::Grant`] is checked against them before the data goes anywhere.
 
 pub(crate) mod account;
+pub(crate) mod account_setting;
 pub(crate) mod attachment;
 pub(crate) mod blob;
 pub(crate) mod candidate;
@@ -18,6 +19,7 @@ pub(crate) mod link;
 pub(crate) mod managed_policy;
 pub(crate) mod oidc_provider;
 pub(crate) mod principal;
+pub(crate) mod registry_policy;
 pub(crate) mod repository;
 pub(crate) mod repository_tag;
 pub(crate) mod role;
@@ -25,6 +27,7 @@ pub(crate) mod sealing_key;
 pub(crate) mod segment;
 pub(crate) mod setting;
 pub(crate) mod tag;
+pub(crate) mod target;
 pub(crate) mod upload;
 
 /// Arguments of a statement, in order.
@@ -33,16 +36,16 @@ macro_rules! args {
 }
 pub(crate) use args;
 
-/// A statement for one live repository: `?1` is the guard's account, `?2` the incarnation, columns 0 and 1 their versions.
-/// It answers no row when the repository is dead.
+/// A statement for one live repository: `?1` is the caller's account or empty, `?2` the incarnation, and columns 0 to 2
+/// are [`guard::Versions`]. It answers no row when the repository is dead.
 macro_rules! guarded {
     ($columns:literal, $joins:literal, $tail:literal) => {
         concat!(
-            "SELECT a.version, r.version, ",
+            "SELECT (SELECT version FROM account WHERE id = ?1), o.version, r.version, ",
             $columns,
-            " FROM account a JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL ",
+            " FROM repository r JOIN account o ON o.id = r.account ",
             $joins,
-            " WHERE a.id = ?1 ",
+            " WHERE r.incarnation = ?2 AND r.died_at IS NULL ",
             $tail
         )
     };

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use longshore_registry::{Cx, Error, Scope, oci::Ping};
+use longshore_registry::{Cx, Error, Scope, execute, oci::Ping};
 use longshore_types::{account::AccountId, name::RepositoryName};
 
 use self::{
@@ -90,7 +90,7 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
 /// Every route's future is boxed: unboxed, each request would carry room for the largest through all its callers.
 async fn dispatch(route: Route, request: Request<'_>) -> Result<Reply, Wire> {
     match route {
-        Route::Ping => ping(&request),
+        Route::Ping => Box::pin(ping(&request)).await,
         Route::Catalog => Box::pin(list::catalog(&request)).await,
         Route::Tags(name) => Box::pin(list::tags(&request, name)).await,
         Route::Manifest(name, reference) => {
@@ -106,11 +106,11 @@ async fn dispatch(route: Route, request: Request<'_>) -> Result<Reply, Wire> {
     }
 }
 
-fn ping(request: &Request<'_>) -> Result<Reply, Wire> {
+async fn ping(request: &Request<'_>) -> Result<Reply, Wire> {
     if !matches!(request.method, Method::GET | Method::HEAD) {
         return Err(Wire::Method("GET, HEAD"));
     }
-    Ping::check(&request.cx.caller)?;
+    execute(&request.cx, Ping).await?;
     Ok(reply::bytes(StatusCode::OK, "application/json", "{}"))
 }
 

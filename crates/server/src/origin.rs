@@ -54,7 +54,7 @@ impl Origin {
     pub(crate) fn facts<'a>(&self, headers: &'a HeaderMap) -> RequestFacts<'a> {
         let text = |name| headers.get(name).and_then(|value| value.to_str().ok());
         RequestFacts {
-            client: Some(self.client),
+            client: Some(self.client.to_canonical()),
             is_secure: self.scheme == "https",
             user_agent: text(header::USER_AGENT),
             referer: text(header::REFERER),

@@ -29,7 +29,7 @@ impl Operation for Catalog {
         check_page(self.n)?;
         Ok(Needs::one(
             Ecr::DescribeRepositories,
-            Resource::Registry(self.registry),
+            Resource::Repositories(self.registry),
         ))
     }
 

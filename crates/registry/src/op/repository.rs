@@ -5,6 +5,7 @@ mod delete;
 mod describe;
 mod description;
 mod mutability;
+mod policy;
 mod put_image_tag_mutability;
 
 pub use self::{
@@ -14,6 +15,9 @@ pub use self::{
     description::{
         EncryptionConfiguration, ImageScanningConfiguration, ImageTagMutabilityExclusionFilter,
         Repository,
+    },
+    policy::{
+        DeleteRepositoryPolicy, GetRepositoryPolicy, RepositoryPolicy, SetRepositoryPolicy,
     },
     put_image_tag_mutability::{ImageTagMutabilityPut, PutImageTagMutability},
 };

@@ -6,6 +6,7 @@ mod tag;
 mod tag_resource;
 mod untag_resource;
 
+pub(super) use self::tag::asked;
 pub use self::{
     list_tags::{ListTagsForResource, ListedTags},
     tag::Tag,

@@ -1,9 +1,9 @@
 //! Accounts.
 
-use longshore_store::meta::{Columns, Error, Result, Row, Tx};
+use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
 use longshore_types::account::AccountId;
 
-use super::args;
+use super::{ROWS_PER_STATEMENT, args, placeholders};
 
 /// Voids every decision that was made for principals of `account` or by its policies. Part of every transaction that
 /// changes what an account's principals are or may do, or its registry policies and settings.
@@ -51,4 +51,18 @@ pub(crate) fn counts(tx: &mut dyn Tx, account: AccountId) -> Result<Counts> {
         args![account.as_str()],
     )?;
     counts.ok_or_else(|| Error::corrupt("an aggregate without a row"))
+}
+
+/// Returns how many of these accounts, each named once, there are.
+pub(crate) fn count(tx: &mut dyn Tx, accounts: &[AccountId]) -> Result<usize> {
+    let mut count = 0;
+    for chunk in accounts.chunks(ROWS_PER_STATEMENT) {
+        let sql = format!(
+            "SELECT id FROM account WHERE id IN ({})",
+            placeholders(0, chunk.len())
+        );
+        let args: Vec<Value<'_>> = chunk.iter().map(|id| Value::from(id.as_str())).collect();
+        count += tx.rows::<String>(&sql, &args)?.len();
+    }
+    Ok(count)
 }

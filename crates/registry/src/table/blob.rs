@@ -9,7 +9,7 @@ use longshore_types::{
     id::{ContentId, DomainId},
 };
 
-use super::{args, doomed, guarded, link::PROMISED, segment};
+use super::{args, doomed, guard::Versions, guarded, link::PROMISED, segment};
 use crate::authz::Grant;
 
 /// A blob that a read may serve, as far as its first statement tells.
@@ -53,11 +53,11 @@ pub(crate) fn head(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> crate::Re
              LEFT JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0",
             ""
         ),
-        args![&grant.guard_account().to_string(), incarnation.as_bytes(), &digest.to_key(), least],
+        args![grant.guard_account(), incarnation.as_bytes(), &digest.to_key(), least],
         &mut |columns| {
-            versions = Some((columns.int(0)?, columns.int(1)?));
-            if columns.int(3)? != 0 {
-                size = columns.opt_int(2)?;
+            versions = Some(Versions::read(columns)?);
+            if columns.int(4)? != 0 {
+                size = columns.opt_int(3)?;
             }
             Ok(())
         },
@@ -87,9 +87,9 @@ pub(crate) fn find(
              LEFT JOIN segment s ON b.segments > 0 AND s.content = b.content",
             ""
         ),
-        args![&grant.guard_account().to_string(), incarnation.as_bytes(), &digest.to_key(), least],
+        args![grant.guard_account(), incarnation.as_bytes(), &digest.to_key(), least],
         &mut |columns| {
-            versions = Some((columns.int(0)?, columns.int(1)?));
+            versions = Some(Versions::read(columns)?);
             collect(columns, &mut found)
         },
     )?;
@@ -98,31 +98,31 @@ pub(crate) fn find(
 }
 
 fn collect(columns: &dyn Columns, found: &mut Option<Found>) -> Result<()> {
-    let Some(size) = columns.opt_int(2)? else {
+    let Some(size) = columns.opt_int(3)? else {
         return Ok(());
     };
-    if columns.int(3)? == 0 {
+    if columns.int(4)? == 0 {
         return Ok(());
     }
     let found = match found {
         Some(found) => found,
         None => found.insert(Found {
             size: size.cast_unsigned(),
-            content: ContentId::from_slice(columns.blob(4)?)
+            content: ContentId::from_slice(columns.blob(5)?)
                 .map_err(|_| Error::corrupt("blob.content"))?,
-            segments: columns.int(5)?,
+            segments: columns.int(6)?,
             inline: Vec::new(),
             rows: Vec::new(),
         }),
     };
-    if let Some(start) = columns.opt_int(6)? {
+    if let Some(start) = columns.opt_int(7)? {
         found.inline.push(Inline {
             start,
-            sealed: columns.blob(7)?.to_vec(),
+            sealed: columns.blob(8)?.to_vec(),
         });
     }
-    if !columns.is_null(8)? {
-        found.rows.push(segment::read(columns, 8)?);
+    if !columns.is_null(9)? {
+        found.rows.push(segment::read(columns, 9)?);
     }
     Ok(())
 }

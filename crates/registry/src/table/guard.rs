@@ -1,27 +1,52 @@
 //! The versions that decisions rest on.
 
-use longshore_store::meta::{Result, Tx};
+use longshore_store::meta::{Columns, Result, Row, Tx};
 use longshore_types::{account::AccountId, id::Incarnation};
 
-use super::args;
+use super::{args, guarded};
 
-/// Returns the versions of an account and of a live repository, and holds the repository alive for this transaction.
-pub(crate) fn versions(
+/// What changes when something changes that a decision was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Versions {
+    /// Of the caller's account: its principals, keys and identity policies. Nobody has none.
+    pub(crate) caller: Option<i64>,
+    /// Of the account that owns the resource: its registry policies and settings.
+    pub(crate) owner: i64,
+    /// Of the repository: its policy, tags and settings; 0 where there is none.
+    pub(crate) repository: i64,
+}
+
+impl Row for Versions {
+    /// Reads them from the first columns of a `guarded!` statement.
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            caller: columns.opt_int(0)?,
+            owner: columns.int(1)?,
+            repository: columns.int(2)?,
+        })
+    }
+}
+
+/// Returns the versions for a live repository, and holds it alive for this transaction. `caller` is an account, or empty.
+pub(crate) fn of_repository(
     tx: &mut dyn Tx,
-    account: &AccountId,
+    caller: &str,
     incarnation: Incarnation,
-) -> Result<Option<(i64, i64)>> {
+) -> Result<Option<Versions>> {
     tx.row(
-        "SELECT a.version, r.version FROM account a JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL \
-         WHERE a.id = ?1 /*for share*/",
-        args![&account.to_string(), incarnation.as_bytes()],
+        guarded!("0", "", "/*for share*/"),
+        args![caller, incarnation.as_bytes()],
     )
 }
 
-/// Returns the version of an account.
-pub(crate) fn account_version(tx: &mut dyn Tx, account: &AccountId) -> Result<Option<i64>> {
+/// Returns the versions for something of an account that is no repository. `caller` is an account, or empty.
+pub(crate) fn of_account(
+    tx: &mut dyn Tx,
+    caller: &str,
+    owner: AccountId,
+) -> Result<Option<Versions>> {
     tx.row(
-        "SELECT version FROM account WHERE id = ?1",
-        args![&account.to_string()],
+        "SELECT (SELECT version FROM account WHERE id = ?1), version, 0 FROM account WHERE id = ?2 /*for share*/",
+        args![caller, owner.as_str()],
     )
 }

@@ -10,7 +10,7 @@ use longshore_types::{
     time::Timestamp,
 };
 
-use super::{ROWS_PER_STATEMENT, args, guarded, placeholders, values};
+use super::{ROWS_PER_STATEMENT, args, guard::Versions, guarded, placeholders, values};
 use crate::{authz::Grant, member::words};
 
 /// A manifest as stored; `sealed` is absent when only the facts were asked for.
@@ -73,18 +73,18 @@ pub(crate) fn find(
     whole: bool,
 ) -> crate::Result<Option<Stored>> {
     let incarnation = grant.repository()?.incarnation;
-    let account = grant.guard_account().to_string();
+    let account = grant.guard_account();
     let (mut versions, mut found) = (None, None);
     let mut each = |columns: &dyn Columns| {
-        versions = Some((columns.int(0)?, columns.int(1)?));
-        found = stored(columns, 2)?;
+        versions = Some(Versions::read(columns)?);
+        found = stored(columns, 3)?;
         Ok(())
     };
     match reference {
         Reference::Tag(tag) => {
             tx.query(
                 BY_TAG,
-                args![&account, incarnation.as_bytes(), tag.as_str(), whole],
+                args![account, incarnation.as_bytes(), tag.as_str(), whole],
                 &mut each,
             )?;
         }
@@ -96,7 +96,7 @@ pub(crate) fn find(
             };
             tx.query(
                 sql,
-                args![&account, incarnation.as_bytes(), &digest.to_key(), whole],
+                args![account, incarnation.as_bytes(), &digest.to_key(), whole],
                 &mut each,
             )?;
         }
@@ -504,7 +504,7 @@ pub(crate) fn referrers(
     limit: usize,
 ) -> crate::Result<(Vec<Referrer>, bool)> {
     let incarnation = grant.repository()?.incarnation;
-    let account = grant.guard_account().to_string();
+    let account = grant.guard_account();
     let key = subject.to_key();
     let filter = if types.is_empty() {
         String::new()
@@ -512,26 +512,28 @@ pub(crate) fn referrers(
         format!("AND i.artifact_type IN ({})", placeholders(4, types.len()))
     };
     let sql = format!(
-        "SELECT a.version, r.version, i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations FROM account a \
-         JOIN repository r ON r.incarnation = ?2 AND r.died_at IS NULL \
-         LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {filter} \
-         WHERE a.id = ?1 ORDER BY i.digest LIMIT {}",
+        guarded!(
+            "i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations",
+            "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {}",
+            "ORDER BY i.digest LIMIT {}"
+        ),
+        filter,
         limit + 1
     );
-    let mut args = args![&account, incarnation.as_bytes(), &key, after].to_vec();
+    let mut args = args![account, incarnation.as_bytes(), &key, after].to_vec();
     args.extend(types.iter().map(Value::from));
     let (mut versions, mut found, mut weight, mut rows) = (None, Vec::new(), 0, 0);
     tx.query(&sql, &args, &mut |columns| {
-        versions = Some((columns.int(0)?, columns.int(1)?));
-        let annotations = columns.opt_text(6)?;
-        rows += usize::from(!columns.is_null(2)?);
+        versions = Some(Versions::read(columns)?);
+        let annotations = columns.opt_text(7)?;
+        rows += usize::from(!columns.is_null(3)?);
         weight += annotations.map_or(0, str::len);
-        if !columns.is_null(2)? && (weight <= REFERRERS_BYTES || found.is_empty()) {
+        if !columns.is_null(3)? && (weight <= REFERRERS_BYTES || found.is_empty()) {
             found.push(Referrer {
-                digest: digest(columns, 2)?,
-                media_type: columns.text(3)?.to_owned(),
-                artifact_type: columns.opt_text(4)?.map(str::to_owned),
-                bytes: columns.int(5)?,
+                digest: digest(columns, 3)?,
+                media_type: columns.text(4)?.to_owned(),
+                artifact_type: columns.opt_text(5)?.map(str::to_owned),
+                bytes: columns.int(6)?,
                 annotations: annotations.map(str::to_owned),
             });
         }

@@ -1,85 +1,186 @@
-//! Accounts, principals and their access keys.
+//! Principals and their access keys: a principal is read whole, with all that decides about what it may do.
 
-use longshore_store::meta::{Columns, Error, Result, Row, Tx};
-use longshore_types::{account::AccountId, arn::PrincipalArn};
+use longshore_store::meta::{Columns, Error, Result, Tx, Value};
+use longshore_types::{
+    account::AccountId,
+    arn::{PrincipalArn, PrincipalKind},
+};
 
-use super::args;
-use crate::principal::{Credential, Known};
+use super::{ROWS_PER_STATEMENT, args, placeholders};
 
-/// A principal beside its account's version.
+/// A root, user or role with its tags and policies, as they were when its account had `account_version`.
 #[derive(Debug)]
 pub(crate) struct PrincipalRow {
-    id: String,
-    arn: PrincipalArn,
-    account: AccountId,
-    account_version: i64,
+    pub(crate) id: String,
+    pub(crate) arn: PrincipalArn,
+    pub(crate) kind: PrincipalKind,
+    pub(crate) account: AccountId,
+    pub(crate) account_version: i64,
+    /// The sealed secret of the access key that it was found by.
+    pub(crate) secret: Option<Vec<u8>>,
+    pub(crate) tags: Vec<(String, String)>,
+    /// The inline policies, its own and its groups'.
+    pub(crate) inline: Vec<NamedDocument>,
+    /// The policies attached to it and its groups, by ARN; AWS's own come without document.
+    pub(crate) attached: Vec<NamedDocument>,
+    /// The boundary, by ARN; AWS's own come without document.
+    pub(crate) boundary: Option<NamedDocument>,
+    /// The managed policies asked for beside, as far as they are there.
+    pub(crate) asked: Vec<NamedDocument>,
 }
 
-impl PrincipalRow {
-    pub(crate) fn known(self, credential: Credential) -> Known {
-        Known {
-            id: self.id,
-            kind: self.arn.kind(),
-            arn: self.arn,
-            account: self.account,
-            account_version: self.account_version,
-            tags: Vec::new(),
-            credential,
-        }
-    }
+/// A policy under its name, or the ARN of one that has no row.
+pub(crate) type NamedDocument = (String, Option<String>);
+
+/// Parts of the answer, in its first column. Two texts follow; the principal's own row goes on after them.
+const PRINCIPAL: i64 = 1;
+const TAG: i64 = 2;
+const INLINE: i64 = 3;
+const ATTACHED: i64 = 4;
+const BOUNDARY: i64 = 5;
+const ASKED: i64 = 6;
+
+/// The principal is `who`; whose policies it has are the `holder`s.
+macro_rules! whole {
+    ($who:literal) => {
+        concat!(
+            "WITH who AS (",
+            $who,
+            "), holder AS (SELECT id FROM who UNION ALL SELECT g.user_group FROM who JOIN group_member g ON g.principal = who.id) \
+             SELECT 1, who.id, who.arn, who.account, a.version, who.secret FROM who JOIN account a ON a.id = who.account \
+             UNION ALL SELECT 2, t.name, t.value, NULL, NULL, NULL FROM who JOIN identity_tag t ON t.holder = who.id \
+             UNION ALL SELECT 3, i.name, i.document, NULL, NULL, NULL FROM holder JOIN inline_policy i ON i.holder = holder.id \
+             UNION ALL SELECT 4, t.policy, v.document, NULL, NULL, NULL FROM holder JOIN policy_attachment t ON t.holder = holder.id \
+             LEFT JOIN managed_policy m ON m.arn = t.policy \
+             LEFT JOIN managed_policy_version v ON v.policy = m.arn AND v.version = m.default_version \
+             UNION ALL SELECT 5, who.boundary, v.document, NULL, NULL, NULL FROM who LEFT JOIN managed_policy m ON m.arn = who.boundary \
+             LEFT JOIN managed_policy_version v ON v.policy = m.arn AND v.version = m.default_version WHERE who.boundary IS NOT NULL"
+        )
+    };
 }
 
-impl Row for PrincipalRow {
-    fn read(columns: &dyn Columns) -> Result<Self> {
-        Ok(Self {
-            id: columns.text(0)?.to_owned(),
-            arn: columns
-                .text(1)?
-                .parse()
-                .map_err(|_| Error::corrupt("principal.arn"))?,
-            account: columns
-                .text(2)?
-                .parse()
-                .map_err(|_| Error::corrupt("principal.account"))?,
-            account_version: columns.int(3)?,
-        })
-    }
-}
+const BY_KEY: &str = whole!(
+    "SELECT p.id, p.arn, p.account, p.boundary, k.secret FROM access_key k JOIN principal p ON p.id = k.principal \
+     WHERE k.id = ?1 AND k.active = 1"
+);
 
-/// An active access key and whom it signs for.
-#[derive(Debug)]
-pub(crate) struct AccessKeyRow {
-    pub(crate) principal: PrincipalRow,
-    pub(crate) secret: Vec<u8>,
-}
+const BY_ID: &str = whole!(
+    "SELECT p.id, p.arn, p.account, p.boundary, NULL AS secret FROM principal p WHERE p.id = ?1"
+);
 
-impl Row for AccessKeyRow {
-    fn read(columns: &dyn Columns) -> Result<Self> {
-        Ok(Self {
-            principal: PrincipalRow::read(columns)?,
-            secret: columns.blob(4)?.to_vec(),
-        })
-    }
-}
-
-/// Returns the active access key `id`, which is any text that a client signs with.
-pub(crate) fn active_key(tx: &mut dyn Tx, id: &str) -> Result<Option<AccessKeyRow>> {
+/// Returns whom the active access key `id`, which is any text that a client signs with, signs for. One statement.
+pub(crate) fn by_key(tx: &mut dyn Tx, id: &str) -> Result<Option<PrincipalRow>> {
     if id.contains('\0') {
         return Ok(None);
     }
+    read(tx, BY_KEY, args![id])
+}
+
+/// Returns the principal `id`, and beside it the customers' managed policies of those ARNs. One statement.
+pub(crate) fn by_id(
+    tx: &mut dyn Tx,
+    id: &str,
+    policies: &[String],
+) -> Result<Option<PrincipalRow>> {
+    if policies.is_empty() {
+        return read(tx, BY_ID, args![id]);
+    }
+    let sql = format!(
+        "{BY_ID} UNION ALL SELECT 6, m.arn, v.document, NULL, NULL, NULL FROM managed_policy m \
+         JOIN managed_policy_version v ON v.policy = m.arn AND v.version = m.default_version WHERE m.arn IN ({})",
+        placeholders(1, policies.len())
+    );
+    let mut args = vec![Value::from(id)];
+    args.extend(policies.iter().map(Value::from));
+    read(tx, &sql, &args)
+}
+
+fn read(tx: &mut dyn Tx, sql: &str, args: &[Value<'_>]) -> Result<Option<PrincipalRow>> {
+    let mut found = None;
+    let (mut tags, mut inline, mut attached, mut asked) =
+        (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut boundary = None;
+    tx.query(sql, args, &mut |columns| {
+        let document = || -> Result<NamedDocument> {
+            let document = columns.opt_text(2)?.map(str::to_owned);
+            Ok((columns.text(1)?.to_owned(), document))
+        };
+        match columns.int(0)? {
+            PRINCIPAL => found = Some(principal(columns)?),
+            TAG => tags.push((columns.text(1)?.to_owned(), columns.text(2)?.to_owned())),
+            INLINE => inline.push(document()?),
+            ATTACHED => attached.push(document()?),
+            BOUNDARY => boundary = Some(document()?),
+            ASKED => asked.push(document()?),
+            _ => return Err(Error::corrupt("a part of a principal")),
+        }
+        Ok(())
+    })?;
+    Ok(found.map(|found| PrincipalRow {
+        tags,
+        inline,
+        attached,
+        boundary,
+        asked,
+        ..found
+    }))
+}
+
+/// Reads the principal's own row; what else it has is in other rows.
+fn principal(columns: &dyn Columns) -> Result<PrincipalRow> {
+    let arn: PrincipalArn = columns
+        .text(2)?
+        .parse()
+        .map_err(|_| Error::corrupt("principal.arn"))?;
+    Ok(PrincipalRow {
+        id: columns.text(1)?.to_owned(),
+        kind: arn.kind(),
+        arn,
+        account: columns
+            .text(3)?
+            .parse()
+            .map_err(|_| Error::corrupt("principal.account"))?,
+        account_version: columns.int(4)?,
+        secret: columns.opt_blob(5)?.map(<[u8]>::to_vec),
+        tags: Vec::new(),
+        inline: Vec::new(),
+        attached: Vec::new(),
+        boundary: None,
+        asked: Vec::new(),
+    })
+}
+
+/// Returns the sealed secret of the active access key `id`.
+pub(crate) fn secret(tx: &mut dyn Tx, id: &str) -> Result<Option<Vec<u8>>> {
+    let sql = "SELECT secret FROM access_key WHERE id = ?1 AND active = 1";
+    tx.row(sql, args![id])
+}
+
+/// Returns the id of the user or role of that ARN.
+pub(crate) fn id(tx: &mut dyn Tx, arn: &str) -> Result<Option<String>> {
+    tx.row("SELECT id FROM principal WHERE arn = ?1", args![arn])
+}
+
+/// Returns the id of the role of that very name, whatever its path.
+pub(crate) fn role_id(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<Option<String>> {
     tx.row(
-        "SELECT p.id, p.arn, p.account, a.version, k.secret FROM access_key k \
-         JOIN principal p ON p.id = k.principal JOIN account a ON a.id = p.account WHERE k.id = ?1 AND k.active = 1",
-        args![id],
+        "SELECT id FROM principal WHERE account = ?1 AND kind = 'role' AND name_key = ?2 AND name = ?3",
+        args![account.as_str(), &name.to_ascii_lowercase(), name],
     )
 }
 
-/// Returns the principal `id`.
-pub(crate) fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<PrincipalRow>> {
-    tx.row(
-        "SELECT p.id, p.arn, p.account, a.version FROM principal p JOIN account a ON a.id = p.account WHERE p.id = ?1",
-        args![id],
-    )
+/// Returns the ids of those that there are, with their ARNs.
+pub(crate) fn arns(tx: &mut dyn Tx, ids: &[&str]) -> Result<Vec<(String, String)>> {
+    let mut found = Vec::new();
+    for chunk in ids.chunks(ROWS_PER_STATEMENT) {
+        let sql = format!(
+            "SELECT id, arn FROM principal WHERE id IN ({})",
+            placeholders(0, chunk.len())
+        );
+        let args: Vec<Value<'_>> = chunk.iter().map(|id| Value::from(*id)).collect();
+        found.extend(tx.rows::<(String, String)>(&sql, &args)?);
+    }
+    Ok(found)
 }
 
 /// Makes an account, unless there is one; returns whether it did.

@@ -1,11 +1,6 @@
 //! Repositories: one row per incarnation.
 
-use std::{
-    num::NonZeroUsize,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-};
-
-use longshore_store::meta::{self, Columns, Metadata, Row, Tx};
+use longshore_store::meta::{self, Columns, Row, Tx};
 use longshore_types::{
     account::{AccountId, Region, Registry, RegistryKind},
     id::{DomainId, Incarnation},
@@ -13,10 +8,8 @@ use longshore_types::{
     name::RepositoryName,
     time::Timestamp,
 };
-use lru::LruCache;
 
-use super::args;
-use crate::error::Result;
+use super::{args, target::PolicyRow};
 
 /// A live repository.
 #[derive(Clone, Debug)]
@@ -39,7 +32,11 @@ pub struct Repository {
     pub created_at: Timestamp,
 }
 
-const COLUMNS: &str = "incarnation, kind, account, region, name, domain, version, mutability, exclusion_filters, scan_on_push, created_at";
+/// What [`Repository`] is read from.
+pub(super) const COLUMNS: &str = "incarnation, kind, account, region, name, domain, version, mutability, exclusion_filters, scan_on_push, created_at";
+
+/// How many columns those are.
+pub(super) const WIDTH: usize = 11;
 
 impl Row for Repository {
     fn read(columns: &dyn Columns) -> meta::Result<Self> {
@@ -79,18 +76,6 @@ fn filters_text(mutability: &TagMutability) -> String {
         .map(ToString::to_string)
         .collect();
     filters.join(" ")
-}
-
-/// Returns the live repository of that name.
-pub(crate) fn named(
-    tx: &mut dyn Tx,
-    registry: &Registry,
-    name: &RepositoryName,
-) -> meta::Result<Option<Repository>> {
-    tx.row(
-        &format!("SELECT {COLUMNS} FROM repository WHERE kind = ?1 AND account = ?2 AND region = ?3 AND name = ?4 AND died_at IS NULL"),
-        args![registry.kind().as_str(), registry.account().as_str(), registry.region().as_str(), name.as_str()],
-    )
 }
 
 /// Returns the live repository of that incarnation.
@@ -139,6 +124,33 @@ pub(crate) fn insert(tx: &mut dyn Tx, repository: &Repository) -> meta::Result<b
     Ok(made == 1)
 }
 
+/// Returns the policy of a repository, inside a transaction that has proven its grant.
+pub(crate) fn policy(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<Option<PolicyRow>> {
+    let sql = "SELECT policy, policy_principals FROM repository WHERE incarnation = ?1 AND policy IS NOT NULL";
+    tx.row(sql, args![incarnation.as_bytes()])
+}
+
+/// Gives a repository a policy, or none.
+pub(crate) fn set_policy(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    policy: Option<&PolicyRow>,
+) -> meta::Result<()> {
+    let text = policy.map(|policy| policy.text.as_str());
+    let principals = policy.map(|policy| policy.principals.as_str());
+    tx.execute(
+        "UPDATE repository SET policy = ?2, policy_principals = ?3, version = version + 1 WHERE incarnation = ?1",
+        args![incarnation.as_bytes(), text, principals],
+    )
+    .map(drop)
+}
+
+/// Voids what was decided by the tags of a repository.
+pub(crate) fn bump(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
+    let sql = "UPDATE repository SET version = version + 1 WHERE incarnation = ?1";
+    tx.execute(sql, args![incarnation.as_bytes()]).map(drop)
+}
+
 /// Replaces which tags may move.
 pub(crate) fn set_mutability(
     tx: &mut dyn Tx,
@@ -174,80 +186,4 @@ pub(crate) fn bury(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()
         args![incarnation.as_bytes()],
     )
     .map(drop)
-}
-
-/// Recently used repositories. It only saves a query: every use proves the version it rests on.
-#[derive(Debug)]
-pub(crate) struct Repositories {
-    cache: Mutex<Cache>,
-}
-
-#[derive(Debug)]
-struct Cache {
-    rows: LruCache<(Registry, RepositoryName), Arc<Repository>>,
-    /// How often something was forgotten: a row read before that is not to be remembered after it.
-    forgotten: u64,
-}
-
-const CACHED: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
-
-impl Default for Repositories {
-    fn default() -> Self {
-        Self {
-            cache: Mutex::new(Cache {
-                rows: LruCache::new(CACHED),
-                forgotten: 0,
-            }),
-        }
-    }
-}
-
-impl Repositories {
-    /// Returns the live repository of that name. One that is not there is never remembered.
-    pub(crate) async fn named(
-        &self,
-        meta: &Metadata,
-        registry: &Registry,
-        name: &RepositoryName,
-    ) -> Result<Option<Arc<Repository>>> {
-        let key = (*registry, name.clone());
-        let forgotten = {
-            let mut cache = self.lock();
-            if let Some(found) = cache.rows.get(&key) {
-                return Ok(Some(found.clone()));
-            }
-            cache.forgotten
-        };
-        let (registry, wanted) = key.clone();
-        let row = meta.query(move |tx| named(tx, &registry, &wanted)).await?;
-        let found = row.map(Arc::new);
-        let mut cache = self.lock();
-        if let Some(found) = &found
-            && cache.forgotten == forgotten
-        {
-            cache.rows.put(key, found.clone());
-        }
-        Ok(found)
-    }
-
-    /// Returns the live repository of that incarnation.
-    pub(crate) async fn incarnation(
-        &self,
-        meta: &Metadata,
-        incarnation: Incarnation,
-    ) -> Result<Option<Arc<Repository>>> {
-        let row = meta.query(move |tx| live(tx, incarnation)).await?;
-        Ok(row.map(Arc::new))
-    }
-
-    /// Makes the next look-up read the row.
-    pub(crate) fn forget(&self, registry: &Registry, name: &RepositoryName) {
-        let mut cache = self.lock();
-        cache.rows.pop(&(*registry, name.clone()));
-        cache.forgotten += 1;
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
-    }
 }

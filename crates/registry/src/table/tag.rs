@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use longshore_store::meta::{Error, Result, Tx, Value};
 use longshore_types::{digest::Digest, id::Incarnation, name::ImageTag};
 
-use super::{ROWS_PER_STATEMENT, args, guarded, placeholders, values};
+use super::{ROWS_PER_STATEMENT, args, guard::Versions, guarded, placeholders, values};
 use crate::authz::Grant;
 
 fn digest(key: &[u8]) -> Result<Digest> {
@@ -157,14 +157,14 @@ pub(crate) fn page(
         ),
         // A page of none still answers the versions.
         args![
-            &grant.guard_account().to_string(),
+            grant.guard_account(),
             incarnation.as_bytes(),
             after,
             limit.max(1)
         ],
         &mut |columns| {
-            versions = Some((columns.int(0)?, columns.int(1)?));
-            found.extend(columns.opt_text(2)?.map(str::to_owned));
+            versions = Some(Versions::read(columns)?);
+            found.extend(columns.opt_text(3)?.map(str::to_owned));
             Ok(())
         },
     )?;

@@ -6,7 +6,7 @@ use longshore_types::{
     time::Timestamp,
 };
 
-use super::{args, guarded};
+use super::{args, guard::Versions, guarded};
 use crate::authz::Grant;
 
 /// How an open upload stands.
@@ -121,11 +121,11 @@ pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, id: UploadId) -> crate::Resul
             "LEFT JOIN upload u ON u.incarnation = r.incarnation AND u.id = ?3",
             ""
         ),
-        args![&grant.guard_account().to_string(), incarnation.as_bytes(), id.as_bytes()],
+        args![grant.guard_account(), incarnation.as_bytes(), id.as_bytes()],
         &mut |columns| {
-            versions = Some((columns.int(0)?, columns.int(1)?));
-            if !columns.is_null(2)? {
-                found = Some(read(columns, 2)?);
+            versions = Some(Versions::read(columns)?);
+            if !columns.is_null(3)? {
+                found = Some(read(columns, 3)?);
             }
             Ok(())
         },

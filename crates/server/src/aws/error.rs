@@ -90,6 +90,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::LimitExceeded(_) | Error::TooManyParts(_) => ("LimitExceededException", BAD),
         Error::RepositoryNotFound { .. } => ("RepositoryNotFoundException", BAD),
         Error::RepositoryAlreadyExists { .. } => ("RepositoryAlreadyExistsException", BAD),
+        Error::RepositoryPolicyNotFound { .. } => ("RepositoryPolicyNotFoundException", BAD),
+        Error::RegistryPolicyNotFound(_) => ("RegistryPolicyNotFoundException", BAD),
         Error::RepositoryNotEmpty { .. } => ("RepositoryNotEmptyException", BAD),
         Error::ImageNotFound { .. }
         | Error::ManifestUnknown

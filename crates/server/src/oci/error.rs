@@ -149,6 +149,8 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::TooManyTags(_)
         | Error::RepositoryAlreadyExists { .. }
         | Error::RepositoryNotEmpty { .. }
+        | Error::RepositoryPolicyNotFound { .. }
+        | Error::RegistryPolicyNotFound(_)
         | Error::ImageReferencedByManifestList
         | Error::Identity { .. }
         | Error::BlobReferenced(_) => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),

@@ -18,7 +18,7 @@ use crate::{
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, words},
-    op::resource::Tag,
+    op::resource::{Tag, asked},
     operation::Operation,
     table::{domain, repository, repository_tag},
 };
@@ -80,7 +80,7 @@ impl Operation for CreateRepository {
         Ok(if tags.is_empty() {
             needs
         } else {
-            needs.and(Ecr::TagResource)
+            asked(needs.and(Ecr::TagResource), &tags)
         })
     }
 

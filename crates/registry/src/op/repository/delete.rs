@@ -60,7 +60,7 @@ impl Operation for DeleteRepository {
                 Ok(row.clone())
             })
             .await?;
-        cx.core.repositories.forget(&row.registry, &row.name);
+        cx.core.targets.forget(&row.registry, &row.name);
         Ok(DeletedRepository {
             repository: Repository::describe(&row, cx.endpoints),
         })

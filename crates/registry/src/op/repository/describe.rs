@@ -52,7 +52,7 @@ impl Operation for DescribeRepositories {
                     .map(|name| need(Resource::Repository(registry, name)));
                 Needs::all(named.collect())
             }
-            None => Needs::all(vec![need(Resource::Registry(registry))]),
+            None => Needs::all(vec![need(Resource::Repositories(registry))]),
         })
     }
 

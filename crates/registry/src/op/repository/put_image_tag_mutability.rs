@@ -67,7 +67,7 @@ impl Operation for PutImageTagMutability {
         })
         .await?;
         let row = grant.repository()?;
-        cx.core.repositories.forget(&row.registry, &row.name);
+        cx.core.targets.forget(&row.registry, &row.name);
         Ok(ImageTagMutabilityPut {
             registry_id: row.registry.account(),
             repository_name: row.name.clone(),

@@ -5,7 +5,10 @@ use std::collections::BTreeSet;
 use longshore_types::name::RepositoryName;
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
+use crate::{
+    authz::Needs,
+    error::{Error, Result},
+};
 
 /// The most tags that a repository has.
 pub(super) const MAX_TAGS: usize = 50;
@@ -69,6 +72,15 @@ impl Tag {
         }
         Ok((key, value))
     }
+}
+
+/// Lets policies ask for the tags that a request gives.
+pub(in crate::op) fn asked(needs: Needs, tags: &[(String, String)]) -> Needs {
+    let keys = tags.iter().map(|(key, _)| key);
+    let needs = needs.with("aws:TagKeys", keys);
+    tags.iter().fold(needs, |needs, (key, value)| {
+        needs.with(format!("aws:RequestTag/{key}"), [value])
+    })
 }
 
 /// Checks a key that is to be given.

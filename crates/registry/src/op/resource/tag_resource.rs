@@ -5,14 +5,14 @@ use serde::Deserialize;
 
 use super::{
     Nothing, arn,
-    tag::{MAX_TAGS, Tag},
+    tag::{self, MAX_TAGS, Tag},
 };
 use crate::{
     authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
-    table::repository_tag,
+    table::{repository, repository_tag},
 };
 
 /// Adds tags to a repository; a key that is there gets the new value.
@@ -27,23 +27,28 @@ impl Operation for TagResource {
     type Output = Nothing;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        self.tags()?;
-        arn::needs(Ecr::TagResource, self.resource_arn.as_deref())
+        let tags = self.tags()?;
+        let needs = arn::needs(Ecr::TagResource, self.resource_arn.as_deref())?;
+        Ok(tag::asked(needs, &tags))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
-        let tags = self.tags()?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        let (tags, grant) = (self.tags()?, permit.grant());
+        cx.write(grant, Durability::Durable, move |tx, grant| {
             let repository = grant.repository()?;
             repository_tag::put(tx, repository.incarnation, &tags)?;
+            repository::bump(tx, repository.incarnation)?;
             let count = repository_tag::count(tx, repository.incarnation)?;
             if usize::try_from(count).is_ok_and(|count| count <= MAX_TAGS) {
-                Ok(Nothing {})
+                Ok(())
             } else {
                 Err(Error::TooManyTags(repository.name.clone()))
             }
         })
-        .await
+        .await?;
+        let row = grant.repository()?;
+        cx.core.targets.forget(&row.registry, &row.name);
+        Ok(Nothing {})
     }
 }
 

@@ -9,7 +9,7 @@ use crate::{
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
-    table::repository_tag,
+    table::{repository, repository_tag},
 };
 
 /// Removes tags of a repository; keys that are not there are passed over.
@@ -24,17 +24,22 @@ impl Operation for UntagResource {
     type Output = Nothing;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        self.keys()?;
-        arn::needs(Ecr::UntagResource, self.resource_arn.as_deref())
+        let keys = self.keys()?;
+        let needs = arn::needs(Ecr::UntagResource, self.resource_arn.as_deref())?;
+        Ok(needs.with("aws:TagKeys", keys))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
-        let keys = self.keys()?.to_vec();
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
-            repository_tag::remove(tx, grant.repository()?.incarnation, &keys)?;
-            Ok(Nothing {})
+        let (keys, grant) = (self.keys()?.to_vec(), permit.grant());
+        cx.write(grant, Durability::Durable, move |tx, grant| {
+            let incarnation = grant.repository()?.incarnation;
+            repository_tag::remove(tx, incarnation, &keys)?;
+            Ok(repository::bump(tx, incarnation)?)
         })
-        .await
+        .await?;
+        let row = grant.repository()?;
+        cx.core.targets.forget(&row.registry, &row.name);
+        Ok(Nothing {})
     }
 }
 

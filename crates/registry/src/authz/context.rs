@@ -1,0 +1,76 @@
+//! The condition keys of a request (`behaviour.md` section 13.4, IAM User Guide "AWS global condition context keys").
+
+use longshore_policy::Context;
+
+use super::{Need, locate::Place};
+use crate::{cx::Cx, principal::Caller};
+
+/// Collects what policies may ask about `need` of `caller`.
+pub(super) fn of<'a>(
+    cx: &'a Cx<'_>,
+    caller: &'a Caller,
+    need: &'a Need,
+    place: &'a Place,
+) -> Context<'a> {
+    let mut context = Context::new();
+    add_request(&mut context, cx);
+    add_principal(&mut context, cx, caller);
+    add_resource(&mut context, cx, place);
+    for (key, values) in need.keys.iter() {
+        for value in values {
+            context.add(key.as_str(), value.as_str());
+        }
+    }
+    context
+}
+
+fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>) {
+    let now = cx.core.meta.now();
+    context.add("aws:CurrentTime", now.to_rfc3339());
+    context.add("aws:EpochTime", now.as_millis().div_euclid(1000).to_string());
+    context.add("aws:RequestedRegion", cx.scope.registry.region().as_str());
+    context.add("aws:ViaAWSService", "false");
+    context.add("aws:SecureTransport", truth(cx.request.is_secure));
+    if let Some(client) = cx.request.client {
+        context.add("aws:SourceIp", client.to_string());
+    }
+    if let Some(agent) = cx.request.user_agent {
+        context.add("aws:UserAgent", agent);
+    }
+    if let Some(referer) = cx.request.referer {
+        context.add("aws:Referer", referer);
+    }
+}
+
+fn add_principal<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, caller: &'a Caller) {
+    context.add("aws:PrincipalIsAWSService", "false");
+    match caller {
+        Caller::Anonymous => {
+            context.add("aws:PrincipalType", "Anonymous");
+            context.add("aws:userid", "anonymous");
+        }
+        Caller::Known(known) => {
+            let organization = &cx.core.organization;
+            context.add("aws:PrincipalOrgID", organization.id.as_str());
+            context.add("aws:PrincipalOrgPaths", organization.path.as_str());
+            for (key, value) in &known.keys {
+                context.add(key.as_str(), value.as_str());
+            }
+        }
+    }
+}
+
+fn add_resource<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &'a Place) {
+    let organization = &cx.core.organization;
+    context.add("aws:ResourceAccount", place.account());
+    context.add("aws:ResourceOrgID", organization.id.as_str());
+    context.add("aws:ResourceOrgPaths", organization.path.as_str());
+    for (key, value) in place.tags() {
+        context.add(format!("aws:ResourceTag/{key}"), value.as_str());
+        context.add(format!("ecr:ResourceTag/{key}"), value.as_str());
+    }
+}
+
+fn truth(is: bool) -> &'static str {
+    if is { "true" } else { "false" }
+}

@@ -1,0 +1,134 @@
+//! One decision: the policies that bear on a need, asked in IAM's order (`behaviour.md` section 13.3).
+
+use longshore_policy::{Policies, Principal, Reason, Request, ResourcePolicies, evaluate};
+use longshore_types::arn::PrincipalKind;
+
+use super::{Action, Ecr, Need, Resource, context, place::Place};
+use crate::{
+    cx::Cx,
+    error::{Error, Result},
+    principal::{Caller, IdentityPolicies, Known},
+    session::SessionKind,
+};
+
+/// Decides whether `caller` may do `action` at `place`, where `need` leads. Nobody is asked to log in, somebody is
+/// told why not.
+pub(super) fn decide(
+    cx: &Cx<'_>,
+    caller: &Caller,
+    need: &Need,
+    action: Action,
+    place: &Place,
+) -> Result<()> {
+    let of_resource = place.policies(action);
+    let known = caller.known().map(|known| &**known);
+    let resource = match (&need.resource, place.trust()) {
+        (Resource::Caller, _) if known.is_some() => return Ok(()),
+        (Resource::Role(_), Some(trust)) => ResourcePolicies::Trust(trust),
+        (Resource::Role(_), None) => return Err(denial(known, action, place, None)),
+        _ if known.is_some_and(|known| is_unbound(known, action, place, of_resource.is_empty())) => {
+            return Ok(());
+        }
+        _ => ResourcePolicies::Any(&of_resource),
+    };
+    let context = context::of(cx, caller, need, place);
+    let arn = known.map(|known| known.principal_arn.to_string());
+    let request = Request {
+        principal: known.map_or(Principal::Anonymous, |known| {
+            principal(known, arn.as_deref().unwrap_or_default())
+        }),
+        action: action.name(),
+        resource: &place.arn,
+        resource_account: Some(place.registry.account()),
+        context: &context,
+    };
+    let decision = evaluate(
+        &request,
+        &policies(known.map(|known| &known.policies), resource),
+    );
+    match decision.reason() {
+        None => Ok(()),
+        reason => Err(denial(known, action, place, reason)),
+    }
+}
+
+/// Whether no policy needs to be asked: identity policies do not bear on an account's root, and those of resources
+/// never keep it from mending them.
+fn is_unbound(known: &Known, action: Action, place: &Place, has_no_policy: bool) -> bool {
+    known.is_administrator()
+        && known.account == place.registry.account()
+        && (has_no_policy || is_about_policies(action))
+}
+
+fn is_about_policies(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Ecr(
+            Ecr::SetRepositoryPolicy
+                | Ecr::GetRepositoryPolicy
+                | Ecr::DeleteRepositoryPolicy
+                | Ecr::PutRegistryPolicy
+                | Ecr::GetRegistryPolicy
+                | Ecr::DeleteRegistryPolicy
+        )
+    )
+}
+
+fn policies<'p>(
+    identity: Option<&'p IdentityPolicies>,
+    resource: ResourcePolicies<'p>,
+) -> Policies<'p> {
+    Policies {
+        identity: identity.map(|policies| &*policies.identity),
+        boundary: identity.and_then(|policies| policies.boundary.as_deref()),
+        session: identity.and_then(|policies| policies.session.as_deref()),
+        resource,
+    }
+}
+
+/// The principal as policies know it; `arn` is that of the user or role.
+fn principal<'a>(known: &'a Known, arn: &'a str) -> Principal<'a> {
+    let (account, id) = (known.account, known.id.as_str());
+    let session = known.session().map(|session| &**session);
+    match session.map(|session| (session.kind, session.name.as_str())) {
+        Some((SessionKind::AssumedRole | SessionKind::WebIdentity, session)) => {
+            Principal::AssumedRole {
+                account,
+                id,
+                arn,
+                session,
+            }
+        }
+        Some((SessionKind::FederatedUser, session)) => Principal::FederatedUser {
+            account,
+            id,
+            arn,
+            session,
+        },
+        Some((SessionKind::SessionToken, _)) | None => match known.kind {
+            PrincipalKind::Root => Principal::Root { account },
+            PrincipalKind::User
+            | PrincipalKind::Role
+            | PrincipalKind::AssumedRole
+            | PrincipalKind::FederatedUser => Principal::User { account, id, arn },
+        },
+    }
+}
+
+/// Nobody is asked to log in; somebody is told why not. That a role does not trust is not told apart from that there
+/// is none.
+fn denial(known: Option<&Known>, action: Action, place: &Place, reason: Option<Reason>) -> Error {
+    let Some(known) = known else {
+        return Error::AuthenticationRequired;
+    };
+    let mut text = format!(
+        "User: {caller} is not authorized to perform: {action} on resource: {resource}",
+        caller = known.arn,
+        resource = place.arn,
+    );
+    if let Some(reason) = reason.filter(|_| !place.is_role()) {
+        text.push(' ');
+        text.push_str(&reason.clause(action));
+    }
+    Error::AccessDenied(text)
+}
