@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use longshore_types::account::AccountId;
+
 use crate::error::InvalidPolicy;
 use crate::json::Json;
 use crate::principal::Principals;
@@ -143,6 +145,13 @@ impl Policy {
     /// The ids of users and roles (`AIDA…`, `AROA…`) that it names as principals, each once.
     pub fn principal_ids(&self) -> BTreeSet<&str> {
         self.principals().flat_map(Principals::ids).collect()
+    }
+
+    /// The accounts that it names as principals, as such or for the name of a federated user, each once.
+    pub fn principal_accounts(&self) -> BTreeSet<AccountId> {
+        self.principals()
+            .flat_map(|principals| principals.accounts())
+            .collect()
     }
 
     /// Makes the named ARNs mean the given ids, so that another principal of the same name is not meant.

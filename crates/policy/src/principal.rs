@@ -145,6 +145,14 @@ impl Principals {
         })
     }
 
+    /// The accounts that are named, for themselves or for a federated user.
+    pub(crate) fn accounts(&self) -> impl Iterator<Item = AccountId> {
+        self.named.iter().filter_map(|named| match named {
+            Named::Account(account) | Named::Federated { account, .. } => Some(*account),
+            _ => None,
+        })
+    }
+
     /// Gives the ARNs their ids.
     pub(crate) fn bind(&mut self, ids: &BTreeMap<String, String>) {
         for named in &mut self.named {

@@ -399,9 +399,7 @@ async fn is_current(cx: &Cx<'_>, caller: &Caller, place: &Place) -> Result<bool>
         .query(move |tx| {
             let caller = account.as_ref().map_or("", AccountId::as_str);
             match repository {
-                Some(target) => {
-                    guard::of_repository(tx, caller, target.repository.incarnation)
-                }
+                Some(target) => guard::of_repository(tx, caller, target.repository.incarnation),
                 None => guard::of_account(tx, caller, owner),
             }
         })

@@ -5,7 +5,10 @@ use std::collections::BTreeMap;
 
 use longshore_policy::{Policy, rename_principals};
 use longshore_store::meta::Tx;
-use longshore_types::arn::{PrincipalArn, PrincipalKind};
+use longshore_types::{
+    account::AccountId,
+    arn::{PrincipalArn, PrincipalKind},
+};
 
 use crate::{
     error::{Error, Result},
@@ -25,8 +28,8 @@ pub(crate) fn bind(tx: &mut dyn Tx, text: &str, policy: &Policy) -> Result<Optio
     if principal::arns(tx, &named_by_id)?.len() < named_by_id.len() {
         return Ok(None);
     }
-    let accounts = policy.principal_accounts();
-    if account::count(tx, &accounts)? < accounts.len() {
+    let accounts: Vec<AccountId> = policy.principal_accounts().into_iter().collect();
+    if account::existing(tx, &accounts)? < accounts.len() {
         return Ok(None);
     }
     Ok(Some(PolicyRow {
@@ -65,10 +68,15 @@ pub(crate) fn shown(tx: &mut dyn Tx, row: &PolicyRow) -> Result<String> {
 
 /// The ARN to show for `text`, which named what has the ARN `arn` now: of a session if it named one.
 fn of_session(text: &str, arn: &str) -> Option<String> {
-    let (named, now) = (PrincipalArn::parse(text).ok()?, PrincipalArn::parse(arn).ok()?);
+    let (named, now) = (
+        PrincipalArn::parse(text).ok()?,
+        PrincipalArn::parse(arn).ok()?,
+    );
     if named.kind() != PrincipalKind::AssumedRole {
         return Some(arn.to_owned());
     }
     let (account, role, session) = (now.account(), now.name(), named.name());
-    Some(format!("arn:aws:sts::{account}:assumed-role/{role}/{session}"))
+    Some(format!(
+        "arn:aws:sts::{account}:assumed-role/{role}/{session}"
+    ))
 }

@@ -16,7 +16,10 @@ pub struct Organization {
 impl Organization {
     /// The organization of the store with this id.
     pub(crate) fn of(store_id: &str) -> Self {
-        let hash = digest(&SHA256, format!("longshore organization\0{store_id}").as_bytes());
+        let hash = digest(
+            &SHA256,
+            format!("longshore organization\0{store_id}").as_bytes(),
+        );
         let mut letters = hash.as_ref().iter().map(|byte| letter(*byte));
         let id: String = "o-".chars().chain(letters.by_ref().take(10)).collect();
         let root: String = "r-".chars().chain(letters.take(4)).collect();

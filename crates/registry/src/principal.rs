@@ -224,9 +224,7 @@ impl Principals {
         id: &str,
     ) -> Result<Option<AccessKey>> {
         let wanted = id.to_owned();
-        let row = meta
-            .query(move |tx| principal::by_key(tx, &wanted))
-            .await?;
+        let row = meta.query(move |tx| principal::by_key(tx, &wanted)).await?;
         let Some(row) = row else {
             lock(&self.keys).pop(id);
             return Ok(None);
@@ -308,7 +306,9 @@ impl Principals {
         let mut known = self.compiled(row, Credential::Session(session.clone()))?;
         known.arn = session_arn(&known.principal_arn, &session)?;
         for (key, value) in &session.tags {
-            known.tags.retain(|(other, _)| !other.eq_ignore_ascii_case(key));
+            known
+                .tags
+                .retain(|(other, _)| !other.eq_ignore_ascii_case(key));
             known.tags.push((key.clone(), value.clone()));
         }
         known.policies.session = self.documents.of_session(&session, asked)?;

@@ -8,13 +8,14 @@ use std::{
 
 use longshore_policy::{Kind, Policy};
 use longshore_store::meta::Metadata;
-use longshore_types::{account::Registry, arn::PrincipalArn, id::Incarnation, name::RepositoryName};
+use longshore_types::{
+    account::Registry, arn::PrincipalArn, id::Incarnation, name::RepositoryName,
+};
 use lru::LruCache;
 
 use crate::{
     account_setting::PolicyScope,
     error::{Error, Result},
-    account_setting::AccountSettings,
     table::{
         repository::{self, Repository},
         target::{self, Found, PolicyRow, RegistryRow, RepositoryRow},
@@ -191,7 +192,10 @@ impl Targets {
 impl Target {
     fn compile(found: Found) -> Result<Self> {
         let registry = found.registry.map(RegistryTarget::compile).transpose()?;
-        let repository = found.repository.map(RepositoryTarget::compile).transpose()?;
+        let repository = found
+            .repository
+            .map(RepositoryTarget::compile)
+            .transpose()?;
         Ok(Self {
             registry: registry.map(Arc::new),
             repository: repository.map(Arc::new),

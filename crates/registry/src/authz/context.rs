@@ -2,7 +2,7 @@
 
 use longshore_policy::Context;
 
-use super::{Need, locate::Place};
+use super::{Need, place::Place};
 use crate::{cx::Cx, principal::Caller};
 
 /// Collects what policies may ask about `need` of `caller`.
@@ -27,8 +27,14 @@ pub(super) fn of<'a>(
 fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>) {
     let now = cx.core.meta.now();
     context.add("aws:CurrentTime", now.to_rfc3339());
-    context.add("aws:EpochTime", now.as_millis().div_euclid(1000).to_string());
-    context.add("aws:RequestedRegion", cx.scope.registry.region().as_str());
+    context.add(
+        "aws:EpochTime",
+        now.as_millis().div_euclid(1000).to_string(),
+    );
+    context.add(
+        "aws:RequestedRegion",
+        cx.scope.registry.region().to_string(),
+    );
     context.add("aws:ViaAWSService", "false");
     context.add("aws:SecureTransport", truth(cx.request.is_secure));
     if let Some(client) = cx.request.client {
@@ -62,7 +68,7 @@ fn add_principal<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, caller: &'a Call
 
 fn add_resource<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &'a Place) {
     let organization = &cx.core.organization;
-    context.add("aws:ResourceAccount", place.account());
+    context.add("aws:ResourceAccount", place.registry.account().to_string());
     context.add("aws:ResourceOrgID", organization.id.as_str());
     context.add("aws:ResourceOrgPaths", organization.path.as_str());
     for (key, value) in place.tags() {

@@ -26,7 +26,9 @@ pub(super) fn decide(
         (Resource::Caller, _) if known.is_some() => return Ok(()),
         (Resource::Role(_), Some(trust)) => ResourcePolicies::Trust(trust),
         (Resource::Role(_), None) => return Err(denial(known, action, place, None)),
-        _ if known.is_some_and(|known| is_unbound(known, action, place, of_resource.is_empty())) => {
+        _ if known
+            .is_some_and(|known| is_unbound(known, action, place, of_resource.is_empty())) =>
+        {
             return Ok(());
         }
         _ => ResourcePolicies::Any(&of_resource),

@@ -79,4 +79,3 @@ fn user_id(known: &Known, session: Option<&Session>) -> String {
         None => known.id.clone(),
     }
 }
-

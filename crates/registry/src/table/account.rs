@@ -54,7 +54,7 @@ pub(crate) fn counts(tx: &mut dyn Tx, account: AccountId) -> Result<Counts> {
 }
 
 /// Returns how many of these accounts, each named once, there are.
-pub(crate) fn count(tx: &mut dyn Tx, accounts: &[AccountId]) -> Result<usize> {
+pub(crate) fn existing(tx: &mut dyn Tx, accounts: &[AccountId]) -> Result<usize> {
     let mut count = 0;
     for chunk in accounts.chunks(ROWS_PER_STATEMENT) {
         let sql = format!(

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use longshore_store::meta::{Error, Result, Tx, Value};
+use longshore_store::meta::{Error, Result, Row, Tx, Value};
 use longshore_types::{digest::Digest, id::Incarnation, name::ImageTag};
 
 use super::{ROWS_PER_STATEMENT, args, guard::Versions, guarded, placeholders, values};

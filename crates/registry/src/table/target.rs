@@ -59,12 +59,15 @@ const REGISTRY_ROWS: &str = "\
 /// Reads a registry; there is none where there is no such account. One statement.
 pub(crate) fn registry(tx: &mut dyn Tx, registry: &Registry) -> Result<Option<RegistryRow>> {
     let mut parts = Parts::default();
-    let key = args![
-        registry.kind().as_str(),
-        registry.account().as_str(),
-        registry.region().as_str()
-    ];
-    tx.query(REGISTRY_ROWS, key, &mut |columns| parts.take(columns, 0))?;
+    tx.query(
+        REGISTRY_ROWS,
+        args![
+            registry.kind().as_str(),
+            registry.account().as_str(),
+            registry.region().as_str()
+        ],
+        &mut |columns| parts.take(columns, 0),
+    )?;
     Ok(parts.found().registry)
 }
 
@@ -83,16 +86,17 @@ pub(crate) fn repository(
          UNION ALL SELECT {nulls}, x.a, x.b, x.n, x.part FROM ({REGISTRY_ROWS}) x",
         columns = repository::COLUMNS,
     );
-    let key = args![
-        registry.kind().as_str(),
-        registry.account().as_str(),
-        registry.region().as_str(),
-        name.as_str()
-    ];
     let mut parts = Parts::default();
-    tx.query(&sql, key, &mut |columns| {
-        parts.take(columns, repository::WIDTH)
-    })?;
+    tx.query(
+        &sql,
+        args![
+            registry.kind().as_str(),
+            registry.account().as_str(),
+            registry.region().as_str(),
+            name.as_str()
+        ],
+        &mut |columns| parts.take(columns, repository::WIDTH),
+    )?;
     Ok(parts.found())
 }
 
@@ -124,13 +128,14 @@ struct Parts {
 
 impl Parts {
     fn take(&mut self, columns: &dyn Columns, first: usize) -> Result<()> {
-        let pair = || Ok((columns.text(first)?.to_owned(), columns.text(first + 1)?.to_owned()));
-        let policy = || match columns.opt_text(first)? {
-            Some(text) => Ok(Some(PolicyRow {
-                text: text.to_owned(),
-                principals: columns.text(first + 1)?.to_owned(),
-            })),
-            None => Ok(None),
+        let text = |idx| columns.text(idx).map(str::to_owned);
+        let pair = || Ok::<_, Error>((text(first)?, text(first + 1)?));
+        let policy = || -> Result<_> {
+            if columns.is_null(first)? {
+                return Ok(None);
+            }
+            let (text, principals) = pair()?;
+            Ok(Some(PolicyRow { text, principals }))
         };
         match columns.int(first + 3)? {
             REPOSITORY => self.repository = Some((Repository::read(columns)?, policy()?)),

@@ -93,5 +93,6 @@ impl PutAccountSetting {
 }
 
 fn needs(action: Ecr, name: SettingName, scope: &Scope) -> Needs {
-    Needs::one(action, Resource::Registry(scope.registry)).with("ecr:AccountSetting", [name.as_str()])
+    Needs::one(action, Resource::Registry(scope.registry))
+        .with("ecr:AccountSetting", [name.as_str()])
 }
