@@ -150,7 +150,7 @@ impl Policy {
     /// The accounts that it names as principals, as such or for the name of a federated user, each once.
     pub fn principal_accounts(&self) -> BTreeSet<AccountId> {
         self.principals()
-            .flat_map(|principals| principals.accounts())
+            .flat_map(crate::principal::Principals::accounts)
             .collect()
     }
 

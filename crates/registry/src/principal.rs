@@ -259,7 +259,7 @@ impl Principals {
             .query(move |tx| principal::by_id(tx, &wanted.principal, &wanted.policy_arns))
             .await?;
         let known = match row {
-            Some(row) => Some(self.in_session(row, session.clone())?),
+            Some(row) => Some(self.in_session(row, &session)?),
             None => None,
         };
         Ok(self.remember(&session.access_key, known))
@@ -301,17 +301,17 @@ impl Principals {
         Ok(self.compiled(row, credential)?.with_keys())
     }
 
-    fn in_session(&self, mut row: PrincipalRow, session: Arc<Session>) -> Result<Known> {
+    fn in_session(&self, mut row: PrincipalRow, session: &Arc<Session>) -> Result<Known> {
         let asked = std::mem::take(&mut row.asked);
         let mut known = self.compiled(row, Credential::Session(session.clone()))?;
-        known.arn = session_arn(&known.principal_arn, &session)?;
+        known.arn = session_arn(&known.principal_arn, session)?;
         for (key, value) in &session.tags {
             known
                 .tags
                 .retain(|(other, _)| !other.eq_ignore_ascii_case(key));
             known.tags.push((key.clone(), value.clone()));
         }
-        known.policies.session = self.documents.of_session(&session, asked)?;
+        known.policies.session = self.documents.of_session(session, asked)?;
         if known.kind == PrincipalKind::Root && session.kind == SessionKind::FederatedUser {
             // Root has no identity policies; a session that it lends its rights to is bounded by its own.
             known.policies.identity = self.documents.everything()?;

@@ -134,7 +134,11 @@ impl Targets {
         };
         let wanted = *registry;
         let row = meta.query(move |tx| target::registry(tx, &wanted)).await?;
-        let found = row.map(RegistryTarget::compile).transpose()?.map(Arc::new);
+        let found = row
+            .as_ref()
+            .map(RegistryTarget::compile)
+            .transpose()?
+            .map(Arc::new);
         let mut cache = self.lock();
         if cache.forgotten == forgotten
             && let Some(found) = &found
@@ -191,7 +195,11 @@ impl Targets {
 
 impl Target {
     fn compile(found: Found) -> Result<Self> {
-        let registry = found.registry.map(RegistryTarget::compile).transpose()?;
+        let registry = found
+            .registry
+            .as_ref()
+            .map(RegistryTarget::compile)
+            .transpose()?;
         let repository = found
             .repository
             .map(RepositoryTarget::compile)
@@ -204,7 +212,7 @@ impl Target {
 }
 
 impl RegistryTarget {
-    fn compile(row: RegistryRow) -> Result<Self> {
+    fn compile(row: &RegistryRow) -> Result<Self> {
         Ok(Self {
             account_version: row.account_version,
             policy: compile(row.policy.as_ref(), Kind::Registry)?,
@@ -237,11 +245,14 @@ impl RoleTarget {
     pub(crate) async fn read(meta: &Metadata, arn: &PrincipalArn) -> Result<Option<Self>> {
         let wanted = arn.clone();
         let found = meta.query(move |tx| target::role(tx, &wanted)).await?;
-        let Some((trust, tags)) = found else {
+        let Some(row) = found else {
             return Ok(None);
         };
-        let trust = compile(Some(&trust), Kind::Trust)?;
-        Ok(trust.map(|trust| Self { trust, tags }))
+        let trust = compile(Some(&row.trust), Kind::Trust)?;
+        Ok(trust.map(|trust| Self {
+            trust,
+            tags: row.tags,
+        }))
     }
 }
 

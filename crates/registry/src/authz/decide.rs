@@ -22,6 +22,9 @@ pub(super) fn decide(
 ) -> Result<()> {
     let of_resource = place.policies(action);
     let known = caller.known().map(|known| &**known);
+    if known.is_none() && !is_for_nobody(action) {
+        return Err(Error::AuthenticationRequired);
+    }
     let resource = match (&need.resource, place.trust()) {
         (Resource::Caller, _) if known.is_some() => return Ok(()),
         (Resource::Role(_), Some(trust)) => ResourcePolicies::Trust(trust),
@@ -60,6 +63,20 @@ fn is_unbound(known: &Known, action: Action, place: &Place, has_no_policy: bool)
     known.is_administrator()
         && known.account == place.registry.account()
         && (has_no_policy || is_about_policies(action))
+}
+
+/// What a policy can open to callers without a name: pulling, and looking for what to pull.
+fn is_for_nobody(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Ecr(
+            Ecr::BatchCheckLayerAvailability
+                | Ecr::BatchGetImage
+                | Ecr::DescribeRepositories
+                | Ecr::GetDownloadUrlForLayer
+                | Ecr::ListImages
+        )
+    )
 }
 
 fn is_about_policies(action: Action) -> bool {

@@ -58,11 +58,9 @@ fn principal_arn(known: &Known, session: Option<&Session>) -> String {
 fn principal_type(known: &Known, session: Option<&Session>) -> &'static str {
     match (session.map(|session| session.kind), known.kind) {
         (Some(SessionKind::FederatedUser), _) => "FederatedUser",
-        (Some(SessionKind::AssumedRole | SessionKind::WebIdentity), _) => "AssumedRole",
         (_, PrincipalKind::Root) => "Account",
         (_, PrincipalKind::User) => "User",
-        (_, PrincipalKind::Role | PrincipalKind::AssumedRole) => "AssumedRole",
-        (_, PrincipalKind::FederatedUser) => "FederatedUser",
+        _ => "AssumedRole",
     }
 }
 

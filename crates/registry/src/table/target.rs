@@ -36,6 +36,13 @@ pub(crate) struct RegistryRow {
     pub(crate) settings: Vec<(String, String)>,
 }
 
+/// What decides about who assumes a role.
+#[derive(Debug)]
+pub(crate) struct RoleRow {
+    pub(crate) trust: PolicyRow,
+    pub(crate) tags: Vec<(String, String)>,
+}
+
 /// What there is of what a request is made on. Without a registry, there is no such account.
 #[derive(Debug)]
 pub(crate) struct Found {
@@ -101,10 +108,7 @@ pub(crate) fn repository(
 }
 
 /// Reads the trust policy and the tags of a role. One statement.
-pub(crate) fn role(
-    tx: &mut dyn Tx,
-    arn: &PrincipalArn,
-) -> Result<Option<(PolicyRow, Vec<(String, String)>)>> {
+pub(crate) fn role(tx: &mut dyn Tx, arn: &PrincipalArn) -> Result<Option<RoleRow>> {
     let mut parts = Parts::default();
     tx.query(
         "SELECT r.trust, r.trust_principals, 0, 4 FROM principal p JOIN role r ON r.principal = p.id WHERE p.arn = ?1 \
@@ -113,7 +117,7 @@ pub(crate) fn role(
         &mut |columns| parts.take(columns, 0),
     )?;
     let Parts { policy, tags, .. } = parts;
-    Ok(policy.map(|policy| (policy, tags)))
+    Ok(policy.map(|trust| RoleRow { trust, tags }))
 }
 
 /// What has been read so far; the parts come in any order.

@@ -95,7 +95,8 @@ async fn push(
     let tags = tags(&request)?;
     let media_type = content_type(request.headers)?;
     // Before the body, which is kept whole: nobody makes the server hold one without a name.
-    Ping::check(&request.cx.caller)?;
+    let caller = request.cx.caller.known();
+    caller.ok_or(Error::AuthenticationRequired)?;
     let bytes = request.body.whole(MAX_MANIFEST_BYTES).await?;
     let bytes = bytes.ok_or(Error::Manifest(ManifestError::TooLarge(
         MAX_MANIFEST_BYTES + 1,

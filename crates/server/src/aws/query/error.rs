@@ -130,6 +130,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RepositoryNotFound { .. }
         | Error::RepositoryAlreadyExists { .. }
         | Error::RepositoryNotEmpty { .. }
+        | Error::RepositoryPolicyNotFound { .. }
+        | Error::RegistryPolicyNotFound(_)
         | Error::ImageNotFound { .. }
         | Error::ImageAlreadyExists { .. }
         | Error::ImageTagAlreadyExists { .. }
