@@ -73,7 +73,8 @@ fn add_resource<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &'a Place)
     context.add("aws:ResourceOrgPaths", organization.path.as_str());
     for (key, value) in place.tags() {
         context.add(format!("aws:ResourceTag/{key}"), value.as_str());
-        context.add(format!("ecr:ResourceTag/{key}"), value.as_str());
+        let service = place.tag_prefix();
+        context.add(format!("{service}:ResourceTag/{key}"), value.as_str());
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use longshore_policy::Policy;
 use longshore_types::{
-    account::Registry,
+    account::{AccountId, Registry},
     arn::{PrincipalArn, RepositoryArn},
     name::RepositoryName,
 };
@@ -15,7 +15,12 @@ use crate::{
     cx::Cx,
     error::{Error, Result},
     principal::Caller,
-    table::{guard::Versions, target::PolicyRow},
+    table::{
+        guard::Versions,
+        identity::{self, IdentityKind},
+        identity_tag,
+        target::PolicyRow,
+    },
     target::{RegistryTarget, RepositoryTarget, RoleTarget, Target},
 };
 
@@ -37,6 +42,8 @@ pub(super) struct Place {
     pub(super) owner: Option<Arc<RegistryTarget>>,
     pub(super) repository: Option<Arc<RepositoryTarget>>,
     role: Option<RoleTarget>,
+    /// Of a user or role that is changed.
+    identity_tags: Vec<(String, String)>,
     sort: Sort,
 }
 
@@ -77,6 +84,20 @@ impl Place {
                 let registry = cx.scope.registry_of(Some(*account));
                 let place = Self::in_registry(cx, registry, arn.clone(), freshness).await?;
                 Ok(Self {
+                    sort: Sort::Account,
+                    ..place
+                })
+            }
+            Resource::Identity {
+                account,
+                kind,
+                name,
+            } => {
+                let registry = cx.scope.registry_of(Some(*account));
+                let (arn, tags) = identity(cx, *account, *kind, name).await?;
+                let place = Self::in_registry(cx, registry, arn, freshness).await?;
+                Ok(Self {
+                    identity_tags: tags,
                     sort: Sort::Account,
                     ..place
                 })
@@ -139,6 +160,7 @@ impl Place {
             owner: target.registry,
             repository: target.repository,
             role: None,
+            identity_tags: Vec::new(),
             sort: Sort::Ecr,
         }
     }
@@ -187,12 +209,20 @@ impl Place {
         self.sort == Sort::Role
     }
 
-    /// The tags of the repository or role.
+    /// The tags of the repository, user or role.
     pub(super) fn tags(&self) -> &[(String, String)] {
         match (&self.repository, &self.role) {
             (Some(repository), _) => &repository.tags,
             (None, Some(role)) => &role.tags,
-            (None, None) => &[],
+            (None, None) => &self.identity_tags,
+        }
+    }
+
+    /// What keys of those tags begin with, beside `aws:`.
+    pub(super) fn tag_prefix(&self) -> &'static str {
+        match self.sort {
+            Sort::Ecr => "ecr",
+            Sort::Role | Sort::Account => "iam",
         }
     }
 }
@@ -200,6 +230,28 @@ impl Place {
 /// What a registry policy of scope V1 decides about, beside replicating and importing.
 fn is_in_narrow_scope(action: Action) -> bool {
     action == Action::Ecr(Ecr::CreateRepository)
+}
+
+/// The ARN of an identity, without a path where there is none of that name, and its tags.
+async fn identity(
+    cx: &Cx<'_>,
+    account: AccountId,
+    kind: IdentityKind,
+    name: &str,
+) -> Result<(String, Vec<(String, String)>)> {
+    let wanted = name.to_owned();
+    let found = cx
+        .core
+        .meta
+        .read(move |tx| {
+            let Some(found) = identity::named(tx, account, kind, &wanted)? else {
+                return Ok::<_, Error>(None);
+            };
+            let tags = identity_tag::all(tx, &found.id)?;
+            Ok(Some((kind.arn(account, &found.path, &found.name), tags)))
+        })
+        .await?;
+    Ok(found.unwrap_or_else(|| (kind.arn(account, "/", name), Vec::new())))
 }
 
 fn arn_of(registry: &Registry, name: &RepositoryName) -> String {

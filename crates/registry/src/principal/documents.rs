@@ -11,6 +11,7 @@ use lru::LruCache;
 
 use crate::{
     error::{Error, Result},
+    iam::managed,
     session::{Session, SessionKind},
     table::principal::NamedDocument,
 };
@@ -44,7 +45,7 @@ impl Documents {
     ) -> Result<Arc<PolicySet>> {
         let mut policies = Vec::new();
         for (name, document) in documents {
-            let text = document.as_deref().or_else(|| aws_managed(&name));
+            let text = document.as_deref().or_else(|| managed::document(&name));
             if let Some(text) = text {
                 policies.push((name.into(), self.compile(text, Kind::Identity)?));
             }
@@ -72,7 +73,7 @@ impl Documents {
             return Ok(None);
         }
         let aws = session.policy_arns.iter().filter_map(|arn| {
-            let document = aws_managed(arn)?;
+            let document = managed::document(arn)?;
             Some((arn.clone(), Some(document.to_owned())))
         });
         let mut policies = Vec::new();
@@ -102,9 +103,4 @@ impl Documents {
     fn lock(&self) -> std::sync::MutexGuard<'_, LruCache<[u8; 32], Arc<Policy>>> {
         self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// The document of a policy of AWS's own; there are none yet.
-fn aws_managed(_arn: &str) -> Option<&'static str> {
-    None
 }

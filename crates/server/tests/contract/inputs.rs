@@ -18,6 +18,23 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
     };
     match operation {
         "DescribeRegistry" | "DescribeRepositories" | "GetAuthorizationToken" => json!({}),
+        "GetAccountSetting" => json!({"name": "BLOB_MOUNTING"}),
+        "PutAccountSetting" => json!({"name": "BLOB_MOUNTING", "value": "ENABLED"}),
+        "PutRegistryPolicy" => json!({"policyText": policy("ecr:ReplicateImage")}),
+        "GetRegistryPolicy" | "DeleteRegistryPolicy" => {
+            let put = json!({"policyText": policy("ecr:ReplicateImage")});
+            scene.done("PutRegistryPolicy", &put);
+            json!({})
+        }
+        "SetRepositoryPolicy" => {
+            json!({"repositoryName": repository(), "policyText": policy("ecr:BatchGetImage")})
+        }
+        "GetRepositoryPolicy" | "DeleteRepositoryPolicy" => {
+            let name = repository();
+            let set = json!({"repositoryName": name, "policyText": policy("ecr:BatchGetImage")});
+            scene.done("SetRepositoryPolicy", &set);
+            json!({"repositoryName": name})
+        }
         // Exclusions are right only beside a setting that has them.
         "CreateRepository" => json!({
             "repositoryName": scene.fresh_name(),
@@ -72,6 +89,19 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         }
         other => panic!("no input for {other}"),
     }
+}
+
+fn policy(action: &str) -> String {
+    json!({
+        "Version": "2012-10-17",
+        "Statement": [{
+            "Effect": "Allow",
+            "Principal": {"AWS": "000000000000"},
+            "Action": action,
+            "Resource": "*",
+        }],
+    })
+    .to_string()
 }
 
 /// A value of a shape, with no member that is not required.

@@ -5,24 +5,32 @@ use serde_json::json;
 use crate::{model::MODEL, scene::Scene};
 
 /// The operations that are built.
-pub(crate) const BUILT: [&str; 20] = [
+pub(crate) const BUILT: [&str; 28] = [
     "BatchCheckLayerAvailability",
     "BatchDeleteImage",
     "BatchGetImage",
     "CompleteLayerUpload",
     "CreateRepository",
+    "DeleteRegistryPolicy",
     "DeleteRepository",
+    "DeleteRepositoryPolicy",
     "DescribeImages",
     "DescribeRegistry",
     "DescribeRepositories",
+    "GetAccountSetting",
     "GetAuthorizationToken",
     "GetDownloadUrlForLayer",
+    "GetRegistryPolicy",
+    "GetRepositoryPolicy",
     "InitiateLayerUpload",
     "ListImageReferrers",
     "ListImages",
     "ListTagsForResource",
+    "PutAccountSetting",
     "PutImage",
     "PutImageTagMutability",
+    "PutRegistryPolicy",
+    "SetRepositoryPolicy",
     "TagResource",
     "UntagResource",
     "UploadLayerPart",
