@@ -318,6 +318,9 @@ pub enum Error {
     /// Too much is going on; trying again after this time may succeed.
     #[error("Rate exceeded")]
     Throttled(Duration),
+    /// The client failed to authenticate too often; trying again after this time may succeed.
+    #[error("Too many failed attempts to authenticate. Try again later.")]
+    TooManyFailures(Duration),
     /// A failure of ours. The client gets a fixed text, the log the chain.
     #[error("an internal error occurred")]
     Internal(#[source] Box<dyn std::error::Error + Send + Sync>),

@@ -71,18 +71,52 @@ impl Rate {
         };
         (burst >= 1.0 && full <= DAY * NANOS).then_some(rate)
     }
+}
 
-    /// Takes a call out of a bucket that is full again at `full_at`; fails with the time until it will do.
-    fn take(self, full_at: &mut i64, now: i64) -> std::result::Result<(), Duration> {
-        // A clock that was set back leaves an empty bucket, not one that stays empty.
-        let after = (*full_at).clamp(now, now.saturating_add(self.full)) + self.interval;
-        let missing = after - now.saturating_add(self.full);
-        if let Ok(missing @ 1..) = u64::try_from(missing) {
-            return Err(Duration::from_nanos(missing));
+/// A token bucket, of which only the time is kept when it will be full.
+#[derive(Clone, Copy, Debug)]
+pub struct Bucket {
+    full_at: i64,
+}
+
+impl Bucket {
+    /// A full one.
+    pub fn full(now: Timestamp) -> Self {
+        Self {
+            full_at: nanos(now),
         }
-        *full_at = after;
+    }
+
+    /// Takes a call out; fails with the time until there is one.
+    pub fn take(&mut self, rate: Rate, now: Timestamp) -> std::result::Result<(), Duration> {
+        let after = self.after(rate, now);
+        if let Some(wait) = missing(after, rate, now) {
+            return Err(wait);
+        }
+        self.full_at = after;
         Ok(())
     }
+
+    /// How long until there is a call in it; `None` when there is one.
+    pub fn wait(self, rate: Rate, now: Timestamp) -> Option<Duration> {
+        missing(self.after(rate, now), rate, now)
+    }
+
+    /// When it is full if a call is taken out now. A clock that was set back leaves an empty bucket, not one that stays
+    /// empty.
+    fn after(self, rate: Rate, now: Timestamp) -> i64 {
+        let now = nanos(now);
+        self.full_at.clamp(now, now.saturating_add(rate.full)) + rate.interval
+    }
+}
+
+fn missing(after: i64, rate: Rate, now: Timestamp) -> Option<Duration> {
+    let missing = u64::try_from(after - nanos(now).saturating_add(rate.full)).ok()?;
+    (missing > 0).then(|| Duration::from_nanos(missing))
+}
+
+fn nanos(time: Timestamp) -> i64 {
+    time.as_millis().saturating_mul(1_000_000)
 }
 
 /// Whose calls share a bucket.
@@ -171,7 +205,7 @@ enum Whose {
 /// The rest of the quotas, in a bounded number of buckets.
 pub struct Rates {
     quotas: HashMap<(Action, Per), Quota>,
-    buckets: Mutex<LruCache<(Action, Per, Whose), i64>>,
+    buckets: Mutex<LruCache<(Action, Per, Whose), Bucket>>,
 }
 
 struct Quota {
@@ -213,14 +247,14 @@ impl Rates {
     }
 
     fn take(&self, cx: &Cx<'_>, action: Action, now: Timestamp) -> Result<()> {
-        let now = now.as_millis().saturating_mul(1_000_000);
         for per in [Per::Principal, Per::Account] {
             let Some(quota) = self.quotas.get(&(action, per)) else {
                 continue;
             };
             let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-            let full_at = buckets.get_or_insert_mut((action, per, whose(cx, per)), || now);
-            if let Err(wait) = quota.rate.take(full_at, now) {
+            let whose = (action, per, whose(cx, per));
+            let bucket = buckets.get_or_insert_mut(whose, || Bucket::full(now));
+            if let Err(wait) = bucket.take(quota.rate, now) {
                 quota.throttled.fetch_add(1, Relaxed);
                 return Err(Error::Throttled(wait));
             }
@@ -265,36 +299,45 @@ impl fmt::Debug for Rates {
 mod tests {
     use super::*;
 
-    const SECOND: i64 = 1_000_000_000;
+    fn at(seconds: f64) -> Timestamp {
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "the numbers below are small"
+        )]
+        Timestamp::from_millis((seconds * 1000.0) as i64)
+    }
 
     #[test]
     fn a_bucket_gives_its_burst_and_then_the_rate() {
         let rate = Rate::new(2.0, Some(3)).unwrap();
-        let mut full_at = 0;
-        let now = 100 * SECOND;
+        let mut bucket = Bucket::full(at(100.0));
         for _ in 0..3 {
-            rate.take(&mut full_at, now).unwrap();
+            assert_eq!(bucket.wait(rate, at(100.0)), None);
+            bucket.take(rate, at(100.0)).unwrap();
         }
-        let wait = rate.take(&mut full_at, now).unwrap_err();
+        let wait = bucket.take(rate, at(100.0)).unwrap_err();
         assert_eq!(wait, Duration::from_millis(500));
-        rate.take(&mut full_at, now + SECOND / 2).unwrap();
-        rate.take(&mut full_at, now + SECOND / 2).unwrap_err();
+        assert_eq!(
+            bucket.wait(rate, at(100.2)),
+            Some(Duration::from_millis(300))
+        );
+        bucket.take(rate, at(100.5)).unwrap();
+        bucket.take(rate, at(100.5)).unwrap_err();
         // However long nobody asks, there is never more than the burst.
         for _ in 0..3 {
-            rate.take(&mut full_at, now + 1000 * SECOND).unwrap();
+            bucket.take(rate, at(1000.0)).unwrap();
         }
-        rate.take(&mut full_at, now + 1000 * SECOND).unwrap_err();
+        bucket.take(rate, at(1000.0)).unwrap_err();
     }
 
     #[test]
     fn a_clock_that_is_set_back_empties_a_bucket_and_no_more() {
         let rate = Rate::new(1.0, Some(2)).unwrap();
-        let mut full_at = 1_000_000 * SECOND;
-        let wait = rate.take(&mut full_at, SECOND).unwrap_err();
-        assert_eq!(wait, Duration::from_secs(1));
-        rate.take(&mut full_at, 2 * SECOND).unwrap_err();
-        full_at = 3 * SECOND;
-        rate.take(&mut full_at, 2 * SECOND).unwrap();
+        let mut bucket = Bucket::full(at(1e9));
+        assert_eq!(bucket.take(rate, at(1.0)), Err(Duration::from_secs(1)));
+        bucket = Bucket::full(at(3.0));
+        bucket.take(rate, at(2.0)).unwrap();
+        bucket.take(rate, at(2.0)).unwrap_err();
     }
 
     #[test]

@@ -6,6 +6,7 @@ use longshore_registry::Core;
 
 use crate::{
     aws::{Signatures, parts::PartMemory},
+    backoff::BackOff,
     body::BodyLimits,
     host::{Hosts, proxy::TrustedProxies},
     metrics::Metrics,
@@ -30,6 +31,8 @@ pub struct App {
     pub bodies: BodyLimits,
     /// What is counted.
     pub metrics: Metrics,
+    /// Who failed to authenticate of late.
+    pub(crate) backoff: BackOff,
     /// Signing keys lately used.
     pub signatures: Signatures,
     /// Memory for layer parts on their way in.

@@ -1,6 +1,6 @@
 //! The AWS protocols: request signatures, JSON 1.1 and Query. No rule about images lives here.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
@@ -76,6 +76,7 @@ fn nothing_here() -> Reply {
 /// Checks all that needs no body, and returns the key that signed and the Region that it signed for.
 async fn known(
     app: &App,
+    client: IpAddr,
     signed: &SignedRequest,
     service: &str,
 ) -> Result<(AccessKey, Region), Refusal> {
@@ -83,19 +84,36 @@ async fn known(
     let region = region.filter(|region| !region.is_none());
     signed.check_scope(service, region.is_some(), app.core.meta.system_now())?;
     let region = region.ok_or(SignatureError::UnknownKey)?;
-    Ok((access_key(app, signed).await?, region))
+    let (key, now) = (access_key(app, signed).await, app.core.meta.system_now());
+    match &key {
+        Ok(_) => app.backoff.check(client, signed.access_key_id(), now)?,
+        Err(Refusal::Signature(_)) => app.backoff.unknown(client, now)?,
+        Err(_) => {}
+    }
+    Ok((key?, region))
 }
 
 /// Checks the signature over head and body.
 fn verify(
     app: &App,
+    client: IpAddr,
     signed: &SignedRequest,
     key: &AccessKey,
     body: PayloadHash,
-) -> Result<(), SignatureError> {
+) -> Result<(), Refusal> {
     let secret = SecretKey::new(key.secret.clone());
     let now = app.core.meta.system_now();
-    app.signatures.0.verify(signed, &secret, body, now)
+    let id = signed.access_key_id();
+    match app.signatures.0.verify(signed, &secret, body, now) {
+        Ok(()) => {
+            app.backoff.right(client, id, now);
+            Ok(())
+        }
+        Err(error) => {
+            app.backoff.wrong(client, id, now)?;
+            Err(error.into())
+        }
+    }
 }
 
 async fn json(app: &App, call: Call, signed: &SignedRequest, id: RequestId) -> Response<Bytes> {
@@ -112,7 +130,7 @@ async fn run_json(
     let target = Target::parse(&call.head.headers)?;
     let service = target.service();
     let operation = target.operation().to_owned();
-    let (key, region) = known(app, signed, service.signing_name()).await?;
+    let (key, region) = known(app, call.origin.client, signed, service.signing_name()).await?;
     // Before the body: an operation that there is not costs nothing to refuse, but only to somebody who is known.
     let is_streamed = service == Service::Ecr && operation == STREAMED;
     let handler = table::find(service, &operation);
@@ -127,7 +145,7 @@ async fn run_json(
                 .ok_or(ProtocolError::BodyTooLarge)?,
         )
     };
-    verify(app, signed, &key, input.hash())?;
+    verify(app, call.origin.client, signed, &key, input.hash())?;
     let registry =
         Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
     let endpoints = call.origin.endpoints(app, registry);

@@ -16,6 +16,7 @@ use longshore_registry::{Error, body::Body};
 use tokio::time::timeout;
 
 use self::memory::BodyMemory;
+use crate::config::Limits;
 
 pub(crate) mod memory;
 
@@ -28,6 +29,17 @@ pub struct BodyLimits {
     pub deadline: Duration,
     /// Memory for those.
     pub memory: BodyMemory,
+}
+
+impl BodyLimits {
+    /// What is configured.
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self {
+            stall: limits.stall,
+            deadline: limits.body,
+            memory: BodyMemory::new(limits.memory_wait),
+        }
+    }
 }
 
 /// A body on its way in.

@@ -4,6 +4,7 @@
 
 mod app;
 pub mod aws;
+mod backoff;
 mod body;
 pub mod cidr;
 pub mod config;

@@ -40,6 +40,10 @@ pub struct Metrics {
     open_connections: Gauge,
     /// Connections turned away because there were too many.
     pub refused_connections: Counter,
+    /// Credentials that were not good.
+    pub(crate) failed_authentications: Counter,
+    /// Attempts to authenticate that were told to wait.
+    pub(crate) refused_authentications: Counter,
     registry: Arc<Registry>,
 }
 
@@ -83,6 +87,18 @@ impl Metrics {
             "Connections over the limit",
             refused_connections.clone(),
         );
+        let (failed_authentications, refused_authentications) =
+            (Counter::default(), Counter::default());
+        registry.register(
+            "failed_authentications",
+            "Credentials that were not good",
+            failed_authentications.clone(),
+        );
+        registry.register(
+            "refused_authentications",
+            "Attempts to authenticate that were told to wait",
+            refused_authentications.clone(),
+        );
         registry.register_collector(Box::new(store::Stores(core)));
         registry.register_collector(Box::new(limits));
         Self {
@@ -90,6 +106,8 @@ impl Metrics {
             durations,
             open_connections,
             refused_connections,
+            failed_authentications,
+            refused_authentications,
             registry: Arc::new(registry),
         }
     }

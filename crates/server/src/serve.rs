@@ -18,7 +18,8 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     app::App,
     aws::{Signatures, parts::PartMemory},
-    body::{BodyLimits, memory::BodyMemory},
+    backoff::BackOff,
+    body::BodyLimits,
     config::Config,
     first_start::{self, Credentials, FirstStartError, Wanted},
     host::{Hosts, proxy::TrustedProxies},
@@ -158,23 +159,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
             path: config.data_dir.clone(),
             source,
         })?;
-    let found = identity.first_account;
-    if config.account.is_some_and(|account| account != found) {
-        return Err(StartError::Account { found });
-    }
-    let registry = Registry::private(found, config.region)?;
-    let settings = Settings {
-        open_uploads: config.limits.open_uploads,
-        rate_quotas: config.rate_quotas.clone(),
-        ..Settings::new(registry)
-    };
+    let settings = settings(&config, identity.first_account)?;
     let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?;
     let core = Arc::new(core.fetching(Arc::new(identity_providers)));
-    let bodies = BodyLimits {
-        stall: config.limits.stall,
-        deadline: config.limits.body,
-        memory: BodyMemory::new(config.limits.memory_wait),
-    };
+    let bodies = BodyLimits::new(&config.limits);
     let parts = PartMemory::new(config.limits.memory_wait);
     let limits = metrics::limits::Limits {
         core: core.clone(),
@@ -201,6 +189,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         anonymous_challenge: config.anonymous_challenge,
         proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         bodies,
+        backoff: BackOff::new(
+            metrics.failed_authentications.clone(),
+            metrics.refused_authentications.clone(),
+        ),
         metrics,
         signatures: Signatures::default(),
         parts,
@@ -219,6 +211,18 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         serving,
         background,
         lock,
+    })
+}
+
+/// What the operator chose for a store whose first account is `found`.
+fn settings(config: &Config, found: AccountId) -> Result<Settings, StartError> {
+    if config.account.is_some_and(|account| account != found) {
+        return Err(StartError::Account { found });
+    }
+    Ok(Settings {
+        open_uploads: config.limits.open_uploads,
+        rate_quotas: config.rate_quotas.clone(),
+        ..Settings::new(Registry::private(found, config.region)?)
     })
 }
 

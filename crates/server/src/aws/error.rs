@@ -121,7 +121,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::AuthenticationRequired => ("MissingAuthenticationTokenException", BAD),
         Error::UnrecognizedClient => ("UnrecognizedClientException", StatusCode::FORBIDDEN),
         // InitiateLayerUpload declares no error for it, and the throttle is common to all operations.
-        Error::Throttled(_) | Error::TooManyUploads(_) => ("ThrottlingException", BAD),
+        Error::Throttled(_) | Error::TooManyFailures(_) | Error::TooManyUploads(_) => {
+            ("ThrottlingException", BAD)
+        }
         Error::Stale | Error::Unavailable => {
             ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
         }

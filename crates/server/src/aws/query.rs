@@ -76,9 +76,16 @@ async fn run_signed(
     signed: &SignedRequest,
     id: RequestId,
 ) -> Result<Response<Bytes>, QueryError> {
-    let (key, region) = super::known(app, signed, service.signing_name()).await?;
+    let (key, region) =
+        super::known(app, call.origin.client, signed, service.signing_name()).await?;
     let body = whole(&mut call).await?;
-    super::verify(app, signed, &key, PayloadHash::of(&body))?;
+    super::verify(
+        app,
+        call.origin.client,
+        signed,
+        &key,
+        PayloadHash::of(&body),
+    )?;
     let form = Node::parse(&body)?;
     let entry = entry(service, &form)?;
     let registry =

@@ -55,7 +55,7 @@ pub(super) async fn login(
 ) -> Result<Login, Refusal> {
     let (password, is_basic) = match presented(headers) {
         Presented::Nothing => return Ok(anonymous(app, origin)),
-        Presented::Garbled => return Err(Refusal::Unauthorized),
+        Presented::Garbled => return Err(unknown(app, origin)),
         Presented::Basic(password) => (password, true),
         Presented::Bearer(password) => (password, false),
     };
@@ -63,7 +63,7 @@ pub(super) async fn login(
         .core
         .tokens
         .open_registry(&password)
-        .ok_or(Refusal::Unauthorized)?;
+        .ok_or_else(|| unknown(app, origin))?;
     let registry = registry(origin.kind, &token).ok_or(Refusal::Unauthorized)?;
     if token.is_expired(app.core.meta.now()) {
         return Err(if is_basic {
@@ -78,6 +78,14 @@ pub(super) async fn login(
         registry,
         token: Some(token),
     })
+}
+
+/// Refuses what was never a password here.
+fn unknown(app: &App, origin: &Origin) -> Refusal {
+    let counted = app
+        .backoff
+        .unknown(origin.client, app.core.meta.system_now());
+    counted.map_or_else(Refusal::Failed, |()| Refusal::Unauthorized)
 }
 
 fn anonymous(app: &App, origin: &Origin) -> Login {

@@ -73,7 +73,7 @@ impl Wire {
     /// In whole seconds, and never at once.
     fn retry_after(&self) -> u64 {
         match self {
-            Self::Registry(Error::Throttled(wait)) => {
+            Self::Registry(Error::Throttled(wait) | Error::TooManyFailures(wait)) => {
                 (*wait + Duration::from_millis(999)).as_secs().max(1)
             }
             _ => 1,
@@ -189,7 +189,7 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         Error::AuthenticationRequired | Error::UnrecognizedClient => {
             ("UNAUTHORIZED", StatusCode::UNAUTHORIZED)
         }
-        Error::Throttled(_) | Error::TooManyUploads(_) => {
+        Error::Throttled(_) | Error::TooManyFailures(_) | Error::TooManyUploads(_) => {
             ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS)
         }
         Error::Stale | Error::Unavailable => ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),

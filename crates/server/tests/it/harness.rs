@@ -7,7 +7,7 @@ mod server;
 mod signer;
 
 pub(crate) use self::{
-    client::Request,
+    client::{Answer, Request},
     image::{Image, digest_of},
     issuer::Issuer,
     server::{TestServer, basic},

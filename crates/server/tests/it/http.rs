@@ -1,5 +1,6 @@
 //! The interface beneath both protocols: addresses, limits, health, the life of a server.
 
+mod backoff;
 mod first_start;
 mod health;
 mod hosts;

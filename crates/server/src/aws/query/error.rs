@@ -119,7 +119,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::AccessDenied(_) => ("AccessDenied", StatusCode::FORBIDDEN),
         Error::AuthenticationRequired => ("MissingAuthenticationToken", StatusCode::FORBIDDEN),
         Error::UnrecognizedClient => ("InvalidClientTokenId", StatusCode::FORBIDDEN),
-        Error::Throttled(_) => ("Throttling", StatusCode::BAD_REQUEST),
+        Error::Throttled(_) | Error::TooManyFailures(_) => ("Throttling", StatusCode::BAD_REQUEST),
         Error::Stale | Error::Unavailable => {
             ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
         }

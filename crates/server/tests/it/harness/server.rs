@@ -136,6 +136,11 @@ impl TestServer {
         signer::sign(request, &self.credentials, region, service)
     }
 
+    /// Signs with other credentials than the administrator's.
+    pub(crate) fn sign_as(request: Request, credentials: &Credentials, service: &str) -> Request {
+        signer::sign(request, credentials, "us-east-1", service)
+    }
+
     pub(crate) fn sign_at(&self, request: Request, time: Duration) -> Request {
         signer::sign_at(request, &self.credentials, "us-east-1", "ecr", time)
     }

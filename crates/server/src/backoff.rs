@@ -1,0 +1,235 @@
+//! Slows down whoever fails to authenticate again and again, and nobody else.
+//!
+//! Failures are counted for a pair of credential and network, so that guesses from elsewhere lock no owner out. A pair that
+//! was right lately is always looked at: an owner who shares an address with a guesser stays in, and the guesser's answers
+//! are refused afterwards. What is no credential of anybody is nothing to guess; it is counted by network alone, and
+//! generously.
+
+use std::{
+    fmt,
+    hash::{BuildHasher, RandomState},
+    net::IpAddr,
+    num::NonZeroUsize,
+    sync::{Mutex, MutexGuard, PoisonError},
+    time::Duration,
+};
+
+use longshore_registry::{
+    Error,
+    rate::{Bucket, Rate, network},
+};
+use longshore_types::time::Timestamp;
+use lru::LruCache;
+use prometheus_client::metrics::counter::Counter;
+
+/// How many pairs are remembered.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).expect("16384 is not zero");
+/// Failures a minute of one pair.
+const STRICT: u32 = 10;
+/// The same of a pair that was right lately, and of unknown credentials from one network.
+const LENIENT: u32 = 200;
+/// How long a pair counts as right.
+const TRUSTED_FOR: Duration = Duration::from_hours(1);
+
+/// The failures of late.
+pub(crate) struct BackOff {
+    records: Mutex<LruCache<u64, Record>>,
+    /// Records are found by a keyed hash, so that no credential stays in memory for them.
+    hasher: RandomState,
+    strict: Rate,
+    lenient: Rate,
+    failures: Counter,
+    refused: Counter,
+}
+
+#[derive(Clone, Copy)]
+struct Record {
+    failures: Bucket,
+    trusted_until: Option<Timestamp>,
+}
+
+impl Record {
+    fn is_trusted(&self, now: Timestamp) -> bool {
+        self.trusted_until.is_some_and(|until| now < until)
+    }
+}
+
+impl BackOff {
+    /// Forgets everything. `failures` counts failed attempts, `refused` those that were told to wait.
+    pub(crate) fn new(failures: Counter, refused: Counter) -> Self {
+        let per_minute =
+            |n_failures: u32| Rate::new(f64::from(n_failures) / 60.0, Some(n_failures));
+        Self {
+            records: Mutex::new(LruCache::new(REMEMBERED)),
+            hasher: RandomState::new(),
+            strict: per_minute(STRICT).expect("it is a rate"),
+            lenient: per_minute(LENIENT).expect("it is a rate"),
+            failures,
+            refused,
+        }
+    }
+
+    /// Fails when a pair has failed so often that it is not looked at now.
+    pub(crate) fn check(
+        &self,
+        client: IpAddr,
+        credential: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        let pair = self.pair(client, Some(credential));
+        let Some(record) = self.records().get(&pair).copied() else {
+            return Ok(());
+        };
+        match record.failures.wait(self.strict, now) {
+            Some(wait) if !record.is_trusted(now) => Err(self.refuse(wait)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Counts a proof of a known credential that was wrong; fails when the answer is to be that it was one too many.
+    pub(crate) fn wrong(
+        &self,
+        client: IpAddr,
+        credential: &str,
+        now: Timestamp,
+    ) -> Result<(), Error> {
+        self.failed(self.pair(client, Some(credential)), self.strict, now)
+    }
+
+    /// Counts a credential that is nobody's; fails as [`Self::wrong`] does.
+    pub(crate) fn unknown(&self, client: IpAddr, now: Timestamp) -> Result<(), Error> {
+        self.failed(self.pair(client, None), self.lenient, now)
+    }
+
+    /// Forgets the failures of a pair, and trusts it for a while.
+    pub(crate) fn right(&self, client: IpAddr, credential: &str, now: Timestamp) {
+        let record = Record {
+            failures: Bucket::full(now),
+            trusted_until: Some(now.plus(TRUSTED_FOR)),
+        };
+        let pair = self.pair(client, Some(credential));
+        self.records().put(pair, record);
+    }
+
+    fn failed(&self, pair: u64, rate: Rate, now: Timestamp) -> Result<(), Error> {
+        self.failures.inc();
+        let mut records = self.records();
+        let record = records.get_or_insert_mut(pair, || Record {
+            failures: Bucket::full(now),
+            trusted_until: None,
+        });
+        let rate = if record.is_trusted(now) {
+            self.lenient
+        } else {
+            rate
+        };
+        let taken = record.failures.take(rate, now);
+        drop(records);
+        taken.map_err(|wait| self.refuse(wait))
+    }
+
+    fn refuse(&self, wait: Duration) -> Error {
+        self.refused.inc();
+        Error::TooManyFailures(wait)
+    }
+
+    fn pair(&self, client: IpAddr, credential: Option<&str>) -> u64 {
+        self.hasher.hash_one((network(client), credential))
+    }
+
+    /// A panic elsewhere leaves every record whole.
+    fn records(&self) -> MutexGuard<'_, LruCache<u64, Record>> {
+        self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for BackOff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("BackOff(..)")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const KEY: &str = "AKIAEXAMPLE";
+
+    fn backoff() -> BackOff {
+        BackOff::new(Counter::default(), Counter::default())
+    }
+
+    fn from(last: u8) -> IpAddr {
+        IpAddr::from([192, 0, 2, last])
+    }
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_millis(seconds * 1000)
+    }
+
+    /// Fails until the pair is not looked at any more.
+    fn exhaust(backoff: &BackOff, client: IpAddr, now: Timestamp) -> u32 {
+        let mut n_failures = 0;
+        while backoff.check(client, KEY, now).is_ok() {
+            backoff.wrong(client, KEY, now).unwrap();
+            n_failures += 1;
+        }
+        n_failures
+    }
+
+    #[test]
+    fn ten_failures_a_minute_are_looked_at_and_no_more() {
+        let backoff = backoff();
+        assert_eq!(exhaust(&backoff, from(1), at(0)), STRICT);
+        let refused = backoff.check(from(1), KEY, at(0)).unwrap_err();
+        assert!(
+            matches!(refused, Error::TooManyFailures(wait) if wait.as_secs() == 6),
+            "{refused:?}"
+        );
+        assert_eq!(exhaust(&backoff, from(1), at(6)), 1);
+        assert_eq!(exhaust(&backoff, from(1), at(1000)), STRICT);
+        assert_eq!((backoff.failures.get(), backoff.refused.get()), (21, 4));
+    }
+
+    #[test]
+    fn guesses_from_one_network_lock_nobody_out_elsewhere() {
+        let backoff = backoff();
+        exhaust(&backoff, from(1), at(0));
+        backoff.check(from(2), KEY, at(0)).unwrap();
+        backoff.check(from(1), "AKIAOTHER", at(0)).unwrap();
+    }
+
+    #[test]
+    fn an_owner_at_the_address_of_a_guesser_is_not_locked_out() {
+        let backoff = backoff();
+        backoff.right(from(1), KEY, at(0));
+        for _ in 0..LENIENT {
+            backoff.wrong(from(1), KEY, at(0)).unwrap();
+            backoff.check(from(1), KEY, at(0)).unwrap();
+        }
+        backoff.wrong(from(1), KEY, at(0)).unwrap_err();
+        backoff.check(from(1), KEY, at(0)).unwrap();
+        // Not for ever.
+        let later = at(3600);
+        assert_eq!(exhaust(&backoff, from(1), later), STRICT);
+    }
+
+    #[test]
+    fn being_right_makes_good_for_what_was_wrong() {
+        let backoff = backoff();
+        exhaust(&backoff, from(1), at(0));
+        backoff.right(from(1), KEY, at(10));
+        backoff.check(from(1), KEY, at(10)).unwrap();
+    }
+
+    #[test]
+    fn credentials_of_nobody_are_counted_together() {
+        let backoff = backoff();
+        for _ in 0..LENIENT {
+            backoff.unknown(from(1), at(0)).unwrap();
+        }
+        backoff.unknown(from(1), at(0)).unwrap_err();
+        backoff.unknown(from(2), at(0)).unwrap();
+        backoff.check(from(1), KEY, at(0)).unwrap();
+    }
+}
