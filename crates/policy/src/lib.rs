@@ -34,6 +34,7 @@ mod element;
 mod error;
 mod evaluate;
 mod explain;
+pub mod fuzz;
 mod json;
 mod pattern;
 mod policy;

@@ -9,8 +9,8 @@ mod conditions;
 mod documents;
 mod explain;
 mod logic;
-
+mod naive;
 mod principals;
-
+mod properties;
 mod variables;
 mod world;
