@@ -33,6 +33,7 @@ use crate::{
 mod action;
 mod context;
 mod decide;
+mod identity;
 mod place;
 
 /// What an action is done to.
@@ -64,10 +65,34 @@ pub enum Resource {
         /// Its name.
         name: String,
     },
+    /// What a user or group will be once it has another name or path.
+    Renamed(AccountId, Renamed),
+    /// Whoever has the access key, if it is a key of the account.
+    AccessKey {
+        /// The account that owns it.
+        account: AccountId,
+        /// The access key id.
+        id: String,
+    },
+    /// The user that calls, or the root of its account. Whoever is neither has to name somebody.
+    CallersUser,
     /// A role that is to be assumed, there or not: its trust policy decides, too.
     Role(PrincipalArn),
     /// The caller itself. Whoever is somebody may, whatever policies say.
     Caller,
+}
+
+/// A user or group that is to have another name or path.
+#[derive(Clone, Debug)]
+pub struct Renamed {
+    /// What the name is looked up as.
+    pub kind: IdentityKind,
+    /// Its name.
+    pub name: String,
+    /// The path that it will have, unless it keeps its own.
+    pub new_path: Option<String>,
+    /// The name that it will have, unless it keeps its own.
+    pub new_name: Option<String>,
 }
 
 /// Condition keys of a request that only its operation knows, such as `aws:TagKeys`, with their values.
@@ -183,6 +208,8 @@ pub struct Grant {
     caller: Option<AccountId>,
     versions: Versions,
     repository: Option<Arc<Repository>>,
+    /// What else the operation needs, if this is its first grant: that is decided again with it.
+    beside: Arc<[Need]>,
 }
 
 impl Grant {
@@ -199,6 +226,7 @@ impl Grant {
             caller: caller.known().map(|known| known.account),
             versions,
             repository: repository.map(|target| target.repository.clone()),
+            beside: Arc::default(),
         })
     }
 
@@ -272,7 +300,8 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
         keys: keys.clone(),
         ..need
     };
-    let required = needs.required.into_iter().map(with_keys).collect();
+    let required: Vec<Need> = needs.required.into_iter().map(with_keys).collect();
+    let beside = required.get(1..).unwrap_or_default().into();
     let mut grants = granted(cx, required).await?.into_iter();
     let optional = match needs.optional {
         Some(need) => allowed(cx, with_keys(need)).await,
@@ -282,7 +311,7 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
         .next()
         .ok_or_else(|| Error::internal("an operation that needs nothing"))?;
     Ok(Permit {
-        first,
+        first: Grant { beside, ..first },
         rest: grants.collect(),
         optional,
         operation: PhantomData,
@@ -305,14 +334,19 @@ pub(crate) async fn allowed_under(cx: &Cx<'_>, grant: &Grant, policy: &PolicyRow
     }
 }
 
-/// Decides `stale` again from rows read now.
+/// Decides `stale`, and what is needed beside it, again from rows read now.
 pub(crate) async fn again(cx: &Cx<'_>, stale: &Grant) -> Result<Grant> {
     let caller = refreshed(cx).await?;
-    let need = stale.need.clone();
-    let mut fresh = settled(cx, &caller, vec![need], Freshness::Read).await?;
-    let fresh = fresh
-        .pop()
-        .ok_or_else(|| Error::internal("a need without a grant"))?;
+    let mut needs = vec![stale.need.clone()];
+    needs.extend_from_slice(&stale.beside);
+    let fresh = settled(cx, &caller, needs, Freshness::Read).await?;
+    let fresh = Grant {
+        beside: stale.beside.clone(),
+        ..fresh
+            .into_iter()
+            .next()
+            .ok_or_else(|| Error::internal("a need without a grant"))?
+    };
     match (&stale.repository, &fresh.repository) {
         // Whatever was begun in the old incarnation must not reach the new one.
         (Some(old), Some(new)) if old.incarnation != new.incarnation => {

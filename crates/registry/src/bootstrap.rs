@@ -9,6 +9,8 @@ use longshore_store::{
 };
 use longshore_types::{account::AccountId, arn::PrincipalArn};
 
+/// The key of the first administrator.
+pub use crate::secret::AccessKeyPair as AdministratorKey;
 use crate::{
     error::{Error, Result},
     keys::Keys,
@@ -17,33 +19,6 @@ use crate::{
 
 const STORE_ID: &str = "store id";
 const FIRST_ACCOUNT: &str = "first account";
-
-/// An access key that can be shown once.
-#[derive(Clone)]
-pub struct AdministratorKey {
-    /// The access key id.
-    pub id: String,
-    /// The secret access key.
-    pub secret: String,
-}
-
-impl std::fmt::Debug for AdministratorKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("AdministratorKey")
-            .field("id", &self.id)
-            .finish_non_exhaustive()
-    }
-}
-
-impl AdministratorKey {
-    /// Makes a fresh one: `AKIA` and 16 letters or digits, and 40 letters or digits.
-    pub fn generate() -> Result<Self> {
-        Ok(Self {
-            id: format!("AKIA{}", letters::<16>(BASE32)?),
-            secret: letters::<40>(BASE62)?,
-        })
-    }
-}
 
 /// Why a store does not open with this master key.
 #[derive(Debug, thiserror::Error)]
@@ -161,26 +136,4 @@ fn create_account(
     principal::insert(tx, account.as_str(), account, &PrincipalArn::root(account))?;
     principal::insert_key(tx, key_id, account.as_str(), sealed)?;
     Ok(true)
-}
-
-const BASE32: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
-const BASE62: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789";
-
-/// Draws without bias: bytes past the last whole multiple of the alphabet are thrown away.
-fn letters<const N: usize>(alphabet: &[u8]) -> Result<String> {
-    let fair = 256 - 256 % alphabet.len();
-    let mut text = String::with_capacity(N);
-    while text.len() < N {
-        for byte in crypto::random::<N>().map_err(Error::internal)? {
-            let byte = usize::from(byte);
-            if byte < fair && text.len() < N {
-                text.extend(
-                    alphabet
-                        .get(byte % alphabet.len())
-                        .map(|letter| char::from(*letter)),
-                );
-            }
-        }
-    }
-    Ok(text)
 }

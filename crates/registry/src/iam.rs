@@ -2,13 +2,19 @@
 //!
 //! Every change raises the account's version in its own transaction, so that it acts on the next request.
 
+pub mod absent;
+pub mod access_key;
 pub mod account;
+pub mod account_alias;
+pub mod group;
 pub mod identity;
 pub mod managed;
 pub mod role;
 pub mod tag;
+pub mod user;
 
 pub(crate) mod document;
+pub(crate) mod holder;
 pub(crate) mod id;
 pub(crate) mod member;
 pub(crate) mod page;

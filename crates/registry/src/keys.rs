@@ -48,6 +48,11 @@ impl Keys {
             .map_err(Error::internal)
     }
 
+    /// Seals an access key's secret.
+    pub(crate) fn seal_secret(&self, access_key: &str, secret: &str) -> Result<Vec<u8>> {
+        Self::seal_secret_with(&self.master, access_key, secret)
+    }
+
     /// Opens an access key's secret; fails when the row was tampered with.
     pub fn open_secret(&self, access_key: &str, sealed: &[u8]) -> Result<String> {
         Self::open_secret_with(&self.master, access_key, sealed)

@@ -22,6 +22,7 @@ pub mod organization;
 pub mod page;
 pub mod principal;
 pub mod rate;
+pub mod secret;
 pub mod session;
 pub mod storage;
 pub mod sts;

@@ -6,10 +6,10 @@ use longshore_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    bootstrap::AdministratorKey,
     core::Core,
     error::Result,
     principal::AccessKey,
+    secret::AccessKeyPair,
     token::{Purpose, Tokens},
 };
 
@@ -136,7 +136,7 @@ impl Session {
     /// Makes the session's credentials.
     pub fn issue(self, tokens: &Tokens) -> Result<SessionCredentials> {
         let sealed = Sealed {
-            secret: AdministratorKey::generate()?.secret,
+            secret: AccessKeyPair::of_session()?.secret,
             session: Arc::new(self),
         };
         Ok(SessionCredentials {

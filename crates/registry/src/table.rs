@@ -3,6 +3,7 @@
 //! A hot read is one guarded statement: it answers the account's and the repository's version beside the data,
 //! and the caller's [`crate::authz::Grant`] is checked against them before the data goes anywhere.
 
+pub(crate) mod access_key;
 pub(crate) mod account;
 pub(crate) mod account_setting;
 pub(crate) mod attachment;
@@ -10,6 +11,7 @@ pub(crate) mod blob;
 pub(crate) mod candidate;
 pub(crate) mod domain;
 pub(crate) mod doomed;
+pub(crate) mod group;
 pub(crate) mod guard;
 pub(crate) mod identity;
 pub(crate) mod identity_tag;
@@ -29,6 +31,7 @@ pub(crate) mod setting;
 pub(crate) mod tag;
 pub(crate) mod target;
 pub(crate) mod upload;
+pub(crate) mod user;
 
 /// Arguments of a statement, in order.
 macro_rules! args {

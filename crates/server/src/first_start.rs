@@ -122,7 +122,7 @@ pub async fn prepare(
     }
     let key = match wanted.key {
         Some(key) => key,
-        None => AdministratorKey::generate().map_err(Refused::Store)?,
+        None => AdministratorKey::of_user().map_err(Refused::Store)?,
     };
     let fresh = credentials(key);
     file.write_draft(&fresh.to_lines())?;

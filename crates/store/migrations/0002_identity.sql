@@ -5,6 +5,8 @@
 ALTER TABLE account ADD COLUMN name {{TEXT}} NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN email {{TEXT}} NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN request {{TEXT}} NOT NULL DEFAULT '';
+ALTER TABLE account ADD COLUMN alias {{TEXT}};
+CREATE UNIQUE INDEX account_alias ON account (alias) WHERE alias IS NOT NULL;
 CREATE INDEX account_request ON account (request) WHERE request <> '';
 
 -- `kind` is root, user or role. `name_key` is the name in lower case: IAM's names are unique without regard to case.

@@ -117,6 +117,7 @@ actions! { Iam, "iam":
     AttachRolePolicy
     AttachUserPolicy
     CreateAccessKey
+    CreateAccountAlias
     CreateGroup
     CreateOpenIDConnectProvider
     CreatePolicy
@@ -125,6 +126,7 @@ actions! { Iam, "iam":
     CreateServiceLinkedRole
     CreateUser
     DeleteAccessKey
+    DeleteAccountAlias
     DeleteGroup
     DeleteGroupPolicy
     DeleteOpenIDConnectProvider
@@ -147,6 +149,7 @@ actions! { Iam, "iam":
     GetContextKeysForPrincipalPolicy
     GetGroup
     GetGroupPolicy
+    GetLoginProfile
     GetOpenIDConnectProvider
     GetPolicy
     GetPolicyVersion

@@ -4,23 +4,18 @@ use std::sync::Arc;
 
 use longshore_policy::Policy;
 use longshore_types::{
-    account::{AccountId, Registry},
+    account::Registry,
     arn::{PrincipalArn, RepositoryArn},
     name::RepositoryName,
 };
 
-use super::{Action, Ecr, Resource};
+use super::{Action, Ecr, Resource, identity::Identified};
 use crate::{
     account_setting::PolicyScope,
     cx::Cx,
     error::{Error, Result},
     principal::Caller,
-    table::{
-        guard::Versions,
-        identity::{self, IdentityKind},
-        identity_tag,
-        target::PolicyRow,
-    },
+    table::{guard::Versions, target::PolicyRow},
     target::{RegistryTarget, RepositoryTarget, RoleTarget, Target},
 };
 
@@ -88,16 +83,15 @@ impl Place {
                     ..place
                 })
             }
-            Resource::Identity {
-                account,
-                kind,
-                name,
-            } => {
-                let registry = cx.scope.registry_of(Some(*account));
-                let (arn, tags) = identity(cx, *account, *kind, name).await?;
-                let place = Self::in_registry(cx, registry, arn, freshness).await?;
+            Resource::Identity { .. }
+            | Resource::Renamed(..)
+            | Resource::AccessKey { .. }
+            | Resource::CallersUser => {
+                let found = Identified::find(cx, caller, resource).await?;
+                let registry = cx.scope.registry_of(Some(found.account));
+                let place = Self::in_registry(cx, registry, found.arn, freshness).await?;
                 Ok(Self {
-                    identity_tags: tags,
+                    identity_tags: found.tags,
                     sort: Sort::Account,
                     ..place
                 })
@@ -230,28 +224,6 @@ impl Place {
 /// What a registry policy of scope V1 decides about, beside replicating and importing.
 fn is_in_narrow_scope(action: Action) -> bool {
     action == Action::Ecr(Ecr::CreateRepository)
-}
-
-/// The ARN of an identity, without a path where there is none of that name, and its tags.
-async fn identity(
-    cx: &Cx<'_>,
-    account: AccountId,
-    kind: IdentityKind,
-    name: &str,
-) -> Result<(String, Vec<(String, String)>)> {
-    let wanted = name.to_owned();
-    let found = cx
-        .core
-        .meta
-        .read(move |tx| {
-            let Some(found) = identity::named(tx, account, kind, &wanted)? else {
-                return Ok::<_, Error>(None);
-            };
-            let tags = identity_tag::all(tx, &found.id)?;
-            Ok(Some((kind.arn(account, &found.path, &found.name), tags)))
-        })
-        .await?;
-    Ok(found.unwrap_or_else(|| (kind.arn(account, "/", name), Vec::new())))
 }
 
 fn arn_of(registry: &Registry, name: &RepositoryName) -> String {

@@ -2,6 +2,10 @@
 
 use aws_lc_rs::digest::{SHA256, digest};
 
+/// The prefix of a user's id.
+pub(crate) const USER: &str = "AIDA";
+/// The prefix of a group's id.
+pub(crate) const GROUP: &str = "AGPA";
 /// The prefix of a role's id.
 pub(crate) const ROLE: &str = "AROA";
 /// The prefix of a managed policy's id.

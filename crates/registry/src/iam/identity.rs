@@ -5,7 +5,7 @@ use longshore_types::account::AccountId;
 
 pub use crate::table::identity::IdentityKind;
 use crate::{
-    authz::{Iam, Needs, Resource},
+    authz::{Iam, Need, Needs, Renamed, Resource},
     cx::Scope,
     error::{Error, Fault, Result},
     table::identity::{self, Identity},
@@ -23,6 +23,19 @@ pub(crate) fn on(action: Iam, scope: &Scope, kind: IdentityKind, name: &str) -> 
             name,
         },
     )
+}
+
+/// `action` on what is to get another name or path, as it is and as it will be.
+pub(crate) fn to_rename(action: Iam, scope: &Scope, renamed: Renamed) -> Needs {
+    let account = scope.registry.account();
+    let Renamed { kind, name, .. } = &renamed;
+    let now = Resource::Identity {
+        account,
+        kind: *kind,
+        name: name.clone(),
+    };
+    let then = Resource::Renamed(account, renamed);
+    Needs::all(vec![Need::new(action, now), Need::new(action, then)])
 }
 
 /// `action` on all of the caller's account that has that path: what lists are allowed on.

@@ -1,5 +1,15 @@
 //! IAM's default quotas of an account, which are its limits here.
 
+use crate::error::{Fault, Result};
+
+/// Fails when `count` things are there already and the quota of `name` allows no more.
+pub(crate) fn check(name: &str, count: i64, quota: i64) -> Result<()> {
+    if count < quota {
+        return Ok(());
+    }
+    Err(Fault::LimitExceeded.because(format!("Cannot exceed quota for {name}: {quota}")))
+}
+
 /// Users of an account.
 pub(crate) const USERS: i64 = 5000;
 /// Groups of an account.

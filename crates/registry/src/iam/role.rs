@@ -150,7 +150,7 @@ pub(crate) fn changeable(tx: &mut dyn Tx, account: AccountId, name: &str) -> Res
     Ok(role)
 }
 
-fn check_name(name: &str) -> Result<()> {
+pub(crate) fn check_name(name: &str) -> Result<()> {
     member::name("roleName", name, member::MAX_PRINCIPAL_NAME)
 }
 

@@ -66,3 +66,20 @@ pub(crate) fn existing(tx: &mut dyn Tx, accounts: &[AccountId]) -> Result<usize>
     }
     Ok(count)
 }
+
+/// Returns the alias of an account, if it has one.
+pub(crate) fn alias(tx: &mut dyn Tx, account: AccountId) -> Result<Option<String>> {
+    let sql = "SELECT alias FROM account WHERE id = ?1 AND alias IS NOT NULL";
+    tx.row(sql, args![account.as_str()])
+}
+
+/// Returns the account that has the alias, if one has.
+pub(crate) fn aliased(tx: &mut dyn Tx, alias: &str) -> Result<Option<String>> {
+    tx.row("SELECT id FROM account WHERE alias = ?1", args![alias])
+}
+
+/// Gives an account an alias that no other has, or takes it away.
+pub(crate) fn set_alias(tx: &mut dyn Tx, account: AccountId, alias: Option<&str>) -> Result<()> {
+    let sql = "UPDATE account SET alias = ?2 WHERE id = ?1";
+    tx.execute(sql, args![account.as_str(), alias]).map(drop)
+}

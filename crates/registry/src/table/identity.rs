@@ -109,3 +109,11 @@ pub(crate) fn set_boundary(tx: &mut dyn Tx, id: &str, boundary: Option<&str>) ->
     let sql = "UPDATE principal SET boundary = ?2 WHERE id = ?1";
     tx.execute(sql, args![id, boundary]).map(drop)
 }
+
+/// Returns the principal `id`: a user, a role, or an account's root, which has no name.
+pub(crate) fn by_id(tx: &mut dyn Tx, id: &str) -> Result<Option<Identity>> {
+    tx.row(
+        "SELECT id, name, path, created_at, boundary FROM principal WHERE id = ?1",
+        args![id],
+    )
+}

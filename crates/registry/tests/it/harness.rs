@@ -86,7 +86,7 @@ impl TestCore {
         let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
-        let key = AdministratorKey::generate().unwrap();
+        let key = AdministratorKey::of_user().unwrap();
         assert!(
             bootstrap(&meta, &master, registry.account(), &key)
                 .await

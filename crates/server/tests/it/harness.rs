@@ -11,4 +11,5 @@ pub(crate) use self::{
     image::{Image, digest_of},
     issuer::Issuer,
     server::{TestServer, basic},
+    signer::sign,
 };

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use http::Response;
 use longshore_registry::{
     Cx, Error, Operation, execute,
-    iam::{account, role},
+    iam::{absent, access_key, account, account_alias, group, role, user},
 };
 use longshore_types::id::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
@@ -46,34 +46,60 @@ impl Asked {
     }
 }
 
-const IAM: &[Entry] = &[
-    ("CreateRole", run::<role::CreateRole>),
-    (
-        "CreateServiceLinkedRole",
-        run::<role::CreateServiceLinkedRole>,
-    ),
-    ("DeleteRole", run::<role::DeleteRole>),
-    (
-        "DeleteServiceLinkedRole",
-        run::<role::DeleteServiceLinkedRole>,
-    ),
-    ("GetAccountSummary", run::<account::GetAccountSummary>),
-    ("GetRole", run::<role::GetRole>),
-    (
-        "GetServiceLinkedRoleDeletionStatus",
-        run::<role::GetServiceLinkedRoleDeletionStatus>,
-    ),
-    ("ListRoleTags", run::<role::ListRoleTags>),
-    ("ListRoles", run::<role::ListRoles>),
-    ("TagRole", run::<role::TagRole>),
-    ("UntagRole", run::<role::UntagRole>),
-    (
-        "UpdateAssumeRolePolicy",
-        run::<role::UpdateAssumeRolePolicy>,
-    ),
-    ("UpdateRole", run::<role::UpdateRole>),
-    ("UpdateRoleDescription", run::<role::UpdateRoleDescription>),
-];
+/// A table of operations; each is called by the name of its type.
+macro_rules! operations {
+    ($($module:ident::$operation:ident)*) => {
+        &[$((stringify!($operation), run::<$module::$operation>)),*]
+    };
+}
+
+const IAM: &[Entry] = operations! {
+    group::AddUserToGroup
+    access_key::CreateAccessKey
+    account_alias::CreateAccountAlias
+    group::CreateGroup
+    role::CreateRole
+    role::CreateServiceLinkedRole
+    user::CreateUser
+    access_key::DeleteAccessKey
+    account_alias::DeleteAccountAlias
+    group::DeleteGroup
+    role::DeleteRole
+    role::DeleteServiceLinkedRole
+    user::DeleteUser
+    access_key::GetAccessKeyLastUsed
+    account::GetAccountSummary
+    group::GetGroup
+    absent::GetLoginProfile
+    role::GetRole
+    role::GetServiceLinkedRoleDeletionStatus
+    user::GetUser
+    access_key::ListAccessKeys
+    account_alias::ListAccountAliases
+    group::ListGroups
+    group::ListGroupsForUser
+    absent::ListInstanceProfilesForRole
+    absent::ListMFADevices
+    role::ListRoleTags
+    role::ListRoles
+    absent::ListSSHPublicKeys
+    absent::ListServiceSpecificCredentials
+    absent::ListSigningCertificates
+    user::ListUserTags
+    user::ListUsers
+    absent::ListVirtualMFADevices
+    group::RemoveUserFromGroup
+    role::TagRole
+    user::TagUser
+    role::UntagRole
+    user::UntagUser
+    access_key::UpdateAccessKey
+    role::UpdateAssumeRolePolicy
+    group::UpdateGroup
+    role::UpdateRole
+    role::UpdateRoleDescription
+    user::UpdateUser
+};
 
 const STS: &[Entry] = &[];
 

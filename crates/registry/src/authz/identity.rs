@@ -1,0 +1,118 @@
+//! Users, groups and roles that a need names: the ARN that policies know them by, and their tags.
+
+use longshore_store::meta::Tx;
+use longshore_types::{account::AccountId, arn::PrincipalKind};
+
+use super::{Renamed, Resource};
+use crate::{
+    cx::Cx,
+    error::{Error, Fault, Result},
+    principal::Caller,
+    table::{
+        access_key,
+        identity::{self, Identity, IdentityKind},
+        identity_tag,
+    },
+};
+
+/// What there is of an identity.
+#[derive(Debug)]
+pub(super) struct Identified {
+    pub(super) account: AccountId,
+    pub(super) arn: String,
+    pub(super) tags: Vec<(String, String)>,
+}
+
+impl Identified {
+    /// Finds what `resource` names, which is an identity. Who is not there has an ARN without a path and no tags.
+    pub(super) async fn find(cx: &Cx<'_>, caller: &Caller, resource: &Resource) -> Result<Self> {
+        match resource {
+            Resource::Identity {
+                account,
+                kind,
+                name,
+            } => Self::named(cx, *account, *kind, name, |_| {}).await,
+            Resource::Renamed(account, renamed) => {
+                let Renamed {
+                    kind,
+                    name,
+                    new_path,
+                    new_name,
+                } = renamed.clone();
+                let rename = move |row: &mut Identity| {
+                    row.path = new_path.unwrap_or_else(|| std::mem::take(&mut row.path));
+                    row.name = new_name.unwrap_or_else(|| std::mem::take(&mut row.name));
+                };
+                Self::named(cx, *account, kind, &name, rename).await
+            }
+            Resource::AccessKey { account, id } => Self::key(cx, *account, id).await,
+            _ => Self::caller(cx, caller).await,
+        }
+    }
+
+    /// `change` is what is supposed of it.
+    async fn named(
+        cx: &Cx<'_>,
+        account: AccountId,
+        kind: IdentityKind,
+        name: &str,
+        change: impl FnOnce(&mut Identity) + Send + 'static,
+    ) -> Result<Self> {
+        let wanted = name.to_owned();
+        let found = cx
+            .core
+            .meta
+            .read(move |tx| {
+                let Some(mut found) = identity::named(tx, account, kind, &wanted)? else {
+                    return Ok::<_, Error>(None);
+                };
+                change(&mut found);
+                let arn = kind.arn(account, &found.path, &found.name);
+                Self::tagged(tx, account, arn, &found.id).map(Some)
+            })
+            .await?;
+        Ok(found.unwrap_or_else(|| Self {
+            account,
+            arn: kind.arn(account, "/", name),
+            tags: Vec::new(),
+        }))
+    }
+
+    async fn key(cx: &Cx<'_>, account: AccountId, id: &str) -> Result<Self> {
+        let wanted = id.to_owned();
+        let found = cx
+            .core
+            .meta
+            .read(move |tx| {
+                let owner = access_key::owner(tx, account, &wanted)?;
+                owner
+                    .map(|(id, arn)| Self::tagged(tx, account, arn, &id))
+                    .transpose()
+            })
+            .await?;
+        Ok(found.unwrap_or_else(|| Self {
+            account,
+            arn: "*".to_owned(),
+            tags: Vec::new(),
+        }))
+    }
+
+    async fn caller(cx: &Cx<'_>, caller: &Caller) -> Result<Self> {
+        let known = caller.known().ok_or(Error::AuthenticationRequired)?;
+        if !matches!(known.kind, PrincipalKind::User | PrincipalKind::Root) {
+            let text = "Must specify userName when calling with non-User credentials";
+            return Err(Fault::Validation.because(text));
+        }
+        let (account, id) = (known.account, known.id.clone());
+        let arn = known.principal_arn.to_string();
+        cx.core
+            .meta
+            .read(move |tx| Self::tagged(tx, account, arn, &id))
+            .await
+    }
+
+    fn tagged(tx: &mut dyn Tx, account: AccountId, arn: String, id: &str) -> Result<Self> {
+        let tags = identity_tag::all(tx, id)?;
+        Ok(Self { account, arn, tags })
+    }
+}
