@@ -13,7 +13,7 @@ pub(super) fn of<'a>(
     place: &'a Place,
 ) -> Context<'a> {
     let mut context = Context::new();
-    add_request(&mut context, cx);
+    add_request(&mut context, cx, place);
     add_principal(&mut context, cx, caller);
     add_resource(&mut context, cx, place);
     for (key, values) in need.keys.iter() {
@@ -24,17 +24,15 @@ pub(super) fn of<'a>(
     context
 }
 
-fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>) {
+fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &Place) {
     let now = cx.core.meta.now();
     context.add("aws:CurrentTime", now.to_rfc3339());
     context.add(
         "aws:EpochTime",
         now.as_millis().div_euclid(1000).to_string(),
     );
-    context.add(
-        "aws:RequestedRegion",
-        cx.scope.registry.region().to_string(),
-    );
+    // A layer URL leads to a repository's Region, wherever it was asked for.
+    context.add("aws:RequestedRegion", place.registry.region().to_string());
     context.add("aws:ViaAWSService", "false");
     context.add("aws:SecureTransport", truth(cx.request.is_secure));
     if let Some(client) = cx.request.client {

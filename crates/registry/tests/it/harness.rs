@@ -68,7 +68,7 @@ pub(crate) struct TestCore {
     pub(crate) caller: Caller,
     endpoints: Endpoints,
     clock: Arc<Hands>,
-    dir: TempDir,
+    dir: Arc<TempDir>,
 }
 
 impl TestCore {
@@ -118,7 +118,25 @@ impl TestCore {
             core,
             endpoints,
             clock,
-            dir,
+            dir: Arc::new(dir),
+        }
+    }
+
+    /// Another server over the same stores, with nothing in its caches.
+    pub(crate) async fn replica(&self) -> Self {
+        let core = Core::open(
+            self.core.meta.clone(),
+            self.core.blobs.clone(),
+            MasterKey::parse(&"5a".repeat(32)).unwrap(),
+            self.core.settings.clone(),
+            Box::new(longshore_registry::core::TimeOrdered),
+        );
+        Self {
+            core: core.await.unwrap(),
+            caller: self.caller.clone(),
+            endpoints: self.endpoints.clone(),
+            clock: self.clock.clone(),
+            dir: self.dir.clone(),
         }
     }
 
@@ -132,16 +150,40 @@ impl TestCore {
         caller: Caller,
         operation: O,
     ) -> Result<O::Output, Error> {
+        self.run_with(caller, RequestFacts::default(), operation)
+            .await
+    }
+
+    /// Runs any operation as `caller`, whose request came so.
+    pub(crate) async fn run_with<O: Operation>(
+        &self,
+        caller: Caller,
+        request: RequestFacts<'_>,
+        operation: O,
+    ) -> Result<O::Output, Error> {
+        let account = caller.known().map(|known| known.account);
+        let registry = self.registry();
+        let account = account.unwrap_or(registry.account());
         let cx = Cx {
             core: &self.core,
             caller,
             scope: Scope {
-                registry: self.registry(),
+                registry: Registry::private(account, registry.region()).unwrap(),
             },
             endpoints: &self.endpoints,
-            request: RequestFacts::default(),
+            request,
         };
         execute(&cx, operation).await
+    }
+
+    /// Calls an API operation as `caller` with its wire input; answers its wire output.
+    pub(crate) async fn call_as<O>(&self, caller: Caller, input: Value) -> Result<Value, Error>
+    where
+        O: Operation<Output: Serialize> + DeserializeOwned,
+    {
+        let operation: O = serde_json::from_value(input).unwrap();
+        let output = self.run_as(caller, operation).await?;
+        Ok(serde_json::to_value(output).unwrap())
     }
 
     pub(crate) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output, Error> {

@@ -5,6 +5,7 @@
     reason = "functions that tests share are tests too"
 )]
 
+mod authz;
 mod blob;
 mod collection;
 mod concurrency;

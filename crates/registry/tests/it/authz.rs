@@ -1,0 +1,10 @@
+//! Who may do what: policies of callers, repositories and registries, and how fast a change acts.
+
+mod anonymous;
+mod context;
+mod decisions;
+mod people;
+mod replicas;
+mod resource_policies;
+mod revocation;
+mod settings;
