@@ -1,8 +1,10 @@
 //! One request from its head to its answer: where it goes, and what is said about it in logs and metrics.
 
-use std::{net::SocketAddr, sync::Arc, time::Instant};
+use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 
-use http::{HeaderValue, Request, StatusCode, Version, header, request::Parts};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header, request::Parts,
+};
 use hyper::body::Incoming;
 use serde_json::json;
 
@@ -18,8 +20,7 @@ use crate::{
     route::{Misrouted, Route},
 };
 
-/// A request that knows where it goes.
-#[derive(Debug)]
+/// A request that knows where it goes. Its head holds credentials, in headers or in the query.
 pub(crate) struct Call {
     /// Its head.
     pub(crate) head: Parts,
@@ -28,6 +29,23 @@ pub(crate) struct Call {
     /// Its body.
     pub(crate) body: RequestBody,
 }
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Call")
+            .field("method", &self.head.method)
+            .field("origin", &self.origin)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Headers that nothing may print.
+const SECRET: [HeaderName; 4] = [
+    header::AUTHORIZATION,
+    header::PROXY_AUTHORIZATION,
+    header::COOKIE,
+    HeaderName::from_static("x-amz-security-token"),
+];
 
 /// Answers a request; no failure leaves this function but as an answer.
 pub(crate) async fn handle(
@@ -39,6 +57,7 @@ pub(crate) async fn handle(
     let started = Instant::now();
     let (mut head, incoming) = request.into_parts();
     name_host(&mut head);
+    conceal(&mut head.headers);
     let (method, version) = (head.method.clone(), head.version);
     let body = RequestBody::new(incoming, app.bodies.clone());
     let was_read = body.was_read();
@@ -61,6 +80,16 @@ pub(crate) async fn handle(
     app.metrics.answered(label, &method, status, elapsed);
     tracing::debug!(%method, route = label, status = status.as_u16(), duration_us = elapsed.as_micros(), %client, "request");
     reply.map(|body| body.during(in_flight))
+}
+
+fn conceal(headers: &mut HeaderMap) {
+    for name in SECRET {
+        if let header::Entry::Occupied(mut values) = headers.entry(name) {
+            for value in values.iter_mut() {
+                value.set_sensitive(true);
+            }
+        }
+    }
 }
 
 /// HTTP/2 names the host in the target alone, but clients sign it as the header.
@@ -87,4 +116,25 @@ async fn dispatch(app: &Arc<App>, route: Result<Route, Misrouted>, call: Call) -
 
 fn plain(status: StatusCode, message: &dyn std::fmt::Display) -> Reply {
     reply::json(status, &json!({ "message": message.to_string() }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn credentials_in_headers_are_not_printed() {
+        let mut headers = HeaderMap::new();
+        for name in SECRET {
+            headers.append(&name, HeaderValue::from_static("hidden"));
+            headers.append(&name, HeaderValue::from_static("hidden, too"));
+        }
+        headers.append(header::ACCEPT, HeaderValue::from_static("shown"));
+        conceal(&mut headers);
+        let printed = format!("{headers:?}");
+        assert!(
+            printed.contains("shown") && !printed.contains("hidden"),
+            "{printed}"
+        );
+    }
 }

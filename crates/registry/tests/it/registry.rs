@@ -3,14 +3,17 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore_registry::{
     Error,
-    op::registry::{DescribeRegistry, GetAuthorizationToken},
+    op::{
+        layer::GetDownloadUrlForLayer,
+        registry::{DescribeRegistry, GetAuthorizationToken},
+    },
     principal::Caller,
     token::{Holder, Purpose, RegistryToken},
 };
 use longshore_types::time::Timestamp;
 use serde_json::{Value, json};
 
-use crate::harness::{ACCOUNT, OTHER, TestCore};
+use crate::harness::{ACCOUNT, OTHER, TestCore, digest_of};
 
 fn token_of(t: &TestCore, data: &Value) -> RegistryToken {
     let text = data["authorizationToken"].as_str().unwrap();
@@ -86,5 +89,29 @@ async fn a_registry_without_replication_has_no_rules() {
     assert_eq!(
         t.ok::<DescribeRegistry>(json!({})).await,
         json!({"registryId": ACCOUNT, "replicationConfiguration": {"rules": []}})
+    );
+}
+
+#[tokio::test]
+async fn what_lets_somebody_in_is_not_printed() {
+    let t = TestCore::start().await;
+    let output = t.run(GetAuthorizationToken::default()).await.unwrap();
+    let data = serde_json::to_value(&output).unwrap();
+    let token = data["authorizationData"][0]["authorizationToken"].as_str();
+    let printed = format!("{output:?} {:?}", t.core);
+    assert!(
+        printed.contains("proxy_endpoint") && !printed.contains(token.unwrap()),
+        "{printed}"
+    );
+    t.repository("app").await;
+    t.image("app", "one", None).await;
+    let layer =
+        json!({"repositoryName": "app", "layerDigest": digest_of(b"layer of one").to_string()});
+    let operation: GetDownloadUrlForLayer = serde_json::from_value(layer).unwrap();
+    let output = t.run(operation).await.unwrap();
+    let printed = format!("{output:?}");
+    assert!(
+        printed.contains("layer_digest") && !printed.contains("grant"),
+        "{printed}"
     );
 }

@@ -1,5 +1,7 @@
 //! From the `Authorization` header to a caller and the registry that it means.
 
+use std::fmt;
+
 use base64::{
     Engine as _,
     engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig},
@@ -38,13 +40,24 @@ pub(super) enum Refusal {
     Failed(Error),
 }
 
-/// What a client presents.
-#[derive(Debug, PartialEq, Eq)]
+/// What a client presents; it is not printed.
+#[derive(PartialEq, Eq)]
 enum Presented {
     Nothing,
     Basic(String),
     Bearer(String),
     Garbled,
+}
+
+impl fmt::Debug for Presented {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Nothing => "Nothing",
+            Self::Basic(_) => "Basic(..)",
+            Self::Bearer(_) => "Bearer(..)",
+            Self::Garbled => "Garbled",
+        })
+    }
 }
 
 /// Resolves the credentials of a request. No credentials are nobody, which is an identity, too.

@@ -10,6 +10,6 @@ pub(crate) use self::{
     client::{Answer, Request},
     image::{Image, digest_of},
     issuer::Issuer,
-    server::{TestServer, basic},
+    server::{TestServer, basic, password_of},
     signer::sign,
 };

@@ -4,7 +4,7 @@ mod backoff;
 mod first_start;
 mod health;
 mod hosts;
-mod http2;
+pub(crate) mod http2;
 mod keep_alive;
 mod limits;
 mod shutdown;

@@ -13,3 +13,4 @@ mod iam;
 mod oci;
 mod oidc;
 mod op;
+mod secrets;

@@ -1,5 +1,7 @@
 //! `GetDownloadUrlForLayer`.
 
+use std::fmt;
+
 use longshore_types::{account::AccountId, digest::Digest, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +25,20 @@ pub struct GetDownloadUrlForLayer {
     layer_digest: Member<DigestText>,
 }
 
-/// The URL, and for which layer.
-#[derive(Debug, Serialize)]
+/// The URL, which is not printed, and for which layer.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct LayerDownloadUrl {
     download_url: String,
     layer_digest: Digest,
+}
+
+impl fmt::Debug for LayerDownloadUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("LayerDownloadUrl")
+            .field("layer_digest", &self.layer_digest)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Operation for GetDownloadUrlForLayer {

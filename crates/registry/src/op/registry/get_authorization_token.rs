@@ -1,5 +1,7 @@
 //! `GetAuthorizationToken`.
 
+use std::fmt;
+
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore_types::{
     account::{AccountId, Registry},
@@ -35,13 +37,22 @@ pub struct AuthorizationTokens {
     authorization_data: Vec<AuthorizationData>,
 }
 
-/// A token, when it ends, and where it is for.
-#[derive(Debug, Serialize)]
+/// A token, which is not printed, when it ends, and where it is for.
+#[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 pub struct AuthorizationData {
     authorization_token: String,
     expires_at: f64,
     proxy_endpoint: String,
+}
+
+impl fmt::Debug for AuthorizationData {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("AuthorizationData")
+            .field("expires_at", &self.expires_at)
+            .field("proxy_endpoint", &self.proxy_endpoint)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Operation for GetAuthorizationToken {

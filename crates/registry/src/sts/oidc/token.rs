@@ -1,5 +1,7 @@
 //! A JSON Web Token before and after its signature is verified.
 
+use std::fmt;
+
 use jsonwebtoken::{Validation, dangerous::insecure_decode_claims, decode, decode_header};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -12,12 +14,20 @@ use super::{
 /// The longest token, in characters (STS's model).
 pub const MAX_TOKEN: usize = 20_000;
 
-/// What a token claims before anything of it is proven: enough to look for the key, and no more.
-#[derive(Debug)]
+/// What a token claims before anything of it is proven: enough to look for the key, and no more. It is not printed.
 pub struct Unverified<'a> {
     token: &'a str,
     issuer: String,
     kid: String,
+}
+
+impl fmt::Debug for Unverified<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Unverified")
+            .field("issuer", &self.issuer)
+            .field("kid", &self.kid)
+            .finish_non_exhaustive()
+    }
 }
 
 #[derive(Deserialize)]

@@ -228,7 +228,8 @@ pub(crate) fn basic(user: &str, password: &str) -> String {
     format!("Basic {}", STANDARD.encode(format!("{user}:{password}")))
 }
 
-fn password_of(answer: &Answer) -> String {
+/// The decoded password of an answer to `GetAuthorizationToken`.
+pub(crate) fn password_of(answer: &Answer) -> String {
     let json = answer.json();
     let token = json["authorizationData"][0]["authorizationToken"]
         .as_str()

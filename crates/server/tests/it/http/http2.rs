@@ -1,3 +1,5 @@
+use std::net::SocketAddr;
+
 use http_body_util::{BodyExt, Full};
 use hyper::{
     body::Bytes,
@@ -11,8 +13,8 @@ use crate::harness::{Request, TestServer, digest_of};
 
 type Client = SendRequest<Full<Bytes>>;
 
-async fn connect(t: &TestServer) -> Client {
-    let stream = TcpStream::connect(t.address()).await.unwrap();
+pub(crate) async fn connect(address: SocketAddr) -> Client {
+    let stream = TcpStream::connect(address).await.unwrap();
     let (client, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream))
         .await
         .unwrap();
@@ -20,7 +22,11 @@ async fn connect(t: &TestServer) -> Client {
     client
 }
 
-async fn send(client: &mut Client, host: &str, request: Request) -> (u16, http::HeaderMap, Bytes) {
+pub(crate) async fn send(
+    client: &mut Client,
+    host: &str,
+    request: Request,
+) -> (u16, http::HeaderMap, Bytes) {
     let mut head = http::Request::builder()
         .method(request.method.as_str())
         .uri(format!("http://{host}{}", request.target));
@@ -38,7 +44,7 @@ async fn send(client: &mut Client, host: &str, request: Request) -> (u16, http::
 #[tokio::test]
 async fn the_target_names_the_host() {
     let t = TestServer::start().await;
-    let mut client = connect(&t).await;
+    let mut client = connect(t.address()).await;
     let (status, headers, _) = send(&mut client, "localhost:5050", t.request("GET", "/v2/")).await;
     assert_eq!(status, 401);
     let expected =
@@ -49,7 +55,7 @@ async fn the_target_names_the_host() {
 #[tokio::test]
 async fn a_signed_call_is_verified() {
     let t = TestServer::start().await;
-    let mut client = connect(&t).await;
+    let mut client = connect(t.address()).await;
     let call = t.sign(
         t.call("DescribeRegistry", &json!({}))
             .host("localhost:5050"),
@@ -63,7 +69,7 @@ async fn blobs_larger_than_the_windows_go_both_ways() {
     let t = TestServer::start().await;
     t.create("app").await;
     let password = t.password().await;
-    let mut client = connect(&t).await;
+    let mut client = connect(t.address()).await;
     let bytes: Vec<u8> = (0..800_000_u32).flat_map(u32::to_le_bytes).collect();
     let digest = digest_of(&bytes);
     let push = t.v2(
@@ -82,7 +88,7 @@ async fn blobs_larger_than_the_windows_go_both_ways() {
 #[tokio::test]
 async fn many_requests_share_a_connection() {
     let t = TestServer::start().await;
-    let client = connect(&t).await;
+    let client = connect(t.address()).await;
     let tasks: Vec<_> = (0..100)
         .map(|_| {
             let (mut client, host, request) =
