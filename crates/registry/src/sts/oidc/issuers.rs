@@ -27,6 +27,8 @@ const RETRY: Duration = Duration::from_secs(15);
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(128).expect("128 is not zero");
 /// How many fetches run at a time.
 const FETCHES: usize = 32;
+/// How many callers may wait for them.
+const WAITING: usize = 512;
 
 /// An identity provider as an account registered it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -43,6 +45,9 @@ pub enum NoKey {
     /// The provider has no such key, or nothing that can be read as keys.
     #[error("the provider has no such key")]
     Unknown,
+    /// Too many wait for providers already.
+    #[error("too many wait for identity providers")]
+    Busy,
     /// The provider cannot be talked to.
     #[error(transparent)]
     Fetch(#[from] FetchError),
@@ -54,6 +59,7 @@ pub struct Issuers {
     fetch: Arc<dyn Fetch>,
     entries: Mutex<LruCache<Issuer, Arc<AsyncMutex<Entry>>>>,
     slots: Arc<Semaphore>,
+    waiting: Semaphore,
 }
 
 /// What is known of a provider. Whoever holds it fetches; the others wait for what that brings.
@@ -77,11 +83,13 @@ impl Issuers {
             fetch,
             entries: Mutex::new(LruCache::new(REMEMBERED)),
             slots: Arc::new(Semaphore::new(FETCHES)),
+            waiting: Semaphore::new(WAITING),
         }
     }
 
     /// Returns the key `kid` of a provider, fetching its keys when they are old or lack it.
     pub async fn key(&self, issuer: &Issuer, kid: &str, now: Timestamp) -> Result<Key, NoKey> {
+        let _place = self.waiting.try_acquire().map_err(|_| NoKey::Busy)?;
         let entry = self.entry(issuer).lock_owned().await;
         if let Some(key) = entry.key(kid, now, FRESH) {
             return Ok(key);
