@@ -14,6 +14,9 @@ use longshore_types::{
 };
 
 pub use self::action::{Action, Ecr, Iam, Organizations, Sts};
+pub(crate) use self::web_identity::{
+    WebIdentity, authorize_web_identity, denied as web_identity_denied,
+};
 use self::{
     decide::decide,
     place::{Freshness, Place},
@@ -34,7 +37,9 @@ mod action;
 mod context;
 mod decide;
 mod identity;
+pub(crate) mod message;
 mod place;
+mod web_identity;
 
 /// What an action is done to.
 #[derive(Clone, Debug)]
@@ -80,6 +85,8 @@ pub enum Resource {
     Role(PrincipalArn),
     /// The caller itself. Whoever is somebody may, whatever policies say.
     Caller,
+    /// Nothing that anybody could be kept from: the operation finds out who calls, and decides then.
+    Nothing,
 }
 
 /// A user or group that is to have another name or path.

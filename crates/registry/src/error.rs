@@ -11,8 +11,9 @@ use longshore_types::{
     name::{ImageTag, RepositoryName},
 };
 
-pub use self::fault::Fault;
+pub use self::{denial::Denial, fault::Fault};
 
+mod denial;
 mod fault;
 
 /// What every operation of this crate returns.
@@ -301,7 +302,7 @@ pub enum Error {
 
     /// The caller is known and may not do this; the text is IAM's.
     #[error("{0}")]
-    AccessDenied(String),
+    AccessDenied(Denial),
     /// The caller is nobody, and nobody may do this.
     #[error("authentication required")]
     AuthenticationRequired,
@@ -327,6 +328,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Refuses somebody who is known, for a reason that is no policy's.
+    pub fn denied(text: impl Into<String>) -> Self {
+        Self::AccessDenied(Denial::new(text))
+    }
+
     /// Wraps a failure that no client can do anything about.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         Self::Internal(source.into())

@@ -97,6 +97,11 @@ impl Known {
             && session.is_none_or(|session| session.kind == SessionKind::SessionToken)
     }
 
+    /// What IAM calls its unique id (`aws:userid`): a session's has the session's name in it.
+    pub fn user_id(&self) -> String {
+        keys::user_id(self)
+    }
+
     fn with_keys(mut self) -> Self {
         self.keys = keys::of(&self);
         self
@@ -190,6 +195,8 @@ impl Principals {
         session: Arc<Session>,
     ) -> Result<Option<Arc<Known>>> {
         let cached = lock(&self.known).get(&session.access_key).cloned();
+        // The key of another session is not likely to be the same, and must not be taken for this one's.
+        let cached = cached.filter(|known| known.session() == Some(&session));
         match cached {
             Some(known) => Ok(Some(known)),
             None => self.read_session(meta, session).await,

@@ -6,8 +6,9 @@ use longshore_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::{
+    authz::{Action, Sts},
     core::Core,
-    error::Result,
+    error::{Error, Result},
     principal::AccessKey,
     secret::AccessKeyPair,
     token::{Purpose, Tokens},
@@ -90,8 +91,28 @@ impl Session {
     }
 }
 
+impl Session {
+    /// Why credentials of this kind cannot do `action`, whatever policies say (IAM User Guide, "Compare AWS STS
+    /// credentials").
+    pub(crate) fn refusal(&self, action: Action) -> Option<Error> {
+        let of_user = matches!(self.kind, SessionKind::SessionToken | SessionKind::FederatedUser);
+        let refused = match action {
+            // As if there were no such key: none has a second factor.
+            Action::Iam(_) if of_user => return Some(Error::UnrecognizedClient),
+            Action::Sts(Sts::GetFederationToken | Sts::GetSessionToken) => true,
+            Action::Sts(Sts::DecodeAuthorizationMessage | Sts::GetAccessKeyInfo) => of_user,
+            Action::Sts(Sts::AssumeRole) => self.kind == SessionKind::FederatedUser,
+            _ => false,
+        };
+        let name = action.name();
+        let call = name.split_once(':').map_or(name, |(_, call)| call);
+        refused.then(|| Error::denied(format!("Cannot call {call} with session credentials")))
+    }
+}
+
 /// Temporary credentials. They are told once, and only the session token knows them.
-#[derive(Clone)]
+#[derive(Clone, Serialize)]
+#[serde(rename_all = "PascalCase")]
 pub struct SessionCredentials {
     /// The access key id, `ASIA…`.
     pub access_key_id: String,

@@ -6,6 +6,7 @@
 mod access_key;
 mod access_key_info;
 mod assume_role;
+mod authorization_message;
 mod caller_identity;
 mod federation_token;
 pub mod oidc;
@@ -17,6 +18,7 @@ mod web_identity;
 pub use self::{
     access_key_info::{AccessKeyInfo, GetAccessKeyInfo},
     assume_role::{AssumeRole, AssumedRole},
+    authorization_message::{DecodeAuthorizationMessage, DecodedAuthorizationMessage},
     caller_identity::{CallerIdentity, GetCallerIdentity},
     federation_token::{FederatedUser, FederationToken, GetFederationToken},
     role_session::AssumedRoleUser,

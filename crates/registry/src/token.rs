@@ -161,6 +161,8 @@ pub enum Purpose {
     Registry,
     /// A session token of temporary credentials.
     Session,
+    /// Why a call was denied.
+    AuthorizationMessage,
     /// A layer URL.
     Layer,
     /// A page token.
@@ -172,6 +174,7 @@ impl Purpose {
         match self {
             Self::Registry => b"longshore registry token",
             Self::Session => b"longshore session token",
+            Self::AuthorizationMessage => b"longshore authorization message",
             Self::Layer => b"longshore layer url",
             Self::Page => b"longshore page token",
         }

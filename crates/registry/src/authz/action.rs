@@ -216,6 +216,7 @@ actions! { Sts, "sts":
     AssumeRole
     AssumeRoleWithWebIdentity
     DecodeAuthorizationMessage
+    GetAccessKeyInfo
     GetCallerIdentity
     GetFederationToken
     GetServiceBearerToken

@@ -3,10 +3,10 @@
 use longshore_policy::{Policies, Principal, Reason, Request, ResourcePolicies, evaluate};
 use longshore_types::arn::PrincipalKind;
 
-use super::{Action, Ecr, Need, Resource, context, place::Place};
+use super::{Action, Ecr, Need, Resource, context, message, place::Place};
 use crate::{
     cx::Cx,
-    error::{Error, Result},
+    error::{Denial, Error, Result},
     principal::{Caller, IdentityPolicies, Known},
     session::SessionKind,
 };
@@ -22,13 +22,23 @@ pub(super) fn decide(
 ) -> Result<()> {
     let of_resource = place.policies(action);
     let known = caller.known().map(|known| &**known);
+    if matches!(need.resource, Resource::Nothing) {
+        return Ok(());
+    }
+    let session = known.and_then(Known::session);
+    if let Some(refusal) = session.and_then(|session| session.refusal(action)) {
+        return Err(refusal);
+    }
     if known.is_none() && !is_for_nobody(action) {
         return Err(Error::AuthenticationRequired);
     }
     let resource = match (&need.resource, place.trust()) {
         (Resource::Caller, _) if known.is_some() => return Ok(()),
         (Resource::Role(_), Some(trust)) => ResourcePolicies::Trust(trust),
-        (Resource::Role(_), None) => return Err(denial(known, action, place, None)),
+        (Resource::Role(_), None) => {
+            let known = known.ok_or(Error::AuthenticationRequired)?;
+            return Err(Error::denied(text(known, action, place, None)));
+        }
         _ if known
             .is_some_and(|known| is_unbound(known, action, place, of_resource.is_empty())) =>
         {
@@ -51,9 +61,14 @@ pub(super) fn decide(
         &request,
         &policies(known.map(|known| &known.policies), resource),
     );
-    match decision.reason() {
-        None => Ok(()),
-        reason => Err(denial(known, action, place, reason)),
+    match (decision.reason(), known) {
+        (None, _) => Ok(()),
+        (Some(_), None) => Err(Error::AuthenticationRequired),
+        (Some(reason), Some(known)) => {
+            let text = text(known, action, place, Some(reason));
+            let encoded = message::seal(cx, known, &request, &decision);
+            Err(Error::AccessDenied(Denial::new(text).with_encoded(encoded)))
+        }
     }
 }
 
@@ -134,12 +149,8 @@ fn principal<'a>(known: &'a Known, arn: &'a str) -> Principal<'a> {
     }
 }
 
-/// Nobody is asked to log in; somebody is told why not. That a role does not trust is not told apart from that there
-/// is none.
-fn denial(known: Option<&Known>, action: Action, place: &Place, reason: Option<Reason>) -> Error {
-    let Some(known) = known else {
-        return Error::AuthenticationRequired;
-    };
+/// What somebody is told. That a role does not trust them is not told apart from that there is none.
+fn text(known: &Known, action: Action, place: &Place, reason: Option<Reason>) -> String {
     let mut text = format!(
         "User: {caller} is not authorized to perform: {action} on resource: {resource}",
         caller = known.arn,
@@ -149,5 +160,5 @@ fn denial(known: Option<&Known>, action: Action, place: &Place, reason: Option<R
         text.push(' ');
         text.push_str(&reason.clause(action));
     }
-    Error::AccessDenied(text)
+    text
 }

@@ -97,6 +97,9 @@ impl Place {
                 })
             }
             Resource::Role(arn) => Self::role(cx, arn).await,
+            Resource::Nothing => {
+                Self::in_registry(cx, cx.scope.registry, "*".to_owned(), freshness).await
+            }
             Resource::Caller => {
                 let account = caller.known().map(|known| known.account);
                 let registry = cx.scope.registry_of(account);

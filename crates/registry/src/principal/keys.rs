@@ -12,7 +12,7 @@ pub(super) fn of(known: &Known) -> Vec<(String, String)> {
         pair("aws:PrincipalArn", principal_arn(known, session)),
         pair("aws:PrincipalAccount", known.account.to_string()),
         pair("aws:PrincipalType", principal_type(known, session)),
-        pair("aws:userid", user_id(known, session)),
+        pair("aws:userid", user_id(known)),
     ];
     let is_user = known.kind == PrincipalKind::User;
     if is_user && session.is_none_or(|session| session.kind == SessionKind::SessionToken) {
@@ -65,8 +65,8 @@ fn principal_type(known: &Known, session: Option<&Session>) -> &'static str {
 }
 
 /// IAM User Guide, "IAM JSON policy elements: Variables", the table of principal key values.
-fn user_id(known: &Known, session: Option<&Session>) -> String {
-    match session {
+pub(super) fn user_id(known: &Known) -> String {
+    match known.session() {
         Some(session) => match session.kind {
             SessionKind::AssumedRole | SessionKind::WebIdentity => {
                 format!("{}:{}", known.id, session.name)

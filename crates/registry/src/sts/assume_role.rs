@@ -132,15 +132,11 @@ impl AssumeRole {
     /// Refuses whom AWS refuses whatever policies say.
     fn check_caller(&self, caller: &Known) -> Result<()> {
         if caller.kind == PrincipalKind::Root {
-            return Err(Error::AccessDenied(
-                "Roles may not be assumed by root accounts.".to_owned(),
-            ));
+            return Err(Error::denied("Roles may not be assumed by root accounts."));
         }
         // Nobody has a device here, so that no code is right.
         if self.serial_number.is_some() || self.token_code.is_some() {
-            return Err(Error::AccessDenied(
-                "MultiFactorAuthentication failed with invalid MFA one time pass code.".to_owned(),
-            ));
+            return Err(Error::denied("MultiFactorAuthentication failed with invalid MFA one time pass code."));
         }
         Ok(())
     }
@@ -155,9 +151,7 @@ impl AssumeRole {
         }
         let identity = from.source_identity.as_ref();
         if identity.is_some_and(|own| self.source_identity.as_ref().is_some_and(|asked| asked != own)) {
-            return Err(Error::AccessDenied(
-                "The source identity of a session cannot be changed.".to_owned(),
-            ));
+            return Err(Error::denied("The source identity of a session cannot be changed."));
         }
         let role = || Resource::Role(session.role.clone());
         let tags = inherited_tags(from);
@@ -176,7 +170,7 @@ impl AssumeRole {
 
 /// That a role is not there is not told apart from that it does not trust the caller.
 fn not_authorized(caller: &Known, role: &PrincipalArn) -> Error {
-    Error::AccessDenied(format!(
+    Error::denied(format!(
         "User: {} is not authorized to perform: {} on resource: {role}",
         caller.arn,
         Sts::AssumeRole.name()

@@ -1,5 +1,7 @@
 //! `AssumeRoleWithWebIdentity`: the one call by which somebody without credentials becomes somebody.
 
+use std::time::Duration;
+
 use longshore_types::arn::PrincipalArn;
 use serde::{Deserialize, Serialize};
 
@@ -9,7 +11,7 @@ use super::{
     terms::{PolicyDescriptor, Terms},
 };
 use crate::{
-    authz::{Needs, Permit, Resource, Sts, WebIdentity, authorize_web_identity},
+    authz::{self, Needs, Permit, Resource, Sts, WebIdentity, authorize_web_identity},
     cx::{Cx, Scope},
     error::{Error, Fault, Result},
     iam::tag::{self, Tag},
@@ -20,6 +22,8 @@ use crate::{
 
 /// How often a decision is made again because what it rested on changed meanwhile.
 const DECISIONS: usize = 4;
+/// When to try again when too many ask providers for keys.
+const RETRY: Duration = Duration::from_secs(5);
 /// The most bytes of a session that tell of its provider, as JSON.
 const MAX_PROVIDER: usize = 1024;
 
@@ -176,7 +180,7 @@ async fn make(
             .await;
         match made {
             Err(Error::Stale) => {}
-            made => return made?.ok_or_else(denied),
+            made => return made?.ok_or_else(authz::web_identity_denied),
         }
     }
     Err(Error::Unavailable)
@@ -244,18 +248,11 @@ fn invalid(rejected: Rejected) -> Error {
 fn no_key(error: NoKey) -> Error {
     match error {
         NoKey::Unknown => invalid(Rejected::NoKey),
-        NoKey::Busy => Error::Throttled,
+        NoKey::Busy => Error::Throttled(RETRY),
         NoKey::Fetch(FetchError::Certificate(_)) => Fault::InvalidIdentityToken.because(
             "OpenIDConnect provider's HTTPS certificate doesn't match configured thumbprint",
         ),
         NoKey::Fetch(_) => Fault::IdpCommunicationError
             .because("The identity provider could not be reached, or does not answer as one."),
     }
-}
-
-fn denied() -> Error {
-    Error::AccessDenied(format!(
-        "Not authorized to perform {}",
-        Sts::AssumeRoleWithWebIdentity.name()
-    ))
 }

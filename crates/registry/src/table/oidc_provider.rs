@@ -6,14 +6,14 @@ use longshore_types::{account::AccountId, time::Timestamp};
 use super::args;
 
 /// A provider.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OidcProvider {
     pub(crate) arn: String,
     /// The issuer without its scheme, as in the ARN.
     pub(crate) url: String,
     /// The audiences that its tokens may have.
     pub(crate) client_ids: Vec<String>,
-    /// SHA-1 fingerprints of certificates; kept and told, never relied upon.
+    /// SHA-1 fingerprints of certificates that it is trusted by where no public root vouches for it.
     pub(crate) thumbprints: Vec<String>,
     pub(crate) created_at: Timestamp,
 }

@@ -204,6 +204,16 @@ pub(crate) fn insert(
         .map(drop)
 }
 
+/// Returns the account of the access key `id`, be it active or not.
+pub(crate) fn account_of_key(tx: &mut dyn Tx, id: &str) -> Result<Option<AccountId>> {
+    let account: Option<String> = tx.row(
+        "SELECT p.account FROM access_key k JOIN principal p ON p.id = k.principal WHERE k.id = ?1",
+        args![id],
+    )?;
+    let parse = |text: String| text.parse().map_err(|_| Error::corrupt("principal.account"));
+    account.map(parse).transpose()
+}
+
 /// Makes an active access key. `secret` is sealed.
 pub(crate) fn insert_key(tx: &mut dyn Tx, id: &str, principal: &str, secret: &[u8]) -> Result<()> {
     let now = tx.now();

@@ -43,6 +43,7 @@ pub(crate) fn wire(error: Error) -> AwsError {
             }
         }
         Error::Kms { kms_error, .. } => answer.with("kmsError", *kms_error),
+        Error::AccessDenied(denial) => answer.with_encoded(denial.encoded()),
         _ => answer,
     }
 }

@@ -59,5 +59,5 @@ fn open(app: &App, digest: &Digest, text: &str) -> Result<LayerGrant, Error> {
 }
 
 fn refused() -> Error {
-    Error::AccessDenied("the layer URL is not valid, or has expired".to_owned())
+    Error::denied("the layer URL is not valid, or has expired")
 }

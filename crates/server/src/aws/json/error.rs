@@ -11,7 +11,7 @@ use serde_json::{Map, Value};
 
 use super::decode::ProtocolError;
 use super::reply::json_response;
-use crate::aws::sigv4::SignatureError;
+use crate::aws::{refusal::add_encoded, sigv4::SignatureError};
 
 /// An error's code, status, text and further members.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -20,6 +20,7 @@ pub struct AwsError {
     status: StatusCode,
     message: Cow<'static, str>,
     members: Map<String, Value>,
+    encoded: Option<String>,
 }
 
 impl AwsError {
@@ -34,7 +35,15 @@ impl AwsError {
             status,
             message: message.into(),
             members: Map::new(),
+            encoded: None,
         }
+    }
+
+    /// Adds why policies denied the call, as whoever may decode it can read.
+    #[must_use]
+    pub fn with_encoded(self, encoded: Option<&str>) -> Self {
+        let encoded = encoded.map(str::to_owned);
+        Self { encoded, ..self }
     }
 
     /// Adds a member, as `InvalidLayerPartException` and `KmsException` have.
@@ -73,6 +82,7 @@ impl AwsError {
                 .headers_mut()
                 .insert(HeaderName::from_static("x-amzn-errortype"), error_type);
         }
+        add_encoded(&mut response, self.encoded.as_deref());
         response
     }
 }

@@ -8,7 +8,10 @@ use longshore_registry::{Error, error::Fault};
 use longshore_types::id::RequestId;
 
 use super::{decode::MalformedInput, reply::xml_response, service::Service, xml::write_text};
-use crate::aws::{refusal::Refusal, sigv4::SignatureError};
+use crate::aws::{
+    refusal::{Refusal, add_encoded},
+    sigv4::SignatureError,
+};
 
 /// An error's code, status and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,6 +19,7 @@ pub struct QueryError {
     code: &'static str,
     status: StatusCode,
     message: Cow<'static, str>,
+    encoded: Option<String>,
 }
 
 impl QueryError {
@@ -29,6 +33,7 @@ impl QueryError {
             code,
             status,
             message: message.into(),
+            encoded: None,
         }
     }
 
@@ -62,7 +67,9 @@ impl QueryError {
         body.push_str("</Error>");
         write_text(&mut body, "RequestId", &id.to_string());
         body.push_str("</ErrorResponse>\n");
-        xml_response(self.status, body, id)
+        let mut response = xml_response(self.status, body, id);
+        add_encoded(&mut response, self.encoded.as_deref());
+        response
     }
 }
 
@@ -103,7 +110,14 @@ impl From<Error> for QueryError {
             crate::log::failure("query", &error);
             return Self::new(code, status, "An internal error occurred.");
         }
-        Self::new(code, status, error.to_string())
+        let encoded = match &error {
+            Error::AccessDenied(denial) => denial.encoded().map(str::to_owned),
+            _ => None,
+        };
+        Self {
+            encoded,
+            ..Self::new(code, status, error.to_string())
+        }
     }
 }
 

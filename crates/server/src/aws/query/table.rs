@@ -7,6 +7,7 @@ use http::Response;
 use longshore_registry::{
     Cx, Error, Operation, execute,
     iam::{absent, access_key, account, account_alias, group, role, user},
+    sts,
 };
 use longshore_types::id::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
@@ -101,10 +102,17 @@ const IAM: &[Entry] = operations! {
     user::UpdateUser
 };
 
-const STS: &[Entry] = &[];
+const STS: &[Entry] = operations! {
+    sts::AssumeRole
+    sts::DecodeAuthorizationMessage
+    sts::GetAccessKeyInfo
+    sts::GetCallerIdentity
+    sts::GetFederationToken
+    sts::GetSessionToken
+};
 
 /// The operations of STS that are their caller's way to become somebody, and so are not signed.
-const UNSIGNED: &[Entry] = &[];
+const UNSIGNED: &[Entry] = operations! { sts::AssumeRoleWithWebIdentity };
 
 /// The signed operation of that name, if there is one.
 pub(super) fn find(service: Service, action: &str) -> Option<&'static Entry> {
