@@ -95,7 +95,10 @@ impl Session {
     /// Why credentials of this kind cannot do `action`, whatever policies say (IAM User Guide, "Compare AWS STS
     /// credentials").
     pub(crate) fn refusal(&self, action: Action) -> Option<Error> {
-        let of_user = matches!(self.kind, SessionKind::SessionToken | SessionKind::FederatedUser);
+        let of_user = matches!(
+            self.kind,
+            SessionKind::SessionToken | SessionKind::FederatedUser
+        );
         let refused = match action {
             // As if there were no such key: none has a second factor.
             Action::Iam(_) if of_user => return Some(Error::UnrecognizedClient),

@@ -24,7 +24,10 @@ pub(super) fn of(account: AccountId) -> Result<String> {
         let letter = usize::try_from(value).ok().and_then(|at| BASE32.get(at));
         letter.map(|letter| char::from(*letter))
     };
-    Ok(PREFIX.chars().chain((0..LETTERS).rev().filter_map(letter)).collect())
+    Ok(PREFIX
+        .chars()
+        .chain((0..LETTERS).rev().filter_map(letter))
+        .collect())
 }
 
 /// The account that an id of a session's access key tells of.
@@ -48,7 +51,12 @@ mod tests {
 
     #[test]
     fn an_id_tells_its_account() {
-        for text in ["000000000000", "000000000001", "123456789012", "999999999999"] {
+        for text in [
+            "000000000000",
+            "000000000001",
+            "123456789012",
+            "999999999999",
+        ] {
             let owner: AccountId = text.parse().unwrap();
             let (one, other) = (of(owner).unwrap(), of(owner).unwrap());
             assert_ne!(one, other);
@@ -60,7 +68,14 @@ mod tests {
     #[test]
     fn what_is_no_such_id_tells_nothing() {
         // All bits set are more than any account's number.
-        for text in ["", "ASIA", "AKIAAAAAAAAAAAAAAAAA", "ASIAaaaaaaaaaaaaaaaa", "ASIA7777777777777777", "ASIAAAAAAAAAAAAAAAAAA"] {
+        for text in [
+            "",
+            "ASIA",
+            "AKIAAAAAAAAAAAAAAAAA",
+            "ASIAaaaaaaaaaaaaaaaa",
+            "ASIA7777777777777777",
+            "ASIAAAAAAAAAAAAAAAAAA",
+        ] {
             assert_eq!(account(text), None, "{text}");
         }
     }

@@ -46,9 +46,11 @@ impl Operation for GetAccessKeyInfo {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<AccessKeyInfo> {
         let id = self.access_key_id;
         let found = cx
-            .read(permit.grant(), move |tx, _| match access_key::account(&id) {
-                Some(account) => Ok(Some(account)),
-                None => Ok(principal::account_of_key(tx, &id)?),
+            .read(permit.grant(), move |tx, _| {
+                match access_key::account(&id) {
+                    Some(account) => Ok(Some(account)),
+                    None => Ok(principal::account_of_key(tx, &id)?),
+                }
             })
             .await?;
         let unknown = || Fault::Validation.because("The access key ID is not valid.");

@@ -101,10 +101,15 @@ impl AssumeRole {
         }
         if let Some(id) = &self.external_id {
             member::length("externalId", id, 2, 1224)?;
-            let fits = |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@:/-".contains(letter);
+            let fits =
+                |letter: char| letter.is_ascii_alphanumeric() || "_+=,.@:/-".contains(letter);
             member::pattern("externalId", id, id.chars().all(fits), r"[\w+=,.@:\/-]*")?;
         }
-        if self.provided_contexts.as_ref().is_some_and(|list| !list.is_empty()) {
+        if self
+            .provided_contexts
+            .as_ref()
+            .is_some_and(|list| !list.is_empty())
+        {
             return Err(Fault::Validation.because("ProvidedContexts are not supported."));
         }
         let terms = Terms::policies(self.policy.as_ref(), self.policy_arns.as_ref())?;
@@ -136,22 +141,33 @@ impl AssumeRole {
         }
         // Nobody has a device here, so that no code is right.
         if self.serial_number.is_some() || self.token_code.is_some() {
-            return Err(Error::denied("MultiFactorAuthentication failed with invalid MFA one time pass code."));
+            return Err(Error::denied(
+                "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+            ));
         }
         Ok(())
     }
 
     /// Adds what a session hands on: what it inherits must be allowed as if it was asked for.
     async fn chain(&self, cx: &Cx<'_>, session: &mut RoleSession, from: &Session) -> Result<()> {
-        let is_role = matches!(from.kind, SessionKind::AssumedRole | SessionKind::WebIdentity);
+        let is_role = matches!(
+            from.kind,
+            SessionKind::AssumedRole | SessionKind::WebIdentity
+        );
         if is_role && session.seconds > MAX_CHAINED_SECONDS {
             return Err(Fault::Validation.because(
                 "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining",
             ));
         }
         let identity = from.source_identity.as_ref();
-        if identity.is_some_and(|own| self.source_identity.as_ref().is_some_and(|asked| asked != own)) {
-            return Err(Error::denied("The source identity of a session cannot be changed."));
+        if identity.is_some_and(|own| {
+            self.source_identity
+                .as_ref()
+                .is_some_and(|asked| asked != own)
+        }) {
+            return Err(Error::denied(
+                "The source identity of a session cannot be changed.",
+            ));
         }
         let role = || Resource::Role(session.role.clone());
         let tags = inherited_tags(from);

@@ -45,6 +45,8 @@ impl Operation for DecodeAuthorizationMessage {
             .map(|message| DecodedAuthorizationMessage {
                 decoded_message: message.document,
             })
-            .ok_or_else(|| Fault::InvalidAuthorizationMessage.because("Invalid authorization message"))
+            .ok_or_else(|| {
+                Fault::InvalidAuthorizationMessage.because("Invalid authorization message")
+            })
     }
 }

@@ -56,10 +56,7 @@ impl Operation for GetFederationToken {
         let terms = self.terms()?;
         let account = scope.registry.account();
         let arn = format!("arn:aws:sts::{account}:federated-user/{}", self.name);
-        let needs = Needs::one(
-            Sts::GetFederationToken,
-            Resource::Account { account, arn },
-        );
+        let needs = Needs::one(Sts::GetFederationToken, Resource::Account { account, arn });
         Ok(if terms.tags.is_empty() {
             needs
         } else {

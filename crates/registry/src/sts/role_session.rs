@@ -131,5 +131,9 @@ pub(super) fn check_seconds(seconds: i64, max: i64) -> Result<i64> {
     } else {
         return Ok(seconds);
     };
-    Err(member::invalid("durationSeconds", &seconds.to_string(), bound))
+    Err(member::invalid(
+        "durationSeconds",
+        &seconds.to_string(),
+        bound,
+    ))
 }

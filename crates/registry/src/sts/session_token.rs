@@ -48,7 +48,9 @@ impl Operation for GetSessionToken {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<SessionToken> {
         let known = cx.caller.known().ok_or(Error::AuthenticationRequired)?;
         if self.serial_number.is_some() || self.token_code.is_some() {
-            return Err(Error::denied("MultiFactorAuthentication failed with invalid MFA one time pass code."));
+            return Err(Error::denied(
+                "MultiFactorAuthentication failed with invalid MFA one time pass code.",
+            ));
         }
         let now = cx.read(permit.grant(), |tx, _| Ok(tx.now())).await?;
         let seconds = for_caller(known, duration(self.duration_seconds)?);

@@ -107,7 +107,9 @@ impl Terms {
     /// Checks that the managed policies are there, and AWS's or of `account`.
     pub(super) fn check_managed(&self, tx: &mut dyn Tx, account: AccountId) -> Result<()> {
         for arn in &self.policy_arns {
-            let is_own = arn.parse::<Arn>().is_ok_and(|arn| arn.account_id() == Some(account));
+            let is_own = arn
+                .parse::<Arn>()
+                .is_ok_and(|arn| arn.account_id() == Some(account));
             let found = managed::find(arn).is_some()
                 || is_own && managed_policy::by_arn(tx, arn)?.is_some();
             if !found {
@@ -219,19 +221,41 @@ mod tests {
     #[test]
     fn policies_are_parsed_and_bounded() {
         let good = Terms::policies(Some(&ALLOW.to_owned()), None).unwrap();
-        assert!(good.packed_percent().unwrap().is_some_and(|percent| percent < 10));
+        assert!(
+            good.packed_percent()
+                .unwrap()
+                .is_some_and(|percent| percent < 10)
+        );
         for bad in ["{}", "no", "{\"Statement\": {\"Effect\": \"Maybe\"}}"] {
-            assert_eq!(code(Terms::policies(Some(&bad.to_owned()), None)), "MalformedPolicyDocument");
+            assert_eq!(
+                code(Terms::policies(Some(&bad.to_owned()), None)),
+                "MalformedPolicyDocument"
+            );
         }
-        assert_eq!(code(Terms::policies(Some(&" ".repeat(2049)), None)), "ValidationError");
-        assert_eq!(code(Terms::policies(Some(&String::new()), None)), "ValidationError");
+        assert_eq!(
+            code(Terms::policies(Some(&" ".repeat(2049)), None)),
+            "ValidationError"
+        );
+        assert_eq!(
+            code(Terms::policies(Some(&String::new()), None)),
+            "ValidationError"
+        );
         let arn = format!("arn:aws:iam::aws:policy/{}", "a".repeat(190));
         let arns: Vec<String> = (0..10).map(|at| format!("{arn}{at}")).collect();
         let arns: Vec<&str> = arns.iter().map(String::as_str).collect();
-        assert_eq!(code(Terms::policies(None, Some(&descriptors(&arns)))), "PackedPolicyTooLarge");
-        assert_eq!(code(Terms::policies(None, Some(&descriptors(&["short"])))), "ValidationError");
         assert_eq!(
-            code(Terms::policies(None, Some(&descriptors(&["arn:aws:iam::aws:policy/x"; 11])))),
+            code(Terms::policies(None, Some(&descriptors(&arns)))),
+            "PackedPolicyTooLarge"
+        );
+        assert_eq!(
+            code(Terms::policies(None, Some(&descriptors(&["short"])))),
+            "ValidationError"
+        );
+        assert_eq!(
+            code(Terms::policies(
+                None,
+                Some(&descriptors(&["arn:aws:iam::aws:policy/x"; 11]))
+            )),
             "ValidationError"
         );
     }
@@ -245,13 +269,19 @@ mod tests {
         let terms = |count| Terms::default().with_tags(Some(&tags(count)), None);
         assert!(terms(20).unwrap().packed_percent().is_ok());
         let refused = terms(40).unwrap().packed_percent().unwrap_err();
-        assert!(refused.to_string().starts_with("Packed size of session tags consumes 1"), "{refused}");
+        assert!(
+            refused
+                .to_string()
+                .starts_with("Packed size of session tags consumes 1"),
+            "{refused}"
+        );
     }
 
     #[test]
     fn transitive_keys_are_among_the_tags() {
         let tags = Tag::all(vec![("Team".to_owned(), "a".to_owned())]);
-        let terms = |key: &str| Terms::default().with_tags(Some(&tags), Some(&vec![key.to_owned()]));
+        let terms =
+            |key: &str| Terms::default().with_tags(Some(&tags), Some(&vec![key.to_owned()]));
         assert!(terms("team").is_ok());
         assert_eq!(code(terms("other")), "ValidationError");
     }

@@ -77,7 +77,10 @@ impl Operation for AssumeRoleWithWebIdentity {
         if !(4..=MAX_TOKEN).contains(&self.web_identity_token.len()) {
             return Err(invalid(Rejected::NotJwt));
         }
-        Ok(Needs::one(Sts::AssumeRoleWithWebIdentity, Resource::Nothing))
+        Ok(Needs::one(
+            Sts::AssumeRoleWithWebIdentity,
+            Resource::Nothing,
+        ))
     }
 
     async fn run(self, cx: &Cx<'_>, _: Permit<Self>) -> Result<WebIdentityRole> {
@@ -141,7 +144,9 @@ impl AssumeRoleWithWebIdentity {
             role_session::check_name(identity, "sourceIdentity", 64).map_err(rejected)?;
         }
         let (tags, transitive) = (claims.session_tags(), claims.transitive_tag_keys());
-        let terms = session.terms.with_tags(Some(&Tag::all(tags)), Some(&transitive));
+        let terms = session
+            .terms
+            .with_tags(Some(&Tag::all(tags)), Some(&transitive));
         session.terms = terms.map_err(rejected)?;
         session.source_identity = identity.map(str::to_owned);
         let told = Provider {
@@ -218,7 +223,9 @@ fn wanted<'a>(
 
 /// The provider that the role's account has for an issuer.
 async fn registered(cx: &Cx<'_>, role: &PrincipalArn, issuer: &str) -> Result<OidcProvider> {
-    let url = issuer.strip_prefix("https://").filter(|url| !url.contains('\0'));
+    let url = issuer
+        .strip_prefix("https://")
+        .filter(|url| !url.contains('\0'));
     let url = url.ok_or_else(|| no_provider(issuer))?;
     let arn = format!("arn:aws:iam::{}:oidc-provider/{url}", role.account());
     let found = cx

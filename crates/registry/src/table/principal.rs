@@ -210,7 +210,10 @@ pub(crate) fn account_of_key(tx: &mut dyn Tx, id: &str) -> Result<Option<Account
         "SELECT p.account FROM access_key k JOIN principal p ON p.id = k.principal WHERE k.id = ?1",
         args![id],
     )?;
-    let parse = |text: String| text.parse().map_err(|_| Error::corrupt("principal.account"));
+    let parse = |text: String| {
+        text.parse()
+            .map_err(|_| Error::corrupt("principal.account"))
+    };
     account.map(parse).transpose()
 }
 
