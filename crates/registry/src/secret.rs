@@ -27,20 +27,16 @@ impl std::fmt::Debug for AccessKeyPair {
 impl AccessKeyPair {
     /// Makes the key of a user, or of the root of an account.
     pub fn of_user() -> Result<Self> {
-        Self::new("AKIA")
-    }
-
-    /// Makes the key of a session.
-    pub fn of_session() -> Result<Self> {
-        Self::new("ASIA")
-    }
-
-    fn new(prefix: &str) -> Result<Self> {
         Ok(Self {
-            id: format!("{prefix}{}", letters::<16>(BASE32)?),
-            secret: letters::<40>(BASE62)?,
+            id: format!("AKIA{}", letters::<16>(BASE32)?),
+            secret: secret_access_key()?,
         })
     }
+}
+
+/// Makes a secret access key: 40 letters or digits.
+pub(crate) fn secret_access_key() -> Result<String> {
+    letters::<40>(BASE62)
 }
 
 /// Draws without bias: bytes past the last whole multiple of the alphabet are thrown away.
@@ -71,7 +67,6 @@ mod tests {
         let key = AccessKeyPair::of_user().unwrap();
         assert_eq!((key.id.len(), key.secret.len()), (20, 40));
         assert!(key.id.starts_with("AKIA"));
-        assert!(AccessKeyPair::of_session().unwrap().id.starts_with("ASIA"));
         assert!(!format!("{key:?}").contains(&key.secret));
         assert_ne!(key.id, AccessKeyPair::of_user().unwrap().id);
     }

@@ -10,7 +10,7 @@ use crate::{
     core::Core,
     error::{Error, Result},
     principal::AccessKey,
-    secret::AccessKeyPair,
+    secret::secret_access_key,
     token::{Purpose, Tokens},
 };
 
@@ -160,7 +160,7 @@ impl Session {
     /// Makes the session's credentials.
     pub fn issue(self, tokens: &Tokens) -> Result<SessionCredentials> {
         let sealed = Sealed {
-            secret: AccessKeyPair::of_session()?.secret,
+            secret: secret_access_key()?,
             session: Arc::new(self),
         };
         Ok(SessionCredentials {
