@@ -21,6 +21,7 @@ use crate::{
     sts::oidc::{Fetch, Issuers, Offline},
     target::Targets,
     token::Tokens,
+    usage::Usage,
 };
 
 /// What the operator chose, as far as the product cares.
@@ -86,6 +87,7 @@ pub struct Core {
     /// The organization that all accounts are in.
     pub organization: Organization,
     pub(crate) targets: Targets,
+    pub(crate) usage: Usage,
     ids: Box<dyn Ids>,
 }
 
@@ -112,6 +114,7 @@ impl Core {
             issuers: Issuers::new(Arc::new(Offline)),
             organization,
             targets: Targets::default(),
+            usage: Usage::default(),
             ids,
         })
     }

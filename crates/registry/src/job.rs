@@ -4,6 +4,7 @@ pub mod collect;
 pub mod dead;
 pub mod doomed;
 pub mod uploads;
+pub mod usage;
 
 use std::{sync::Arc, time::Duration};
 
@@ -27,7 +28,7 @@ const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
 /// Runs one step of every sweeper. Returns whether any has more to do now; one that fails holds up none of the others.
 pub async fn tick(core: &Core) -> Result<bool> {
-    let mut swept = vec![dead::tick(core).await];
+    let mut swept = vec![dead::tick(core).await, usage::tick(core).await];
     if may_collect(core) {
         swept.push(uploads::tick(core).await);
         swept.push(collect::tick(core).await);

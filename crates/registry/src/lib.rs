@@ -30,6 +30,7 @@ mod named;
 mod table;
 mod target;
 pub mod token;
+mod usage;
 
 pub use crate::{
     core::{Core, Settings},

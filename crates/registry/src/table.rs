@@ -31,6 +31,7 @@ pub(crate) mod setting;
 pub(crate) mod tag;
 pub(crate) mod target;
 pub(crate) mod upload;
+pub(crate) mod usage;
 pub(crate) mod user;
 
 /// Arguments of a statement, in order.

@@ -74,6 +74,18 @@ impl FromStr for Action {
     }
 }
 
+impl Action {
+    /// The service, as IAM tells where a key was last used.
+    pub const fn service(self) -> &'static str {
+        match self {
+            Self::Ecr(_) => "ecr",
+            Self::Iam(_) => "iam",
+            Self::Sts(_) => "sts",
+            Self::Organizations(_) => "organizations",
+        }
+    }
+}
+
 impl fmt::Display for Action {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.name())

@@ -3,6 +3,7 @@
 mod anonymous;
 mod context;
 mod decisions;
+mod last_used;
 mod people;
 mod replicas;
 mod resource_policies;
