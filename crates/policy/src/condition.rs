@@ -2,8 +2,9 @@
 
 use crate::condition::operand::{Operands, Test};
 use crate::context::Context;
-use crate::error::InvalidPolicy;
+use crate::error::{InvalidPolicy, shown};
 use crate::json::Json;
+use crate::statement::Effect;
 use crate::template::is_key;
 
 mod address;
@@ -25,7 +26,7 @@ pub(crate) struct Condition {
 /// How the values of the request are taken together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Set {
-    /// No prefix: the key has one value as a rule. With several, one match is enough for a match.
+    /// No prefix: the key should have one value. With several, all must hold to allow and one to deny.
     Single,
     /// `ForAllValues:`, which holds when there are none.
     All,
@@ -60,7 +61,7 @@ impl Condition {
         if !is_key(key) {
             return Err(InvalidPolicy::NoVendor);
         }
-        let unknown = || InvalidPolicy::Operator(operator.to_owned());
+        let unknown = || InvalidPolicy::Operator(shown(operator));
         let (set, name) = match operator.split_once(':') {
             None => (Set::Single, operator),
             Some(("ForAllValues", name)) => (Set::All, name),
@@ -85,11 +86,11 @@ impl Condition {
         })
     }
 
-    /// Whether it holds in a request of `context`.
+    /// Whether it holds in a request of `context`, for a statement of `effect`.
     ///
     /// A negated operator holds when the key is absent. Under `ForAllValues`, `ForAnyValue` and `Null` a key with
     /// nothing but empty values counts as absent.
-    pub(crate) fn holds(&self, context: &Context<'_>) -> bool {
+    pub(crate) fn holds(&self, context: &Context<'_>, effect: Effect) -> bool {
         let mut values = context.values(&self.key);
         let is_null = !values.clone().any(|value| !value.is_empty());
         let absent = match self.set {
@@ -109,10 +110,9 @@ impl Condition {
                 };
         }
         let mut holds = |value: &str| operands.matches(value, context) != *negated;
-        match self.set {
-            Set::All => values.all(&mut holds),
-            Set::Single if *negated => values.all(&mut holds),
-            Set::Any | Set::Single => values.any(&mut holds),
+        match (self.set, effect) {
+            (Set::All, _) | (Set::Single, Effect::Allow) => values.all(&mut holds),
+            (Set::Any, _) | (Set::Single, Effect::Deny) => values.any(&mut holds),
         }
     }
 

@@ -7,6 +7,9 @@ use std::borrow::Cow;
 /// Keys are found without regard to ASCII case, that of tag keys in `aws:ResourceTag/KEY` included, as IAM finds
 /// them. A key with several values is there several times; a key without value is absent. Building one costs no
 /// more than the entries: nothing is copied, folded or sorted.
+///
+/// Deciding costs at worst the length of a value times that of the patterns it is compared with, so whoever adds what
+/// a client sent as it likes (`aws:UserAgent`, `aws:Referer`) bounds its length.
 #[derive(Clone, Debug, Default)]
 pub struct Context<'a> {
     entries: Vec<(Cow<'a, str>, Cow<'a, str>)>,

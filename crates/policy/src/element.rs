@@ -1,7 +1,7 @@
 //! `Action` and `Resource`, and their opposites.
 
 use crate::context::Context;
-use crate::error::InvalidPolicy;
+use crate::error::{InvalidPolicy, shown};
 use crate::json::Json;
 use crate::pattern::Glob;
 use crate::policy::Kind;
@@ -70,7 +70,7 @@ impl ActionPattern {
             return Err(InvalidPolicy::ActionColons);
         }
         if vendor.is_empty() || !vendor.bytes().all(is_vendor) {
-            return Err(InvalidPolicy::Vendor(vendor.to_owned()));
+            return Err(InvalidPolicy::Vendor(shown(vendor)));
         }
         kind.check_service(Some(vendor))?;
         let matcher = if name.contains(['*', '?']) {
@@ -131,7 +131,7 @@ impl Resources {
             arn if arn.starts_with("arn:") => {
                 Template::parse(arn, with_variables).map(ResourcePattern::Arn)
             }
-            other => Err(InvalidPolicy::ResourceFormat(other.to_owned())),
+            other => Err(InvalidPolicy::ResourceFormat(shown(other))),
         });
         Ok(Self {
             negated,

@@ -72,3 +72,9 @@ pub enum InvalidPolicy {
     #[error("Invalid policy variable: {0}")]
     Variable(String),
 }
+
+/// What a message shows of a document: the beginning, without control characters, which XML has no place for.
+pub(crate) fn shown(text: &str) -> String {
+    let visible = text.chars().filter(|char| !char.is_control());
+    visible.take(256).collect()
+}

@@ -121,9 +121,9 @@ impl Serialize for Json {
         match self {
             Self::Null => serializer.serialize_unit(),
             Self::Bool(value) => serializer.serialize_bool(*value),
-            Self::Number(text) => match text.parse::<i64>() {
-                Ok(whole) => serializer.serialize_i64(whole),
-                Err(_) => serializer.serialize_f64(text.parse().unwrap_or_default()),
+            Self::Number(text) => match text.parse::<serde_json::Number>() {
+                Ok(number) => number.serialize(serializer),
+                Err(_) => serializer.serialize_str(text),
             },
             Self::Text(text) => serializer.serialize_str(text),
             Self::List(list) => list.serialize(serializer),
@@ -144,7 +144,7 @@ mod tests {
 
     #[test]
     fn members_keep_their_order_and_occur_once() {
-        let text = r#"{"b":[1,-2,0.5,true,null],"a":{"é":"\u0000"}}"#;
+        let text = r#"{"b":[1,-2,0.5,18446744073709551615,true,null],"a":{"é":"\u0000"}}"#;
         let json = Json::parse(text).unwrap();
         assert_eq!(serde_json::to_string(&json).unwrap(), text);
         for twice in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":{"c":1,"\u0063":2}}"#] {

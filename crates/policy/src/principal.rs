@@ -6,7 +6,7 @@ use longshore_types::account::AccountId;
 use longshore_types::arn::{PrincipalArn, PrincipalKind};
 
 use crate::element::texts;
-use crate::error::InvalidPolicy;
+use crate::error::{InvalidPolicy, shown};
 use crate::json::Json;
 use crate::request::Principal;
 use crate::statement::Effect;
@@ -165,7 +165,7 @@ impl Principals {
 
 impl Named {
     fn parse(kind: &str, name: &str, trust: bool) -> Result<Self, InvalidPolicy> {
-        let invalid = || InvalidPolicy::InvalidPrincipal(format!("\"{kind}\":\"{name}\""));
+        let invalid = || InvalidPolicy::InvalidPrincipal(shown(&format!("\"{kind}\":\"{name}\"")));
         match kind {
             "AWS" => Self::parse_aws(name).ok_or_else(invalid),
             "Service" if is_service(name) => Ok(Self::Service(name.into())),
@@ -185,6 +185,9 @@ impl Named {
             return Some(Self::Id(name.into()));
         }
         let arn = PrincipalArn::parse(name).ok()?;
+        if arn.as_arn().partition() != "aws" {
+            return None;
+        }
         Some(match arn.kind() {
             PrincipalKind::Root => Self::Account(arn.account()),
             PrincipalKind::User | PrincipalKind::Role => Self::Entity {

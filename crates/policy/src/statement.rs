@@ -72,7 +72,7 @@ impl Statement {
             && self
                 .conditions
                 .iter()
-                .all(|condition| condition.holds(context))
+                .all(|condition| condition.holds(context, self.effect))
     }
 
     /// How the statement names `principal`, if at all. One that names nobody is about whom it is attached to.

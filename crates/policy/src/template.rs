@@ -1,7 +1,7 @@
 //! Values of a policy: texts that may hold wildcards and policy variables.
 
 use crate::context::Context;
-use crate::error::InvalidPolicy;
+use crate::error::{InvalidPolicy, shown};
 use crate::pattern::{Glob, Unit, Units};
 
 /// What a text becomes once its variables have their values.
@@ -129,7 +129,7 @@ fn pieces(
         while let Some((before, after)) = rest.split_once("${") {
             literal(before, with_wildcards, &mut pieces);
             let (piece, after) =
-                variable(after).ok_or_else(|| InvalidPolicy::Variable(text.to_owned()))?;
+                variable(after).ok_or_else(|| InvalidPolicy::Variable(shown(text)))?;
             pieces.push(piece);
             rest = after;
         }
@@ -162,8 +162,7 @@ fn variable(text: &str) -> Option<(Piece, &str)> {
     }
     let end = text.find([',', '}'])?;
     let (key, rest) = text.split_at_checked(end)?;
-    let key = key.trim();
-    if !is_key(key) {
+    if !is_key(key) || key.trim() != key {
         return None;
     }
     let (default, after) = if let Some(after) = rest.strip_prefix('}') {

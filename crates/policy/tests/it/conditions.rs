@@ -303,16 +303,37 @@ fn several_values() {
             &["PostDateTime", "ID"],
             false,
         ),
-        // Without a prefix one match is a match, and the negated operator is its opposite.
-        ("StringEquals", &["UserName", "ID"], true),
-        ("StringNotEquals", &["UserName", "ID"], false),
-        ("StringNotEquals", &["UserName", "Message"], true),
     ] {
         assert_eq!(
             holds(operator, &forbidden, values),
             expected,
             "{operator} on {values:?}"
         );
+    }
+}
+
+/// A key that should have one value and has several is taken the stricter way: all must fit to allow, one to deny.
+#[test]
+fn several_values_without_a_set_operator() {
+    for (operator, values, allows, denies) in [
+        ("StringEquals", ["red", "blue"], true, true),
+        ("StringEquals", ["red", "green"], false, true),
+        ("StringEquals", ["green", "white"], false, false),
+        ("StringNotEquals", ["red", "blue"], false, false),
+        ("StringNotEquals", ["red", "green"], false, true),
+        ("StringNotEquals", ["green", "white"], true, true),
+    ] {
+        let statement = |effect: &str| {
+            json!({"Effect": effect, "Action": "*", "Resource": "*",
+                "Condition": {operator: {"aws:ResourceTag/Team": ["red", "blue"]}}})
+        };
+        let world = World::new()
+            .with("aws:ResourceTag/Team", values[0])
+            .with("aws:ResourceTag/team", values[1]);
+        let allowing = world.clone().identity(&statement("Allow"));
+        assert_eq!(allowing.allows(&ALICE), allows, "{operator} on {values:?}");
+        let denying = world.identity(&json!([everything(), statement("Deny")]));
+        assert_eq!(denying.allows(&ALICE), !denies, "{operator} on {values:?}");
     }
 }
 

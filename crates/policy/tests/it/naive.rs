@@ -204,10 +204,10 @@ impl Case {
         };
         element("Action", &is_action)
             && element("Resource", &is_resource)
-            && self.conditions(&statement["Condition"])
+            && self.conditions(&statement["Condition"], statement["Effect"] == "Deny")
     }
 
-    fn conditions(&self, conditions: &Value) -> bool {
+    fn conditions(&self, conditions: &Value, denies: bool) -> bool {
         let Value::Object(operators) = conditions else {
             return true;
         };
@@ -215,11 +215,11 @@ impl Case {
             keys.as_object()
                 .unwrap()
                 .iter()
-                .all(|(key, wanted)| self.condition(operator, key, &strings(wanted)))
+                .all(|(key, wanted)| self.condition(operator, key, &strings(wanted), denies))
         })
     }
 
-    fn condition(&self, operator: &str, key: &str, wanted: &[String]) -> bool {
+    fn condition(&self, operator: &str, key: &str, wanted: &[String], denies: bool) -> bool {
         let values: Vec<&str> = self
             .context
             .iter()
@@ -250,7 +250,11 @@ impl Case {
             ("ForAllValues", true) => !values.iter().any(matches),
             ("ForAnyValue", false) => values.iter().any(matches),
             ("ForAnyValue", true) => !values.iter().all(matches),
-            (_, negated) => values.iter().any(matches) != negated,
+            // What should have one value and has several is taken the stricter way.
+            (_, false) if denies => values.iter().any(matches),
+            (_, false) => values.iter().all(matches),
+            (_, true) if denies => !values.iter().all(matches),
+            (_, true) => !values.iter().any(matches),
         }
     }
 

@@ -84,6 +84,7 @@ fn principals_of_other_forms_are_refused() {
         "arn:aws:iam::111122223333:user/*",
         "arn:aws:iam::111122223333:role/ci*",
         "arn:aws:iam::*:root",
+        "arn:aws-cn:iam::111122223333:root",
         "arn:aws:iam::111122223333:group/g",
         "arn:aws:sts::111122223333:assumed-role/ci/*",
         "arn:aws:ecr:eu:111122223333:x",

@@ -22,7 +22,7 @@ fn a_variable_has_the_value_of_the_request() {
     assert!(!may(OWN, ALICES, &[("aws:username", "bob")]));
     assert!(!may(OWN, ALICES, &[("aws:username", "Alice")]));
     assert!(!may(OWN, ALICES, &[]));
-    let twice = "arn:aws:ecr:*:*:repository/${aws:username}/${ aws:PrincipalTag/team }*";
+    let twice = "arn:aws:ecr:*:*:repository/${aws:username}/${aws:PrincipalTag/team}*";
     assert!(may(
         twice,
         ALICES,
@@ -194,6 +194,8 @@ fn malformed_variables_are_refused() {
         "${aws:username, 'x}",
         "${aws:username, 'x' y}",
         "${aws:a${aws:b}}",
+        "${ aws:username}",
+        "${aws:username }",
         "${aws:user*}",
     ] {
         for statement in [
