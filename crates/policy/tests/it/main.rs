@@ -7,10 +7,13 @@
 
 mod conditions;
 mod documents;
+mod ecr;
+mod elements;
 mod explain;
 mod logic;
 mod naive;
 mod principals;
 mod properties;
+mod trust;
 mod variables;
 mod world;
