@@ -2,10 +2,15 @@
 
 use serde_json::{Value, json};
 
-use crate::{
-    inputs::example,
-    model::{Kind, MODEL, Shape},
-};
+use crate::model::{Kind, Model, Reference, Shape};
+
+/// Where cases come from.
+#[derive(Clone, Copy)]
+pub(crate) struct Source {
+    pub(crate) model: &'static Model,
+    /// Makes a value of a shape that is right.
+    pub(crate) example: fn(&str) -> Value,
+}
 
 /// One broken input.
 pub(crate) struct Case {
@@ -42,28 +47,36 @@ enum Step {
 
 /// An input that holds the member at a place, and that place.
 struct Ground<'a> {
+    source: Source,
     input: &'a Value,
     path: &'a [Step],
 }
 
 /// All cases for an operation, from an input that is right.
-pub(crate) fn of(operation: &str, input: &Value) -> Vec<Case> {
+pub(crate) fn of(source: Source, operation: &str, input: &Value) -> Vec<Case> {
     let mut cases = Vec::new();
-    structure(
-        &mut cases,
-        MODEL.shape(MODEL.input(operation)),
-        &Ground { input, path: &[] },
-    );
+    let ground = Ground {
+        source,
+        input,
+        path: &[],
+    };
+    let model = source.model;
+    structure(&mut cases, model.shape(model.input(operation)), &ground);
     cases
 }
 
 /// Inputs that are right, each with one more member of the first level.
-pub(crate) fn with_each_member(operation: &str, input: &Value) -> Vec<(String, Value)> {
-    let members = &MODEL.shape(MODEL.input(operation)).members;
+pub(crate) fn with_each_member(
+    source: Source,
+    operation: &str,
+    input: &Value,
+) -> Vec<(String, Value)> {
+    let Source { model, example } = source;
+    let members = &model.shape(model.input(operation)).members;
     let absent = members
         .iter()
         .filter(|(name, _)| input.get(*name).is_none());
-    let with = |(name, member): (&String, &crate::model::Reference)| {
+    let with = |(name, member): (&String, &Reference)| {
         let mut input = input.clone();
         input[name] = example(&member.shape);
         (name.clone(), input)
@@ -77,9 +90,10 @@ fn structure(cases: &mut Vec<Case>, shape: &Shape, ground: &Ground<'_>) {
         let mut input = ground.input.clone();
         let place = at(&mut input, &path);
         if place.is_null() {
-            *place = example(&member.shape);
+            *place = (ground.source.example)(&member.shape);
         }
         let ground = Ground {
+            source: ground.source,
             input: &input,
             path: &path,
         };
@@ -92,7 +106,7 @@ fn structure(cases: &mut Vec<Case>, shape: &Shape, ground: &Ground<'_>) {
                 .remove(name);
             cases.push(ground.case(Breach::Absent, without));
         }
-        value(cases, MODEL.shape(&member.shape), &ground);
+        value(cases, ground.source.model.shape(&member.shape), &ground);
     }
 }
 
@@ -128,7 +142,8 @@ fn value(cases: &mut Vec<Case>, shape: &Shape, ground: &Ground<'_>) {
 }
 
 fn list(cases: &mut Vec<Case>, shape: &Shape, ground: &Ground<'_>) {
-    let member = MODEL.shape(&shape.member.as_ref().unwrap().shape);
+    let member = &shape.member.as_ref().unwrap().shape;
+    let member = ground.source.model.shape(member);
     if shape.min.is_some_and(|min| min > 0) {
         cases.push(ground.with(Breach::Short, json!([])));
     }
@@ -140,6 +155,7 @@ fn list(cases: &mut Vec<Case>, shape: &Shape, ground: &Ground<'_>) {
     }
     let path = [ground.path, &[Step::First]].concat();
     let ground = Ground {
+        source: ground.source,
         input: ground.input,
         path: &path,
     };

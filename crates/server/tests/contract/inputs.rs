@@ -4,9 +4,18 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Map, Value, json};
 
 use crate::{
+    cases::Source,
     model::{Kind, MODEL},
     scene::{EXAMPLE, Scene, image_digest, layer_digest, manifest},
 };
+
+/// Where cases of ECR's API come from.
+pub(crate) fn source() -> Source {
+    Source {
+        model: &MODEL,
+        example,
+    }
+}
 
 /// Makes what an operation needs and returns an input that succeeds, once.
 pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
@@ -105,7 +114,7 @@ fn policy(action: &str) -> String {
 }
 
 /// A value of a shape, with no member that is not required.
-pub(crate) fn example(shape_name: &str) -> Value {
+fn example(shape_name: &str) -> Value {
     let shape = MODEL.shape(shape_name);
     match shape.kind {
         // Neither member is required, but one of them is.

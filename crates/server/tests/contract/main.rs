@@ -13,6 +13,7 @@ mod http;
 mod inputs;
 mod model;
 mod operations;
+mod query;
 mod refusals;
 mod scene;
 #[path = "../crash/server.rs"]

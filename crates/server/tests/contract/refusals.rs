@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::{
     cases::{self, Breach, Case},
     exceptions::REFUSED,
-    inputs::minimal,
+    inputs::{minimal, source},
     model::MODEL,
     operations::BUILT,
     scene::{Answer, Scene, image_digest, layer_digest, manifest},
@@ -34,7 +34,7 @@ fn every_breach_of_the_model_is_refused_with_the_documented_error() {
     let (mut n_cases, mut problems) = (0, Vec::new());
     for operation in BUILT {
         let input = minimal(&scene, operation);
-        for case in cases::of(operation, &input) {
+        for case in cases::of(source(), operation, &input) {
             let answer = scene.call(operation, &case.input);
             problems.extend(problem(operation, &case, &answer));
             n_cases += 1;
@@ -51,7 +51,9 @@ fn every_member_of_the_model_is_taken_when_it_is_right() {
     let mut problems = Vec::new();
     for operation in BUILT {
         scene.done(operation, &minimal(&scene, operation));
-        for (member, input) in cases::with_each_member(operation, &minimal(&scene, operation)) {
+        for (member, input) in
+            cases::with_each_member(source(), operation, &minimal(&scene, operation))
+        {
             let refused = REFUSED
                 .iter()
                 .find(|refused| (refused.operation, refused.member) == (operation, &member));

@@ -69,6 +69,11 @@ impl Scene {
         scene
     }
 
+    /// Where the server listens.
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
     /// Sends a call and reads its answer, whatever it is.
     pub(crate) fn send(&self, operation: &str, input: &Value) -> Answer {
         self.send_text(operation, &input.to_string())
@@ -110,10 +115,12 @@ impl Scene {
 
     /// A name that nothing has yet.
     pub(crate) fn fresh_name(&self) -> String {
-        format!(
-            "contract/fresh-{}",
-            self.made.fetch_add(1, Ordering::Relaxed)
-        )
+        format!("contract/{}", self.fresh_word())
+    }
+
+    /// A word that nothing is called by yet.
+    pub(crate) fn fresh_word(&self) -> String {
+        format!("fresh-{}", self.made.fetch_add(1, Ordering::Relaxed))
     }
 
     /// A new repository.

@@ -17,11 +17,31 @@ const TYPE: &str = "application/x-amz-json-1.1";
 /// Calls an operation of ECR's API.
 pub(crate) fn call(address: SocketAddr, operation: &str, body: &str) -> io::Result<Answer> {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
+    let headers = [("content-type", TYPE), ("x-amz-target", &target)];
+    post(address, "ecr", &headers, body)
+}
+
+/// Sends a body that is signed for a service.
+pub(crate) fn post(
+    address: SocketAddr,
+    service: &str,
+    headers: &[(&str, &str)],
+    body: &str,
+) -> io::Result<Answer> {
     let (host, date) = (address.to_string(), now());
-    let scope = format!("{}/{REGION}/ecr/aws4_request", &date[..8]);
-    let names = "content-type;host;x-amz-date;x-amz-target";
+    let scope = format!("{}/{REGION}/{service}/aws4_request", &date[..8]);
+    let mut headers = headers.to_vec();
+    headers.extend([("host", host.as_str()), ("x-amz-date", date.as_str())]);
+    headers.sort_unstable();
+    let names: Vec<_> = headers.iter().map(|(name, _)| *name).collect();
+    let names = names.join(";");
+    let lines: Vec<_> = headers
+        .iter()
+        .map(|(name, value)| format!("{name}:{value}\n"))
+        .collect();
     let request = format!(
-        "POST\n/\n\ncontent-type:{TYPE}\nhost:{host}\nx-amz-date:{date}\nx-amz-target:{target}\n\n{names}\n{}",
+        "POST\n/\n\n{}\n{names}\n{}",
+        lines.concat(),
         sha256(body.as_bytes())
     );
     let text = format!(
@@ -36,13 +56,7 @@ pub(crate) fn call(address: SocketAddr, operation: &str, body: &str) -> io::Resu
         "AWS4-HMAC-SHA256 Credential={KEY_ID}/{scope}, SignedHeaders={names}, Signature={}",
         hex(&mac(&key, &text))
     );
-    let headers = [
-        ("host", host.as_str()),
-        ("content-type", TYPE),
-        ("x-amz-date", &date),
-        ("x-amz-target", &target),
-        ("authorization", &authorization),
-    ];
+    headers.push(("authorization", &authorization));
     Connection::open(address)?.send("POST", "/", &headers, body.as_bytes())
 }
 
