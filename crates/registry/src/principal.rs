@@ -107,6 +107,14 @@ impl Known {
         self
     }
 
+    /// Whether IAM answers these credentials at all: it takes those of roles, and of users only the lasting ones, as
+    /// nobody here has a second factor.
+    pub fn is_known_to_iam(&self) -> bool {
+        let refused = [SessionKind::SessionToken, SessionKind::FederatedUser];
+        let session = self.session();
+        session.is_none_or(|session| !refused.contains(&session.kind))
+    }
+
     /// The session, if the credentials are temporary.
     pub fn session(&self) -> Option<&Arc<Session>> {
         match &self.credential {

@@ -1,6 +1,7 @@
 //! One module per client; each tells its version and lists its cases.
 
 mod aws_cli;
+mod aws_iam;
 mod boto3;
 mod buildah;
 mod cosign;
@@ -19,6 +20,7 @@ use crate::harness::Client;
 pub(crate) fn all() -> Vec<Client> {
     vec![
         aws_cli::client(),
+        aws_iam::client(),
         docker::client(),
         boto3::client(),
         cosign::client(),

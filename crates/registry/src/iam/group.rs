@@ -32,6 +32,7 @@ use crate::{
 
 /// A group.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 #[serde(rename_all = "PascalCase")]
 pub struct Group {
     path: String,

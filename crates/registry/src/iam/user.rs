@@ -37,6 +37,7 @@ const MAX_KNOWN_NAME: usize = 128;
 
 /// A user, or the root of an account, which has neither name nor path.
 #[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 #[serde(rename_all = "PascalCase")]
 pub struct User {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -86,6 +86,9 @@ async fn run_signed(
         &key,
         PayloadHash::of(&body),
     )?;
+    if service == Service::Iam && !key.known.is_known_to_iam() {
+        return Err(SignatureError::UnknownKey.into());
+    }
     let form = Node::parse(&body)?;
     let entry = entry(service, &form)?;
     let registry =

@@ -46,7 +46,7 @@ const CASES: &[Case] = &[
     ),
 ];
 
-fn version(scene: &Scene<'_>) -> Result<String> {
+pub(super) fn version(scene: &Scene<'_>) -> Result<String> {
     let text = scene.command("aws").arg("--version").text()?;
     let version = text
         .split(' ')

@@ -31,6 +31,7 @@ pub struct CreatedAccessKey {
 
 /// A key with its secret, which is not printed.
 #[derive(Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 #[serde(rename_all = "PascalCase")]
 struct AccessKey {
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::call::done;
+use super::call::{call, done};
 use crate::{
     cases::Source,
     model::{IAM, Kind},
@@ -35,6 +35,19 @@ fn key(scene: &Scene) -> Value {
     json!({"UserName": name, "AccessKeyId": made["AccessKey"]["AccessKeyId"]})
 }
 
+/// A policy that lets the account's principals assume a role.
+const TRUST: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"000000000000"}}]}"#;
+
+/// A role that a service makes for itself.
+const LINKED: &str = "AWSServiceRoleForECRReplication";
+
+fn role(scene: &Scene) -> String {
+    let name = scene.fresh_word();
+    let role = json!({"RoleName": name, "AssumeRolePolicyDocument": TRUST});
+    done(scene, "CreateRole", &role);
+    name
+}
+
 /// Makes what an operation needs and returns an input that succeeds, once.
 pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
     match operation {
@@ -61,6 +74,7 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         | "ListMFADevices"
         | "ListSSHPublicKeys"
         | "ListServiceSpecificCredentials"
+        | "GetLoginProfile"
         | "ListSigningCertificates" => {
             json!({"UserName": user(scene)})
         }
@@ -80,6 +94,43 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
             input
         }
         "GetAccessKeyLastUsed" => json!({"AccessKeyId": key(scene)["AccessKeyId"]}),
+        other => minimal_of_role(scene, other),
+    }
+}
+
+fn minimal_of_role(scene: &Scene, operation: &str) -> Value {
+    match operation {
+        "CreateRole" => json!({"RoleName": scene.fresh_word(), "AssumeRolePolicyDocument": TRUST}),
+        "ListRoles" => json!({}),
+        "GetRole"
+        | "DeleteRole"
+        | "UpdateRole"
+        | "ListRoleTags"
+        | "ListInstanceProfilesForRole" => {
+            json!({"RoleName": role(scene)})
+        }
+        "UpdateRoleDescription" => json!({"RoleName": role(scene), "Description": "d"}),
+        "UpdateAssumeRolePolicy" => json!({"RoleName": role(scene), "PolicyDocument": TRUST}),
+        "TagRole" => json!({"RoleName": role(scene), "Tags": [{"Key": "k", "Value": "v"}]}),
+        "UntagRole" => json!({"RoleName": role(scene), "TagKeys": ["k"]}),
+        "CreateServiceLinkedRole" => {
+            call(
+                scene,
+                "DeleteServiceLinkedRole",
+                &json!({"RoleName": LINKED}),
+            );
+            json!({"AWSServiceName": "replication.ecr.amazonaws.com"})
+        }
+        "DeleteServiceLinkedRole" => {
+            let service = json!({"AWSServiceName": "replication.ecr.amazonaws.com"});
+            call(scene, "CreateServiceLinkedRole", &service);
+            json!({"RoleName": LINKED})
+        }
+        "GetServiceLinkedRoleDeletionStatus" => {
+            let role = minimal_of_role(scene, "DeleteServiceLinkedRole");
+            let deleted = done(scene, "DeleteServiceLinkedRole", &role);
+            json!({"DeletionTaskId": deleted["DeletionTaskId"]})
+        }
         other => panic!("no input for {other}"),
     }
 }
@@ -107,7 +158,7 @@ fn text(shape: &str, words: &[String]) -> String {
     match shape {
         "pathType" | "pathPrefixType" => "/contract/".to_owned(),
         "accessKeyIdType" => "AKIAAAAAAAAAAAAAAAAA".to_owned(),
-        "arnType" => "arn:aws:iam::aws:policy/ReadOnlyAccess".to_owned(),
+        "arnType" => "arn:aws:iam::aws:policy/AdministratorAccess".to_owned(),
         _ => "example".to_owned(),
     }
 }
