@@ -8,7 +8,7 @@ use crate::statement::Effect;
 /// A decision, the statements it rests on, and what the request left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Explanation<'p> {
-    /// What [`evaluate`] decides.
+    /// What [`evaluate()`] decides.
     pub decision: Decision<'p>,
     /// Every statement that applies, with what it does; in order, each once.
     pub matched: Vec<(StatementId<'p>, Effect)>,
@@ -17,7 +17,7 @@ pub struct Explanation<'p> {
     pub missing: Vec<&'p str>,
 }
 
-/// Decides a request as [`evaluate`] does and tells why. It looks at all statements, so it costs more.
+/// Decides a request as [`evaluate()`] does and tells why. It looks at all statements, so it costs more.
 pub fn explain<'p>(request: &Request<'_>, policies: &Policies<'p>) -> Explanation<'p> {
     let question = Question::new(request, policies);
     let mut matched = Vec::new();

@@ -1,7 +1,7 @@
 //! The IAM policy language: documents are parsed, validated, compiled and evaluated.
 //!
 //! Nothing here does I/O, reads a clock or waits. A document becomes a [`Policy`] once, several become a
-//! [`PolicySet`] with an index of their actions, and [`evaluate`] decides a [`Request`] by [`Policies`]:
+//! [`PolicySet`] with an index of their actions, and [`evaluate()`] decides a [`Request`] by [`Policies`]:
 //!
 //! ```
 //! use longshore_policy::{Context, Kind, Policies, Policy, PolicySet, Principal, Request, evaluate};
