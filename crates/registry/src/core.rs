@@ -19,6 +19,7 @@ use crate::{
     principal::Principals,
     rate::{RateQuota, Rates},
     sts::oidc::{Fetch, Issuers, Offline},
+    table::upload,
     target::Targets,
     token::Tokens,
     usage::Usage,
@@ -131,6 +132,11 @@ impl Core {
     /// The private registry of the first account, which anonymous callers get on a host that names none.
     pub fn first_registry(&self) -> Registry {
         self.settings.registry
+    }
+
+    /// How many uploads are open, up to a million.
+    pub async fn open_uploads(&self) -> Result<i64> {
+        self.meta.query(|tx| Ok(upload::count(tx)?)).await
     }
 
     /// Makes a fresh id.

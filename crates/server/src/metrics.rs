@@ -3,6 +3,7 @@
 use std::{fmt, sync::Arc, time::Duration};
 
 use http::{Method, StatusCode};
+use longshore_registry::Core;
 use prometheus_client::{
     encoding::{EncodeLabelSet, text},
     metrics::{counter::Counter, family::Family, gauge::Gauge, histogram::Histogram},
@@ -38,6 +39,8 @@ pub struct Metrics {
     requests: Family<Answered, Counter>,
     durations: Family<Of, Histogram, fn() -> Histogram>,
     open_connections: Gauge,
+    open_uploads: Gauge,
+    core: Arc<Core>,
     /// Connections turned away because there were too many.
     pub refused_connections: Counter,
     /// Credentials that were not good.
@@ -65,7 +68,7 @@ impl Drop for OpenConnection {
 
 impl Metrics {
     /// Counts from nothing; gauges are read when metrics are asked for.
-    pub(crate) fn new(core: Arc<longshore_registry::Core>, limits: Limits) -> Self {
+    pub(crate) fn new(core: Arc<Core>, limits: Limits) -> Self {
         let requests = Family::default();
         let durations: Family<Of, Histogram, fn() -> Histogram> =
             Family::new_with_constructor(|| Histogram::new(BUCKETS));
@@ -81,6 +84,12 @@ impl Metrics {
             "open_connections",
             "Connections open now",
             open_connections.clone(),
+        );
+        let open_uploads = Gauge::default();
+        registry.register(
+            "open_uploads",
+            "Uploads open now, up to a million",
+            open_uploads.clone(),
         );
         registry.register(
             "refused_connections",
@@ -99,12 +108,14 @@ impl Metrics {
             "Attempts to authenticate that were told to wait",
             refused_authentications.clone(),
         );
-        registry.register_collector(Box::new(store::Stores(core)));
+        registry.register_collector(Box::new(store::Stores(core.clone())));
         registry.register_collector(Box::new(limits));
         Self {
             requests,
             durations,
             open_connections,
+            open_uploads,
+            core,
             refused_connections,
             failed_authentications,
             refused_authentications,
@@ -138,7 +149,10 @@ impl Metrics {
     }
 
     /// All of it, as Prometheus reads it.
-    fn to_text(&self) -> Result<String, fmt::Error> {
+    async fn to_text(&self) -> Result<String, fmt::Error> {
+        if let Ok(n_uploads) = self.core.open_uploads().await {
+            self.open_uploads.set(n_uploads);
+        }
         let mut text = String::new();
         text::encode(&mut text, &self.registry)?;
         Ok(text)

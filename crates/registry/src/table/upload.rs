@@ -111,6 +111,14 @@ fn take_slot(
     Ok(inserted == 1)
 }
 
+/// Counts the open uploads, up to a million.
+pub(crate) fn count(tx: &mut dyn Tx) -> Result<i64> {
+    tx.count(
+        "SELECT count(*) FROM (SELECT 1 FROM upload LIMIT 1000000) AS some",
+        args![],
+    )
+}
+
 /// Returns an upload of the grant's repository. One statement.
 pub(crate) fn find(tx: &mut dyn Tx, grant: &Grant, id: UploadId) -> crate::Result<Option<Upload>> {
     let incarnation = grant.repository()?.incarnation;

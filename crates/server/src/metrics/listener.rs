@@ -17,9 +17,8 @@ pub(crate) async fn run(socket: TcpListener, metrics: Metrics) {
             Ok((stream, _)) => {
                 let metrics = metrics.clone();
                 tokio::spawn(async move {
-                    let answer = service_fn(|request| {
-                        let reply = answer(&metrics, &request);
-                        async move { Ok::<_, Infallible>(reply) }
+                    let answer = service_fn(async |request| {
+                        Ok::<_, Infallible>(answer(&metrics, &request).await)
                     });
                     let connection = http1::Builder::new()
                         .timer(TokioTimer::new())
@@ -37,11 +36,11 @@ pub(crate) async fn run(socket: TcpListener, metrics: Metrics) {
     }
 }
 
-fn answer(metrics: &Metrics, request: &Request<Incoming>) -> Reply {
+async fn answer(metrics: &Metrics, request: &Request<Incoming>) -> Reply {
     if request.uri().path() != "/metrics" {
         return reply::empty(StatusCode::NOT_FOUND);
     }
-    match metrics.to_text() {
+    match metrics.to_text().await {
         Ok(text) => reply::bytes(
             StatusCode::OK,
             "application/openmetrics-text; version=1.0.0; charset=utf-8",

@@ -118,6 +118,25 @@ impl Watched {
         self.send(call).await
     }
 
+    /// Calls IAM or STS; keeps what of the answer is secret.
+    async fn form(&mut self, service: &str, version: &str, rest: &str) -> Answer {
+        let call = self
+            .request("POST", "/")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .body(format!("Version={version}&{rest}"));
+        let call = sign(call, &self.credentials, "us-east-1", service);
+        let answer = self.send(call).await;
+        for (what, element) in [
+            ("a secret access key", "SecretAccessKey"),
+            ("a session token", "SessionToken"),
+        ] {
+            if let Some(secret) = answer.element(element) {
+                self.keep(what, secret);
+            }
+        }
+        answer
+    }
+
     /// Stops the server and returns all that it wrote: logs, errors, and the stores.
     async fn stop(mut self) -> Vec<(String, Vec<u8>)> {
         let metrics = Request::new(self.metrics, "GET", "/metrics").send().await;
@@ -301,6 +320,20 @@ async fn push_and_pull(t: &mut Watched, password: &str) {
     assert_eq!(http2::send(&mut client, "localhost", pull).await.0, 200);
 }
 
+async fn make_keys(t: &mut Watched) {
+    for rest in [
+        "Action=CreateUser&UserName=bob",
+        "Action=CreateAccessKey&UserName=bob",
+    ] {
+        t.form("iam", "2010-05-08", rest).await.expect(200);
+    }
+    assert!(
+        t.secrets
+            .iter()
+            .any(|(what, _)| *what == "a secret access key")
+    );
+}
+
 #[tokio::test]
 async fn no_secret_is_written_down() {
     let mut t = Watched::start();
@@ -312,6 +345,7 @@ async fn no_secret_is_written_down() {
     sign_wrongly(&mut t).await;
     let password = log_in(&mut t).await;
     push_and_pull(&mut t, &password).await;
+    make_keys(&mut t).await;
 
     let (secrets, id) = (t.secrets.clone(), t.credentials.key.id.clone());
     let written = t.stop().await;

@@ -207,7 +207,11 @@ async fn a_client_that_does_not_read_is_cut_off() {
 
 #[tokio::test]
 async fn one_open_upload_too_many_is_told_to_come_back() {
-    let t = TestServer::with(|config| config.limits.open_uploads = 2.try_into().unwrap()).await;
+    let t = TestServer::with(|config| {
+        config.limits.open_uploads = 2.try_into().unwrap();
+        config.metrics_listen = Some("127.0.0.1:0".to_owned());
+    })
+    .await;
     t.create("app").await;
     let password = t.password().await;
     let start = || t.v2(&password, "POST", "app/blobs/uploads/").send();
@@ -220,6 +224,7 @@ async fn one_open_upload_too_many_is_told_to_come_back() {
     let refused = t.aws("InitiateLayerUpload", &initiate).await.expect(400);
     assert_eq!(refused.fault(), "ThrottlingException");
     t.push_blob(&password, "app", b"in one request").await;
+    assert!(t.metrics().await.contains("longshore_open_uploads 2\n"));
     let upload = first.header("location").unwrap();
     let cancel = t.request("DELETE", upload).bearer(&password);
     cancel.send().await.expect(204);
