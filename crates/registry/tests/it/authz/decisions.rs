@@ -22,7 +22,7 @@ async fn list(t: &TestCore, caller: &Caller, repository: &str) -> Result<usize, 
     let input = json!({"repositoryName": repository, "registryId": ACCOUNT});
     match t.call_as::<ListImages>(caller.clone(), input).await {
         Ok(output) => Ok(output["imageIds"].as_array().unwrap().len()),
-        Err(Error::AccessDenied(text)) => Err(text),
+        Err(Error::AccessDenied(denial)) => Err(denial.to_string()),
         Err(error) => Err(name_of(&error)),
     }
 }
