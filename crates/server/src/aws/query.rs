@@ -110,7 +110,15 @@ async fn run_unsigned(
         .ok_or(SignatureError::Missing)?;
     let asked = Asked::new(Service::Sts, entry, form, id);
     let registry = app.core.first_registry();
-    run(app, &call, Caller::Anonymous, registry, asked).await
+    let answered = run(app, &call, Caller::Anonymous, registry, asked).await;
+    if answered
+        .as_ref()
+        .is_err_and(QueryError::is_unproven_identity)
+    {
+        let now = app.core.meta.system_now();
+        app.backoff.unknown(call.origin.client, now)?;
+    }
+    answered
 }
 
 async fn run(

@@ -34,6 +34,12 @@ struct Watched {
     dir: TempDir,
 }
 
+/// Credentials, perhaps of a session.
+struct Signer {
+    credentials: Credentials,
+    session: Option<String>,
+}
+
 impl Watched {
     fn start() -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -119,12 +125,20 @@ impl Watched {
     }
 
     /// Calls IAM or STS; keeps what of the answer is secret.
-    async fn form(&mut self, service: &str, version: &str, rest: &str) -> Answer {
-        let call = self
+    async fn form(&mut self, signer: &Signer, service: &str, members: &[(&str, &str)]) -> Answer {
+        let members = members.iter().map(|(name, value)| {
+            let value = longshore::route::query::escaped(value);
+            format!("{name}={value}")
+        });
+        let members: Vec<_> = members.collect();
+        let mut call = self
             .request("POST", "/")
             .header("Content-Type", "application/x-www-form-urlencoded")
-            .body(format!("Version={version}&{rest}"));
-        let call = sign(call, &self.credentials, "us-east-1", service);
+            .body(members.join("&"));
+        if let Some(token) = &signer.session {
+            call = call.header("X-Amz-Security-Token", token);
+        }
+        let call = sign(call, &signer.credentials, "us-east-1", service);
         let answer = self.send(call).await;
         for (what, element) in [
             ("a secret access key", "SecretAccessKey"),
@@ -135,6 +149,35 @@ impl Watched {
             }
         }
         answer
+    }
+
+    async fn iam(&mut self, action: &str, members: &[(&str, &str)]) -> Answer {
+        let signer = self.administrator();
+        let call = [&[("Action", action), ("Version", "2010-05-08")], members].concat();
+        self.form(&signer, "iam", &call).await
+    }
+
+    async fn sts(&mut self, signer: &Signer, action: &str, members: &[(&str, &str)]) -> Answer {
+        let call = [&[("Action", action), ("Version", "2011-06-15")], members].concat();
+        self.form(signer, "sts", &call).await
+    }
+
+    fn administrator(&self) -> Signer {
+        Signer {
+            credentials: self.credentials.clone(),
+            session: None,
+        }
+    }
+
+    /// Whoever an answer makes its caller.
+    fn signer(&self, answer: &Answer) -> Signer {
+        let mut credentials = self.credentials.clone();
+        credentials.key.id = answer.element("AccessKeyId").unwrap();
+        credentials.key.secret = answer.element("SecretAccessKey").unwrap();
+        Signer {
+            credentials,
+            session: answer.element("SessionToken"),
+        }
     }
 
     /// Stops the server and returns all that it wrote: logs, errors, and the stores.
@@ -320,17 +363,52 @@ async fn push_and_pull(t: &mut Watched, password: &str) {
     assert_eq!(http2::send(&mut client, "localhost", pull).await.0, 200);
 }
 
-async fn make_keys(t: &mut Watched) {
-    for rest in [
-        "Action=CreateUser&UserName=bob",
-        "Action=CreateAccessKey&UserName=bob",
-    ] {
-        t.form("iam", "2010-05-08", rest).await.expect(200);
-    }
-    assert!(
-        t.secrets
-            .iter()
-            .any(|(what, _)| *what == "a secret access key")
+async fn make_keys_and_sessions(t: &mut Watched) {
+    let bob = [("UserName", "bob")];
+    t.iam("CreateUser", &bob).await.expect(200);
+    let key = t.iam("CreateAccessKey", &bob).await.expect(200);
+    let bob = t.signer(&key);
+    let trust = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":"sts:AssumeRole","Principal":{"AWS":"*"}}]}"#;
+    let role = [("RoleName", "ci"), ("AssumeRolePolicyDocument", trust)];
+    t.iam("CreateRole", &role).await.expect(200);
+    let administrator = t.administrator();
+    let federated = [("Name", "guest")];
+    t.sts(&administrator, "GetFederationToken", &federated)
+        .await
+        .expect(200);
+    t.sts(&bob, "GetSessionToken", &[]).await.expect(200);
+    let arn = ("RoleArn", "arn:aws:iam::000000000000:role/ci");
+    let assumed = t
+        .sts(&bob, "AssumeRole", &[arn, ("RoleSessionName", "one")])
+        .await;
+    let session = t.signer(&assumed.expect(200));
+    t.sts(&session, "GetCallerIdentity", &[]).await.expect(200);
+    t.form(
+        &session,
+        "iam",
+        &[("Action", "ListUsers"), ("Version", "2010-05-08")],
+    )
+    .await
+    .expect(403);
+    let mut forged = t.signer(&key);
+    forged.session = session.session;
+    t.sts(&forged, "GetCallerIdentity", &[]).await.expect(403);
+
+    let token = t.keep(
+        "a web identity token",
+        "tokenTOKENtokenTOKEN.tokenTOKENtokenTOKEN.tokenTOKEN",
+    );
+    let call = format!(
+        "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=ci&RoleArn=arn:aws:iam::000000000000:role/ci&WebIdentityToken={token}"
+    );
+    let unsigned = t
+        .request("POST", "/")
+        .header("Content-Type", "application/x-www-form-urlencoded");
+    t.send(unsigned.body(call)).await.expect(400);
+    let n_kept = |wanted: &str| t.secrets.iter().filter(|(what, _)| *what == wanted).count();
+    assert_eq!(
+        (n_kept("a secret access key"), n_kept("a session token")),
+        (4, 4)
     );
 }
 
@@ -345,7 +423,7 @@ async fn no_secret_is_written_down() {
     sign_wrongly(&mut t).await;
     let password = log_in(&mut t).await;
     push_and_pull(&mut t, &password).await;
-    make_keys(&mut t).await;
+    make_keys_and_sessions(&mut t).await;
 
     let (secrets, id) = (t.secrets.clone(), t.credentials.key.id.clone());
     let written = t.stop().await;

@@ -53,6 +53,11 @@ impl QueryError {
         )
     }
 
+    /// Whether a token of an identity provider was none, or was not to be proven.
+    pub(super) fn is_unproven_identity(&self) -> bool {
+        self.code == Fault::InvalidIdentityToken.code()
+    }
+
     /// Writes the answer.
     pub fn into_response(self, service: Service, id: RequestId) -> Response<Bytes> {
         let fault = if self.status.is_server_error() {

@@ -123,3 +123,28 @@ async fn passwords_and_keys_that_are_nobodys_are_slowed_down_together() {
     tags("192.0.2.1", &password).await.expect(200);
     call(&t, "192.0.2.1", None).await.expect(200);
 }
+
+#[tokio::test]
+async fn tokens_of_no_identity_provider_are_slowed_down() {
+    let t = proxied().await;
+    let assume = |client: &str| {
+        t.request("POST", "/")
+            .header("Content-Type", "application/x-www-form-urlencoded")
+            .header("X-Forwarded-For", client)
+            .body(
+                "Action=AssumeRoleWithWebIdentity&Version=2011-06-15&RoleSessionName=ci\
+                 &RoleArn=arn%3Aaws%3Aiam%3A%3A000000000000%3Arole%2Fci&WebIdentityToken=guess",
+            )
+            .send()
+    };
+    for _ in 0..200 {
+        let refused = assume("192.0.2.1").await.expect(400);
+        assert_eq!(refused.refusal(), "InvalidIdentityToken");
+    }
+    assert_eq!(
+        assume("192.0.2.1").await.expect(400).refusal(),
+        "Throttling"
+    );
+    let refused = assume("192.0.2.2").await.expect(400);
+    assert_eq!(refused.refusal(), "InvalidIdentityToken");
+}
