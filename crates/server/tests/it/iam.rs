@@ -4,6 +4,7 @@ mod absent;
 mod access_key;
 mod account;
 mod group;
+mod permission;
 mod protocol;
 mod user;
 
