@@ -312,7 +312,7 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
         cx.core.usage.record(cx, need.action);
     }
     let beside = required.get(1..).unwrap_or_default().into();
-    let mut grants = granted(cx, required).await?.into_iter();
+    let mut grants = granted(cx, &required).await?.into_iter();
     let optional = match needs.optional {
         Some(need) => allowed(cx, with_keys(need)).await,
         None => None,
@@ -330,7 +330,7 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
 
 /// Decides one more need of a running operation, such as a source to mount from; `None` when it is denied.
 pub(crate) async fn allowed(cx: &Cx<'_>, need: Need) -> Option<Grant> {
-    granted(cx, vec![need]).await.ok()?.pop()
+    granted(cx, &[need]).await.ok()?.pop()
 }
 
 /// Whether the caller could do what `grant` is for again if the repository had this policy.
@@ -349,7 +349,7 @@ pub(crate) async fn again(cx: &Cx<'_>, stale: &Grant) -> Result<Grant> {
     let caller = refreshed(cx).await?;
     let mut needs = vec![stale.need.clone()];
     needs.extend_from_slice(&stale.beside);
-    let fresh = settled(cx, &caller, needs, Freshness::Read).await?;
+    let fresh = settled(cx, &caller, &needs, Freshness::Read).await?;
     let fresh = Grant {
         beside: stale.beside.clone(),
         ..fresh
@@ -374,8 +374,8 @@ async fn refreshed(cx: &Cx<'_>) -> Result<Caller> {
 }
 
 /// Decides from what is remembered. Nobody proves a refusal later, so it is proven here before it is one.
-async fn granted(cx: &Cx<'_>, needs: Vec<Need>) -> Result<Vec<Grant>> {
-    match settled(cx, &cx.caller, needs.clone(), Freshness::Cached).await {
+async fn granted(cx: &Cx<'_>, needs: &[Need]) -> Result<Vec<Grant>> {
+    match settled(cx, &cx.caller, needs, Freshness::Cached).await {
         Err(Error::Stale) => {
             let caller = refreshed(cx).await?;
             settled(cx, &caller, needs, Freshness::Read).await
@@ -388,16 +388,16 @@ async fn granted(cx: &Cx<'_>, needs: Vec<Need>) -> Result<Vec<Grant>> {
 async fn settled(
     cx: &Cx<'_>,
     caller: &Caller,
-    needs: Vec<Need>,
+    needs: &[Need],
     freshness: Freshness,
 ) -> Result<Vec<Grant>> {
     let mut grants = Vec::with_capacity(needs.len());
     let mut missing = None;
     for need in needs {
         let place = Place::find(cx, caller, &need.resource, freshness).await?;
-        let decision = decide_either(cx, caller, &need, &place);
+        let decision = decide_either(cx, caller, need, &place);
         let current = match (&decision, freshness) {
-            (Ok(()), _) if !is_missing(&need, &place) => true,
+            (Ok(()), _) if !is_missing(need, &place) => true,
             (_, Freshness::Read) => true,
             (_, Freshness::Cached) => is_current(cx, caller, &place).await?,
         };
@@ -405,14 +405,14 @@ async fn settled(
             return Err(Error::Stale);
         }
         decision?;
-        if is_missing(&need, &place) {
+        if is_missing(need, &place) {
             missing = missing.or(Some(need));
         } else {
-            grants.push(Grant::of(caller, need, &place)?);
+            grants.push(Grant::of(caller, need.clone(), &place)?);
         }
     }
-    match missing.map(|need| need.resource) {
-        Some(Resource::Repository(registry, name)) => Err(not_found(&name, &registry)),
+    match missing.map(|need| &need.resource) {
+        Some(Resource::Repository(registry, name)) => Err(not_found(name, registry)),
         _ => Ok(grants),
     }
 }

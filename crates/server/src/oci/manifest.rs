@@ -4,7 +4,6 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use longshore_registry::{
     Error, execute,
     oci::{
-        Ping,
         manifest::{Accept, DeleteManifest, MAX_TAGS, PullManifest, PushManifest},
     },
 };

@@ -1,5 +1,6 @@
 //! `/v2` over HTTP.
 
+mod anonymous;
 mod authenticate;
 mod pull;
 mod push;
