@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Decides whether `caller` may do `action` at `place`, where `need` leads. Nobody is asked to log in, somebody is
-/// told why not.
+/// told why not, in words that are the same whether there is anything or not.
 pub(super) fn decide(
     cx: &Cx<'_>,
     caller: &Caller,
@@ -46,28 +46,62 @@ pub(super) fn decide(
         }
         _ => ResourcePolicies::Any(&of_resource),
     };
-    let context = context::of(cx, caller, need, place);
-    let arn = known.map(|known| known.principal_arn.to_string());
-    let request = Request {
-        principal: known.map_or(Principal::Anonymous, |known| {
-            principal(known, arn.as_deref().unwrap_or_default())
-        }),
-        action: action.name(),
-        resource: &place.arn,
-        resource_account: Some(place.registry.account()),
-        context: &context,
+    let asked = Asked {
+        cx,
+        caller,
+        need,
+        action,
     };
-    let decision = evaluate(
-        &request,
-        &policies(known.map(|known| &known.policies), resource),
-    );
-    match (decision.reason(), known) {
-        (None, _) => Ok(()),
-        (Some(_), None) => Err(Error::AuthenticationRequired),
-        (Some(reason), Some(known)) => {
-            let text = text(known, action, place, Some(reason));
-            let encoded = message::seal(cx, known, &request, &decision);
-            Err(Error::AccessDenied(Denial::new(text).with_encoded(encoded)))
+    let Err(denial) = asked.of(place, resource) else {
+        return Ok(());
+    };
+    if place.is_role() || (of_resource.is_empty() && place.tags().is_empty()) {
+        return Err(denial);
+    }
+    // Whom an empty place would refuse is told what it would be told there.
+    match asked.of(&place.bare(), ResourcePolicies::default()) {
+        Ok(()) => Err(denial),
+        Err(bare) => Err(bare),
+    }
+}
+
+/// A question that is asked of a place.
+struct Asked<'a, 'c> {
+    cx: &'a Cx<'c>,
+    caller: &'a Caller,
+    need: &'a Need,
+    action: Action,
+}
+
+impl Asked<'_, '_> {
+    fn of(&self, place: &Place, resource: ResourcePolicies<'_>) -> Result<()> {
+        let known = self.caller.known().map(|known| &**known);
+        let context = context::of(self.cx, self.caller, self.need, place);
+        let arn = known.map(|known| known.principal_arn.to_string());
+        let request = Request {
+            principal: known.map_or(Principal::Anonymous, |known| {
+                principal(known, arn.as_deref().unwrap_or_default())
+            }),
+            action: self.action.name(),
+            resource: &place.arn,
+            resource_account: Some(place.registry.account()),
+            context: &context,
+        };
+        let policies = policies(known.map(|known| &known.policies), resource);
+        let decision = evaluate(&request, &policies);
+        match (decision.reason(), known) {
+            (None, _) => Ok(()),
+            (Some(_), None) => Err(Error::AuthenticationRequired),
+            (Some(reason), Some(known)) => {
+                let text = text(known, self.action, place, Some(reason));
+                let denial = Denial::new(text);
+                Err(Error::AccessDenied(if place.is_role() {
+                    denial
+                } else {
+                    let encoded = message::seal(self.cx, known, &request, &decision);
+                    denial.with_encoded(encoded)
+                }))
+            }
         }
     }
 }

@@ -201,6 +201,18 @@ impl Place {
         self.role.as_ref().map(|role| &role.trust)
     }
 
+    /// What it would be if there was nothing: no tags and no policies.
+    pub(super) fn bare(&self) -> Self {
+        let target = Target {
+            registry: None,
+            repository: None,
+        };
+        Self {
+            sort: self.sort,
+            ..Self::of(self.registry, self.arn.clone(), target)
+        }
+    }
+
     /// Whether it is a role that is to be assumed, there or not.
     pub(super) fn is_role(&self) -> bool {
         self.sort == Sort::Role

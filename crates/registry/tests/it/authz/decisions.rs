@@ -5,9 +5,10 @@ use longshore_registry::{
         image::ListImages,
         registry::{GetAuthorizationToken, PutRegistryPolicy},
         repository::{
-            CreateRepository, DeleteRepository, DescribeRepositories, GetRepositoryPolicy,
-            SetRepositoryPolicy,
+            CreateRepository, DeleteRepository, DeleteRepositoryPolicy, DescribeRepositories,
+            GetRepositoryPolicy, SetRepositoryPolicy,
         },
+        resource::TagResource,
     },
     principal::Caller,
     session::SessionKind,
@@ -271,6 +272,40 @@ async fn who_may_not_learns_nothing_about_what_is_there() {
     let input = json!({"repositoryNames": ["absent"]});
     let refused = t.call_as::<DescribeRepositories>(carol, input).await;
     assert_eq!(name_of(&refused.unwrap_err()), "RepositoryNotFound");
+}
+
+#[tokio::test]
+async fn policies_and_tags_of_a_foreign_repository_do_not_show_in_a_refusal() {
+    let t = TestCore::start().await;
+    let people = People(&t);
+    people.account(OTHER).await;
+    t.repository("present").await;
+    let arn = format!("arn:aws:ecr:eu-central-1:{ACCOUNT}:repository/present");
+    let tags = json!({"resourceArn": arn, "tags": [{"Key": "secret", "Value": "yes"}]});
+    t.ok::<TagResource>(tags).await;
+    let deny = policy("Deny", "ecr:*", "*", &json!({"Principal": "*"}));
+    let id = people.user(OTHER, "bob").await;
+    let bob = people.caller(&id).await;
+    let asks_for_tag = |effect: &str| {
+        let tagged = json!({"StringEquals": {"aws:ResourceTag/secret": "yes"}});
+        policy(effect, "ecr:*", "*", &json!({"Condition": tagged}))
+    };
+    for document in [allow("ecr:*"), asks_for_tag("Allow"), asks_for_tag("Deny")] {
+        people.inline(OTHER, &id, "p", &document).await;
+        for of_resource in [None, Some(&deny)] {
+            if let Some(of_resource) = of_resource {
+                set_policy(&t, "present", of_resource).await;
+            }
+            let (present, absent) = (
+                list(&t, &bob, "present").await.unwrap_err(),
+                list(&t, &bob, "absent").await.unwrap_err(),
+            );
+            assert_eq!(present.replace("/present", "/absent"), absent);
+        }
+        t.ok::<DeleteRepositoryPolicy>(json!({"repositoryName": "present"}))
+            .await;
+        people.take(OTHER, &id, "p").await;
+    }
 }
 
 #[tokio::test]
