@@ -260,11 +260,11 @@ impl World {
         Ok(matches!(self.run(start).await?, Started::Mounted(_)))
     }
 
-    pub(crate) async fn put(&self, to: &str, tag: &str, manifest: Bytes) -> Result<()> {
+    pub(crate) async fn put(&self, to: &str, reference: &str, manifest: Bytes) -> Result<()> {
         let push = PushManifest {
             registry: self.registry,
             repository: name(to),
-            reference: Reference::Tag(tag.parse().unwrap()),
+            reference: reference.parse().unwrap(),
             tags: Vec::new(),
             media_type: None,
             bytes: manifest,

@@ -4,6 +4,9 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod oracle;
+#[path = "../faults/world.rs"]
+#[expect(dead_code, reason = "other tests need more of it")]
+mod real;
 mod world;
 
 use proptest::prelude::*;
@@ -167,17 +170,6 @@ async fn compare(world: &World, oracle: &Oracle) -> Result<(), TestCaseError> {
     Ok(())
 }
 
-/// Nothing leaks: when all is let go and every promise has ended, no row and no file is left.
-async fn nothing_is_left(world: &mut World) -> Result<(), TestCaseError> {
-    world.delete_repositories().await;
-    for _ in 0..4 {
-        world.wait(26);
-        world.sweep().await;
-    }
-    prop_assert_eq!(world.leftovers().await, Vec::<String>::new());
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
@@ -191,8 +183,8 @@ proptest! {
                 apply(&mut world, &mut oracle, step).await?;
                 compare(&world, &oracle).await?;
             }
-            world.every_segment_has_its_file().await?;
-            nothing_is_left(&mut world).await
+            world.assert_nothing_leaks().await;
+            Ok::<_, TestCaseError>(())
         })?;
     }
 }
