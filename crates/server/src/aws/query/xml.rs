@@ -132,7 +132,7 @@ impl<'a> Serializer for Element<'a> {
     type SerializeSeq = Parent<'a>;
     type SerializeMap = Parent<'a>;
     type SerializeStruct = Parent<'a>;
-    type SerializeTuple = Impossible<(), Unwritable>;
+    type SerializeTuple = Parent<'a>;
     type SerializeTupleStruct = Impossible<(), Unwritable>;
     type SerializeTupleVariant = Impossible<(), Unwritable>;
     type SerializeStructVariant = Impossible<(), Unwritable>;
@@ -198,6 +198,11 @@ impl<'a> Serializer for Element<'a> {
         Ok(self.parent())
     }
 
+    // An array, which is a list of a length that is always the same.
+    fn serialize_tuple(self, _: usize) -> Result<Parent<'a>, Unwritable> {
+        Ok(self.parent())
+    }
+
     fn serialize_map(self, _: Option<usize>) -> Result<Parent<'a>, Unwritable> {
         Ok(self.parent())
     }
@@ -210,7 +215,6 @@ impl<'a> Serializer for Element<'a> {
         serialize_f32(f32) -> ();
         serialize_bytes(&[u8]) -> ();
         serialize_unit_struct(&'static str) -> ();
-        serialize_tuple(usize) -> Impossible<(), Unwritable>;
         serialize_tuple_struct(&'static str, usize) -> Impossible<(), Unwritable>;
         serialize_tuple_variant(&'static str, u32, &'static str, usize) -> Impossible<(), Unwritable>;
         serialize_struct_variant(&'static str, u32, &'static str, usize) -> Impossible<(), Unwritable>;
@@ -218,6 +222,20 @@ impl<'a> Serializer for Element<'a> {
 }
 
 impl ser::SerializeSeq for Parent<'_> {
+    type Ok = ();
+    type Error = Unwritable;
+
+    fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), Unwritable> {
+        self.child("member", value)
+    }
+
+    fn end(self) -> Result<(), Unwritable> {
+        close(self.out, self.name);
+        Ok(())
+    }
+}
+
+impl ser::SerializeTuple for Parent<'_> {
     type Ok = ();
     type Error = Unwritable;
 
@@ -322,6 +340,10 @@ mod tests {
              <Summary><entry><key>Users</key><value>1</value></entry></Summary></R>"
         );
         assert_eq!(written(&()), "");
+        assert_eq!(
+            written(&[1, 2]),
+            "<R><member>1</member><member>2</member></R>"
+        );
     }
 
     #[test]
