@@ -64,7 +64,7 @@ fn text(shape: &str, words: &[String]) -> String {
         "policyDocumentType" => POLICY,
         "thumbprintType" => "0123456789012345678901234567890123456789",
         "ActionNameType" => "ecr:PutImage",
-        "ResourceNameType" => "arn:aws:ecr:us-east-1:000000000000:repository/app",
+        "ResourceNameType" => "arn:aws:iam::000000000000:user/example",
         "ContextKeyNameType" => "aws:username",
         _ => "example",
     };

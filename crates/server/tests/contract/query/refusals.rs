@@ -48,10 +48,11 @@ fn place(operation: &str, case: &Case) -> (String, String) {
 fn problem(operation: &str, case: &Case, answer: &Answer) -> Option<String> {
     let member = case.at.rsplit('.').next().unwrap();
     let fine = match answer.code.as_str() {
+        // The items of a list may be named by themselves.
         "ValidationError" => answer
             .message
             .to_lowercase()
-            .contains(&member.to_lowercase()),
+            .contains(&member.trim_end_matches("List").to_lowercase()),
         "InvalidInput" | "MalformedPolicyDocument" | "LimitExceeded" => true,
         _ => false,
     };
@@ -85,6 +86,16 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "CustomSuffix",
         "InvalidInput",
         "no service here has several roles",
+    ),
+    (
+        "ResourceOwner",
+        "InvalidInput",
+        "it is the ARN of an account, and its shape is that of any ARN",
+    ),
+    (
+        "ResourcePolicy",
+        "InvalidInput",
+        "it has principals, and its shape is that of any policy",
     ),
     (
         "Marker",
