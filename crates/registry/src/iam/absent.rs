@@ -23,7 +23,7 @@ use crate::{
 enum Never {}
 
 macro_rules! of_user {
-    ($($(#[$meta:meta])* $operation:ident($max:expr) -> $output:ident { $list:literal })*) => { $(
+    ($($(#[$meta:meta])* $operation:ident -> $output:ident { $list:literal })*) => { $(
         $(#[$meta])*
         #[derive(Debug, Deserialize)]
         #[serde(rename_all = "PascalCase")]
@@ -47,7 +47,6 @@ macro_rules! of_user {
 
             fn needs(&self, scope: &Scope) -> Result<Needs> {
                 page::size(self.max_items)?;
-                check_length(self.user_name.as_deref(), $max)?;
                 holder::on(Iam::$operation, scope, self.user_name.as_deref())
             }
 
@@ -62,13 +61,13 @@ macro_rules! of_user {
 
 of_user! {
     /// Tells the MFA devices of a user.
-    ListMFADevices(member::MAX_NAME) -> ListedMfaDevices { "MFADevices" }
+    ListMFADevices -> ListedMfaDevices { "MFADevices" }
     /// Tells the SSH keys of a user for `CodeCommit`.
-    ListSSHPublicKeys(member::MAX_PRINCIPAL_NAME) -> ListedSshPublicKeys { "SSHPublicKeys" }
+    ListSSHPublicKeys -> ListedSshPublicKeys { "SSHPublicKeys" }
     /// Tells the signing certificates of a user.
-    ListSigningCertificates(member::MAX_NAME) -> ListedCertificates { "Certificates" }
+    ListSigningCertificates -> ListedCertificates { "Certificates" }
     /// Tells the credentials of a user for services that have their own.
-    ListServiceSpecificCredentials(member::MAX_PRINCIPAL_NAME) -> ListedCredentials { "ServiceSpecificCredentials" }
+    ListServiceSpecificCredentials -> ListedCredentials { "ServiceSpecificCredentials" }
 }
 
 /// Tells the virtual MFA devices of the account.
@@ -173,7 +172,6 @@ impl Operation for GetLoginProfile {
     type Output = ();
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
-        check_length(self.user_name.as_deref(), member::MAX_PRINCIPAL_NAME)?;
         holder::on(Iam::GetLoginProfile, scope, self.user_name.as_deref())
     }
 
@@ -182,10 +180,6 @@ impl Operation for GetLoginProfile {
         let name = name.unwrap_or_else(|| "root".to_owned());
         Err(Fault::NoSuchEntity.because(format!("Login Profile for User {name} cannot be found.")))
     }
-}
-
-fn check_length(user_name: Option<&str>, max: usize) -> Result<()> {
-    user_name.map_or(Ok(()), |name| member::length("userName", name, 1, max))
 }
 
 /// Fails unless there is such a user; returns its name, which the root has not.
