@@ -90,11 +90,6 @@ const REFUSED: &[(&str, &str, &str)] = &[
         "no service here has several roles",
     ),
     (
-        "ResourceOwner",
-        "InvalidInput",
-        "it is the ARN of an account, and its shape is that of any ARN",
-    ),
-    (
         "ResourcePolicy",
         "InvalidInput",
         "it has principals, and its shape is that of any policy",
