@@ -3,6 +3,7 @@
 use longshore_store::meta::Tx;
 use longshore_types::account::AccountId;
 
+use super::member;
 pub use crate::table::identity::IdentityKind;
 use crate::{
     authz::{Iam, Need, Needs, Renamed, Resource},
@@ -10,6 +11,9 @@ use crate::{
     error::{Error, Fault, Result},
     table::identity::{self, Identity},
 };
+
+/// The path of roles that services make for themselves, which only they change.
+pub(crate) const SERVICE_LINKED: &str = "/aws-service-role/";
 
 /// `action` on what an input names.
 pub(crate) fn on(action: Iam, scope: &Scope, kind: IdentityKind, name: &str) -> Needs {
@@ -61,4 +65,29 @@ pub(crate) fn not_found(kind: IdentityKind, name: &str) -> Error {
         "The {} with name {name} cannot be found.",
         kind.as_str()
     ))
+}
+
+/// Returns what an input wants to change: a user, a group, or a role that is not a service's own.
+pub(crate) fn changeable(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    kind: IdentityKind,
+    name: &str,
+) -> Result<Identity> {
+    let identity = named(tx, account, kind, name)?;
+    if kind == IdentityKind::Role && identity.path.starts_with(SERVICE_LINKED) {
+        return Err(Fault::UnmodifiableEntity.because(format!(
+            "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
+        )));
+    }
+    Ok(identity)
+}
+
+/// Checks the name of an identity that is to be found. A user may be called by more than it can be made with.
+pub(crate) fn check_name(kind: IdentityKind, name: &str) -> Result<()> {
+    match kind {
+        IdentityKind::Group => member::name("groupName", name, member::MAX_NAME),
+        IdentityKind::Role => member::name("roleName", name, member::MAX_PRINCIPAL_NAME),
+        IdentityKind::User => member::name("userName", name, member::MAX_NAME),
+    }
 }

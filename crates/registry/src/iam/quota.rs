@@ -22,8 +22,9 @@ pub(crate) const POLICIES: i64 = 1500;
 pub(crate) const GROUPS_PER_USER: i64 = 10;
 /// Access keys of a user, or of the root user.
 pub(crate) const ACCESS_KEYS_PER_USER: i64 = 2;
-/// Managed policies attached to one user, group or role.
-pub(crate) const ATTACHED_POLICIES: i64 = 10;
+/// Managed policies attached to one user, group or role. AWS allows 10 and raises it on demand to 20; what is attached
+/// is compiled once, so that here the bound is only there to be one.
+pub(crate) const ATTACHED_POLICIES: i64 = 100;
 /// Versions of a managed policy.
 pub(crate) const VERSIONS_PER_POLICY: i64 = 5;
 /// Characters of a managed policy, without white space.

@@ -26,18 +26,17 @@ pub use self::{
     update_trust::UpdateAssumeRolePolicy,
 };
 use super::{
+    boundary::PermissionsBoundary,
     document,
     identity::{self, IdentityKind},
     member,
     tag::Tag,
 };
 use crate::{
-    error::{Fault, Result},
+    error::Result,
     table::{identity_tag, role},
 };
 
-/// The path of roles that services make for themselves, which only they change.
-const SERVICE_LINKED: &str = "/aws-service-role/";
 const MAX_DESCRIPTION: usize = 1000;
 const MIN_SESSION_SECONDS: i64 = 3600;
 const MAX_SESSION_SECONDS: i64 = 43_200;
@@ -61,24 +60,6 @@ pub struct Role {
     tags: Vec<Tag>,
     #[serde(skip_serializing_if = "Option::is_none")]
     role_last_used: Option<RoleLastUsed>,
-}
-
-/// The managed policy that bounds a user or role.
-#[derive(Debug, Serialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct PermissionsBoundary {
-    permissions_boundary_type: &'static str,
-    permissions_boundary_arn: String,
-}
-
-impl PermissionsBoundary {
-    /// Tells the boundary of that ARN.
-    pub(crate) fn new(arn: String) -> Self {
-        Self {
-            permissions_boundary_type: "PermissionsBoundaryPolicy",
-            permissions_boundary_arn: arn,
-        }
-    }
 }
 
 /// When and where a role's credentials were used last; empty when they never were.
@@ -140,18 +121,13 @@ fn named(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> 
 }
 
 /// Returns the role that an input wants to change, which is not a service's own.
-pub(crate) fn changeable(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
-    let role = named(tx, account, name)?;
-    if role.identity.path.starts_with(SERVICE_LINKED) {
-        return Err(Fault::UnmodifiableEntity.because(format!(
-            "Cannot perform the operation on the protected role '{name}' - this role is only modifiable by AWS"
-        )));
-    }
-    Ok(role)
+fn changeable(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
+    identity::changeable(tx, account, IdentityKind::Role, name)?;
+    named(tx, account, name)
 }
 
 pub(crate) fn check_name(name: &str) -> Result<()> {
-    member::name("roleName", name, member::MAX_PRINCIPAL_NAME)
+    identity::check_name(IdentityKind::Role, name)
 }
 
 fn check_description(description: Option<&String>) -> Result<()> {

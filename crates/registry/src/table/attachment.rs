@@ -24,6 +24,12 @@ pub(crate) fn of(tx: &mut dyn Tx, holder: &str) -> Result<Vec<String>> {
     tx.rows(sql, args![holder])
 }
 
+/// Returns how many policies a holder has attached.
+pub(crate) fn count(tx: &mut dyn Tx, holder: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM policy_attachment WHERE holder = ?1";
+    tx.count(sql, args![holder])
+}
+
 /// Returns whether a holder has any policy attached.
 pub(crate) fn any(tx: &mut dyn Tx, holder: &str) -> Result<bool> {
     let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM policy_attachment WHERE holder = ?1 LIMIT 1) x";
@@ -31,7 +37,7 @@ pub(crate) fn any(tx: &mut dyn Tx, holder: &str) -> Result<bool> {
 }
 
 /// How often a policy is used in an account.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Uses {
     /// By users, groups and roles that it is attached to.
     pub(crate) attached: i64,

@@ -26,6 +26,15 @@ impl IdentityKind {
         }
     }
 
+    /// The word that quotas have for it.
+    pub(crate) const fn title(self) -> &'static str {
+        match self {
+            Self::Group => "Group",
+            Self::Role => "Role",
+            Self::User => "User",
+        }
+    }
+
     /// The ARN of the one with that path and name.
     pub fn arn(self, account: AccountId, path: &str, name: &str) -> String {
         format!("arn:aws:iam::{account}:{}{path}{name}", self.as_str())

@@ -3,7 +3,7 @@
 use longshore_store::meta::{Columns, Result, Row, Tx};
 use longshore_types::{account::AccountId, time::Timestamp};
 
-use super::{args, identity::name_key};
+use super::{args, attachment::Uses, identity::name_key};
 
 /// A customer managed policy.
 #[derive(Clone, Debug)]
@@ -35,6 +35,10 @@ impl Row for ManagedPolicy {
             last_version: columns.int(6)?,
             created_at: Timestamp::from_millis(columns.int(7)?),
             updated_at: Timestamp::from_millis(columns.int(8)?),
+            uses: Uses {
+                attached: columns.int(9)?,
+                bounding: columns.int(10)?,
+            },
         })
     }
 }
@@ -59,7 +63,7 @@ impl Row for Version {
 
 /// Returns the policy of that ARN.
 pub(crate) fn by_arn(tx: &mut dyn Tx, arn: &str) -> Result<Option<ManagedPolicy>> {
-    let sql = format!("SELECT {COLUMNS} FROM managed_policy WHERE arn = ?1");
+    let sql = format!("SELECT {COLUMNS} FROM managed_policy m WHERE m.arn = ?1");
     tx.row(&sql, args![arn])
 }
 
@@ -84,10 +88,10 @@ pub(crate) fn page(
 ) -> Result<Vec<ManagedPolicy>> {
     tx.rows(
         &format!(
-            "SELECT {COLUMNS} FROM managed_policy m WHERE account = ?1 AND name_key > ?2 AND SUBSTR(path, 1, LENGTH(?3)) = ?3 \
+            "SELECT {COLUMNS} FROM managed_policy m WHERE m.account = ?1 AND m.name_key > ?2 AND SUBSTR(m.path, 1, LENGTH(?3)) = ?3 \
              AND (?5 = 0 OR EXISTS (SELECT 1 FROM policy_attachment t WHERE t.account = ?1 AND t.policy = m.arn)) \
              AND (?6 = 0 OR EXISTS (SELECT 1 FROM principal p WHERE p.account = ?1 AND p.boundary = m.arn)) \
-             ORDER BY name_key LIMIT ?4"
+             ORDER BY m.name_key LIMIT ?4"
         ),
         args![
             account.as_str(),
@@ -98,6 +102,12 @@ pub(crate) fn page(
             filter.bounding
         ],
     )
+}
+
+/// Returns how many policies an account has.
+pub(crate) fn count(tx: &mut dyn Tx, account: AccountId) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM managed_policy WHERE account = ?1";
+    tx.count(sql, args![account.as_str()])
 }
 
 /// Makes a policy with its first version, unless the name is taken; returns whether it did.
@@ -160,6 +170,12 @@ pub(crate) fn versions(tx: &mut dyn Tx, arn: &str) -> Result<Vec<Version>> {
 pub(crate) fn version(tx: &mut dyn Tx, arn: &str, number: i64) -> Result<Option<Version>> {
     let sql = "SELECT version, document, created_at FROM managed_policy_version WHERE policy = ?1 AND version = ?2";
     tx.row(sql, args![arn, number])
+}
+
+/// Returns how many versions a policy has.
+pub(crate) fn count_versions(tx: &mut dyn Tx, arn: &str) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM managed_policy_version WHERE policy = ?1";
+    tx.count(sql, args![arn])
 }
 
 /// Removes one version; returns whether it was there.

@@ -10,7 +10,7 @@ use crate::{
     error::{Fault, Result},
     iam::{
         document, id,
-        identity::IdentityKind,
+        identity::{IdentityKind, SERVICE_LINKED},
         member,
         tag::{self, Tag},
     },
@@ -51,7 +51,7 @@ impl Operation for CreateRole {
             &self.assume_role_policy_document,
         )?;
         let tags = tag::read(self.tags.as_ref())?;
-        if path.starts_with(super::SERVICE_LINKED) {
+        if path.starts_with(SERVICE_LINKED) {
             return Err(Fault::InvalidInput
                 .because(format!("Path {path} is reserved for service-linked roles")));
         }

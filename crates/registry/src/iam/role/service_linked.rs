@@ -5,16 +5,14 @@ use longshore_store::meta::{Durability, Tx};
 use longshore_types::account::AccountId;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    MIN_SESSION_SECONDS, Role, SERVICE_LINKED, check_description, check_name, delete, named,
-};
+use super::{MIN_SESSION_SECONDS, Role, check_description, check_name, delete, named};
 use crate::{
     authz::{Iam, Needs, Permit, Resource},
     cx::{Cx, Scope},
     error::{Error, Fault, Result},
     iam::{
         id,
-        identity::{self, IdentityKind},
+        identity::{self, IdentityKind, SERVICE_LINKED},
         member,
     },
     operation::Operation,
