@@ -6,15 +6,17 @@ pub mod absent;
 pub mod access_key;
 pub mod account;
 pub mod account_alias;
-pub mod group;
 pub mod attachment;
 pub mod boundary;
+pub mod details;
+pub mod group;
 pub mod identity;
 pub mod inline_policy;
 pub mod managed;
 pub mod managed_policy;
 pub mod oidc_provider;
 pub mod role;
+pub mod simulate;
 pub mod tag;
 pub mod user;
 

@@ -5,37 +5,53 @@ use std::collections::BTreeMap;
 
 use longshore_policy::{Policy, rename_principals};
 use longshore_store::meta::Tx;
-use longshore_types::{
-    account::AccountId,
-    arn::{PrincipalArn, PrincipalKind},
-};
+use longshore_types::arn::{PrincipalArn, PrincipalKind};
 
 use crate::{
     error::{Error, Result},
     table::{account, principal, target::PolicyRow},
 };
 
-/// The row of a policy whose principals all exist now; `None` if one does not.
-pub(crate) fn bind(tx: &mut dyn Tx, text: &str, policy: &Policy) -> Result<Option<PolicyRow>> {
+/// A principal that a policy names and that there is not, as the policy writes it.
+#[derive(Debug)]
+pub(crate) struct Unknown(pub(crate) String);
+
+/// The row of a policy whose principals all exist now.
+pub(crate) fn bind(
+    tx: &mut dyn Tx,
+    text: &str,
+    policy: &Policy,
+) -> Result<Result<PolicyRow, Unknown>> {
     let mut ids = BTreeMap::new();
     for text in policy.principal_arns() {
         match id_of(tx, text)? {
             Some(id) => ids.insert(text.to_owned(), id),
-            None => return Ok(None),
+            None => return Ok(Err(Unknown(text.to_owned()))),
         };
     }
-    let named_by_id: Vec<&str> = policy.principal_ids().into_iter().collect();
-    if principal::arns(tx, &named_by_id)?.len() < named_by_id.len() {
-        return Ok(None);
+    for id in policy.principal_ids() {
+        if principal::arns(tx, &[id])?.is_empty() {
+            return Ok(Err(Unknown(id.to_owned())));
+        }
     }
-    let accounts: Vec<AccountId> = policy.principal_accounts().into_iter().collect();
-    if account::existing(tx, &accounts)? < accounts.len() {
-        return Ok(None);
+    for account in policy.principal_accounts() {
+        if account::existing(tx, &[account])? == 0 {
+            return Ok(Err(Unknown(account.to_string())));
+        }
     }
-    Ok(Some(PolicyRow {
+    Ok(Ok(PolicyRow {
         text: text.to_owned(),
         principals: serde_json::to_string(&ids).map_err(Error::internal)?,
     }))
+}
+
+/// The ids of the principals that a policy names, for [`Policy::bind`]; who is not there is known by the ARN.
+pub(crate) fn ids_or_names(
+    tx: &mut dyn Tx,
+    policy: &Policy,
+) -> Result<BTreeMap<String, String>> {
+    let bind = |arn: &str| Ok((arn.to_owned(), id_of(tx, arn)?.unwrap_or_else(|| arn.to_owned())));
+    policy.principal_arns().into_iter().map(bind).collect()
 }
 
 /// The id of a user or role, or of the role of a session.

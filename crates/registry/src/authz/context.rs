@@ -5,6 +5,9 @@ use longshore_policy::Context;
 use super::{Need, place::Place};
 use crate::{cx::Cx, principal::Caller};
 
+/// The boundary that a request gives a user or role, or else the one that it has.
+const BOUNDARY: &str = "iam:PermissionsBoundary";
+
 /// Collects what policies may ask about `need` of `caller`.
 pub(super) fn of<'a>(
     cx: &'a Cx<'_>,
@@ -20,6 +23,11 @@ pub(super) fn of<'a>(
         for value in values {
             context.add(key.as_str(), value.as_str());
         }
+    }
+    if let Some(boundary) = &place.boundary
+        && !context.contains(BOUNDARY)
+    {
+        context.add(BOUNDARY, boundary.as_str());
     }
     context
 }

@@ -21,6 +21,8 @@ pub(super) struct Identified {
     pub(super) account: AccountId,
     pub(super) arn: String,
     pub(super) tags: Vec<(String, String)>,
+    /// The managed policy that bounds it.
+    pub(super) boundary: Option<String>,
 }
 
 impl Identified {
@@ -68,13 +70,18 @@ impl Identified {
                 };
                 change(&mut found);
                 let arn = kind.arn(account, &found.path, &found.name);
-                Self::tagged(tx, account, arn, &found.id).map(Some)
+                let known = Self::tagged(tx, account, arn, &found.id)?;
+                Ok(Some(Self {
+                    boundary: found.boundary,
+                    ..known
+                }))
             })
             .await?;
         Ok(found.unwrap_or_else(|| Self {
             account,
             arn: kind.arn(account, "/", name),
             tags: Vec::new(),
+            boundary: None,
         }))
     }
 
@@ -94,6 +101,7 @@ impl Identified {
             account,
             arn: "*".to_owned(),
             tags: Vec::new(),
+            boundary: None,
         }))
     }
 
@@ -113,6 +121,21 @@ impl Identified {
 
     fn tagged(tx: &mut dyn Tx, account: AccountId, arn: String, id: &str) -> Result<Self> {
         let tags = identity_tag::all(tx, id)?;
-        Ok(Self { account, arn, tags })
+        Ok(Self {
+            account,
+            arn,
+            tags,
+            boundary: None,
+        })
     }
+}
+
+/// The tags of the managed policy or identity provider of that ARN.
+pub(super) async fn tags_of(cx: &Cx<'_>, arn: &str) -> Result<Vec<(String, String)>> {
+    if arn.ends_with('*') {
+        return Ok(Vec::new());
+    }
+    let holder = arn.to_owned();
+    let tags = cx.core.meta.query(move |tx| identity_tag::all(tx, &holder));
+    tags.await.map_err(Error::from)
 }

@@ -9,7 +9,10 @@ use longshore_types::{
     name::RepositoryName,
 };
 
-use super::{Action, Ecr, Resource, identity::Identified};
+use super::{
+    Action, Ecr, Resource,
+    identity::{self, Identified},
+};
 use crate::{
     account_setting::PolicyScope,
     cx::Cx,
@@ -37,8 +40,10 @@ pub(super) struct Place {
     pub(super) owner: Option<Arc<RegistryTarget>>,
     pub(super) repository: Option<Arc<RepositoryTarget>>,
     role: Option<RoleTarget>,
-    /// Of a user or role that is changed.
+    /// Of a user, role, managed policy or identity provider that is changed.
     identity_tags: Vec<(String, String)>,
+    /// The managed policy that bounds the user or role that is changed.
+    pub(super) boundary: Option<String>,
     sort: Sort,
 }
 
@@ -79,6 +84,7 @@ impl Place {
                 let registry = cx.scope.registry_of(Some(*account));
                 let place = Self::in_registry(cx, registry, arn.clone(), freshness).await?;
                 Ok(Self {
+                    identity_tags: identity::tags_of(cx, arn).await?,
                     sort: Sort::Account,
                     ..place
                 })
@@ -92,6 +98,7 @@ impl Place {
                 let place = Self::in_registry(cx, registry, found.arn, freshness).await?;
                 Ok(Self {
                     identity_tags: found.tags,
+                    boundary: found.boundary,
                     sort: Sort::Account,
                     ..place
                 })
@@ -158,6 +165,7 @@ impl Place {
             repository: target.repository,
             role: None,
             identity_tags: Vec::new(),
+            boundary: None,
             sort: Sort::Ecr,
         }
     }

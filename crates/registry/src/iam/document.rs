@@ -1,10 +1,15 @@
 //! Policy documents as they come in and go out.
 
 use longshore_policy::{InvalidPolicy, Kind, Policy, Version};
+use longshore_store::meta::Tx;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use super::{member, quota};
-use crate::error::{Error, Fault, Result};
+use crate::{
+    error::{Error, Fault, Result},
+    named::{self, Unknown},
+    table::target::PolicyRow,
+};
 
 const MAX: usize = 131_072;
 /// What stays as it is when IAM writes a document into an answer (RFC 3986).
@@ -44,6 +49,15 @@ pub(crate) fn check_trust(member: &str, document: &str) -> Result<Policy> {
     let policy = check(member, document, Kind::Trust)?;
     check_size("ACLSizePerRole", document, quota::ASSUME_ROLE_POLICY_SIZE)?;
     Ok(policy)
+}
+
+/// Binds a trust policy to the principals that it names, all of which must exist now.
+pub(crate) fn bind_trust(tx: &mut dyn Tx, document: &str, policy: &Policy) -> Result<PolicyRow> {
+    named::bind(tx, document, policy)?.map_err(|Unknown(principal)| {
+        malformed(&InvalidPolicy::InvalidPrincipal(format!(
+            "\"AWS\":\"{principal}\""
+        )))
+    })
 }
 
 /// Checks the length and characters of a member that holds a document.

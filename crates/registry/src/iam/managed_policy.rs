@@ -21,7 +21,7 @@ pub use self::{
     tags::{ListPolicyTags, TagPolicy, UntagPolicy},
     version::{
         CreatePolicyVersion, DeletePolicyVersion, GetPolicyVersion, ListPolicyVersions,
-        SetDefaultPolicyVersion,
+        PolicyVersion, SetDefaultPolicyVersion,
     },
 };
 use super::{
@@ -40,12 +40,14 @@ use crate::{
     },
 };
 
-/// A managed policy without its document.
+/// A managed policy.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct Policy {
-    policy_name: String,
-    policy_id: String,
+    #[serde(rename = "PolicyName")]
+    name: String,
+    #[serde(rename = "PolicyId")]
+    id: String,
     arn: String,
     path: String,
     default_version_id: String,
@@ -58,14 +60,22 @@ pub struct Policy {
     update_date: Timestamp,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Tag>,
+    /// Told by `GetAccountAuthorizationDetails` alone.
+    #[serde(rename = "PolicyVersionList", skip_serializing_if = "Vec::is_empty")]
+    versions: Vec<PolicyVersion>,
 }
 
 impl Policy {
+    /// Tells the versions, too.
+    pub(crate) fn with_versions(self, versions: Vec<PolicyVersion>) -> Self {
+        Self { versions, ..self }
+    }
+
     /// Tells what lists tell of a customer's policy.
     pub(crate) fn of_customer(row: ManagedPolicy) -> Self {
         Self {
-            policy_name: row.name,
-            policy_id: row.id,
+            name: row.name,
+            id: row.id,
             arn: row.arn,
             path: row.path,
             default_version_id: version_id(row.default_version),
@@ -76,14 +86,15 @@ impl Policy {
             create_date: row.created_at,
             update_date: row.updated_at,
             tags: Vec::new(),
+            versions: Vec::new(),
         }
     }
 
     /// Tells what lists tell of a policy of AWS.
     pub(crate) fn of_aws(policy: &AwsPolicy, uses: Uses) -> Self {
         Self {
-            policy_name: policy.name.to_owned(),
-            policy_id: policy.id(),
+            name: policy.name.to_owned(),
+            id: policy.id(),
             arn: policy.arn.to_owned(),
             path: policy.path.to_owned(),
             default_version_id: version_id(policy.version),
@@ -94,6 +105,7 @@ impl Policy {
             create_date: policy.created_at(),
             update_date: policy.updated_at(),
             tags: Vec::new(),
+            versions: Vec::new(),
         }
     }
 }
@@ -102,24 +114,6 @@ impl Policy {
 pub(crate) enum Found {
     Aws(&'static AwsPolicy),
     Customer(ManagedPolicy),
-}
-
-impl Found {
-    /// What stands between `policy` and the name.
-    pub(crate) fn path(&self) -> &str {
-        match self {
-            Self::Aws(policy) => policy.path,
-            Self::Customer(policy) => &policy.path,
-        }
-    }
-
-    /// The last part of its ARN.
-    pub(crate) fn name(&self) -> &str {
-        match self {
-            Self::Aws(policy) => policy.name,
-            Self::Customer(policy) => &policy.name,
-        }
-    }
 }
 
 /// Returns the policy of that ARN, of `account` or of AWS, if there is one.
@@ -183,7 +177,7 @@ fn refuse_aws(cx: &Cx<'_>, action: Iam, arn: &str) -> Result<()> {
     let Caller::Known(known) = &cx.caller else {
         return Err(Error::AuthenticationRequired);
     };
-    Err(Error::AccessDenied(format!(
+    Err(Error::denied(format!(
         "User: {} is not authorized to perform: {} on resource: policy {arn}",
         known.arn,
         action.name()

@@ -21,7 +21,6 @@ pub use self::{
 use super::member;
 use crate::{
     authz::{Iam, Needs, Resource},
-    cx::Scope,
     error::{Error, Fault, Result},
     table::oidc_provider::{self, OidcProvider},
 };

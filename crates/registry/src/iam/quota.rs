@@ -18,6 +18,8 @@ pub(crate) const GROUPS: i64 = 300;
 pub(crate) const ROLES: i64 = 1000;
 /// Customer managed policies of an account.
 pub(crate) const POLICIES: i64 = 1500;
+/// OpenID Connect providers of an account.
+pub(crate) const PROVIDERS: i64 = 100;
 /// Groups that a user is in.
 pub(crate) const GROUPS_PER_USER: i64 = 10;
 /// Access keys of a user, or of the root user.

@@ -34,6 +34,7 @@ use super::{
 };
 use crate::{
     error::Result,
+    named,
     table::{identity_tag, role},
 };
 
@@ -46,8 +47,10 @@ const MAX_SESSION_SECONDS: i64 = 43_200;
 #[serde(rename_all = "PascalCase")]
 pub struct Role {
     path: String,
-    role_name: String,
-    role_id: String,
+    #[serde(rename = "RoleName")]
+    name: String,
+    #[serde(rename = "RoleId")]
+    id: String,
     arn: String,
     create_date: Timestamp,
     assume_role_policy_document: String,
@@ -58,8 +61,8 @@ pub struct Role {
     permissions_boundary: Option<PermissionsBoundary>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     tags: Vec<Tag>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    role_last_used: Option<RoleLastUsed>,
+    #[serde(rename = "RoleLastUsed", skip_serializing_if = "Option::is_none")]
+    last_used: Option<RoleLastUsed>,
 }
 
 /// When and where a role's credentials were used last; empty when they never were.
@@ -85,21 +88,22 @@ impl RoleLastUsed {
 
 impl Role {
     /// Tells what lists tell of a role.
-    fn brief(account: AccountId, row: role::Role) -> Self {
+    fn brief(tx: &mut dyn Tx, account: AccountId, row: role::Role) -> Result<Self> {
+        let trust = named::shown(tx, &row.trust)?;
         let identity = row.identity;
-        Self {
+        Ok(Self {
             arn: IdentityKind::Role.arn(account, &identity.path, &identity.name),
             path: identity.path,
-            role_name: identity.name,
-            role_id: identity.id,
+            name: identity.name,
+            id: identity.id,
             create_date: identity.created_at,
-            assume_role_policy_document: document::encoded(&row.trust.document),
+            assume_role_policy_document: document::encoded(&trust),
             description: Some(row.description).filter(|text| !text.is_empty()),
             max_session_duration: row.max_session_seconds,
             permissions_boundary: None,
             tags: Vec::new(),
-            role_last_used: None,
-        }
+            last_used: None,
+        })
     }
 
     /// Tells all of a role.
@@ -108,14 +112,14 @@ impl Role {
         Ok(Self {
             permissions_boundary: row.identity.boundary.clone().map(PermissionsBoundary::new),
             tags: Tag::all(tags),
-            role_last_used: Some(RoleLastUsed::new(row.last_used.clone())),
-            ..Self::brief(account, row)
+            last_used: Some(RoleLastUsed::new(row.last_used.clone())),
+            ..Self::brief(tx, account, row)?
         })
     }
 }
 
 /// Returns the role that an input names.
-fn named(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
+fn find(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
     let found = role::named(tx, account, name)?;
     found.ok_or_else(|| identity::not_found(IdentityKind::Role, name))
 }
@@ -123,7 +127,7 @@ fn named(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> 
 /// Returns the role that an input wants to change, which is not a service's own.
 fn changeable(tx: &mut dyn Tx, account: AccountId, name: &str) -> Result<role::Role> {
     identity::changeable(tx, account, IdentityKind::Role, name)?;
-    named(tx, account, name)
+    find(tx, account, name)
 }
 
 pub(crate) fn check_name(name: &str) -> Result<()> {

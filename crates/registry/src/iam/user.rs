@@ -20,9 +20,9 @@ pub use self::{
     update::UpdateUser,
 };
 use super::{
+    boundary::PermissionsBoundary,
     identity::{self, IdentityKind},
     member,
-    role::PermissionsBoundary,
     tag::Tag,
 };
 use crate::{

@@ -35,7 +35,7 @@ impl PolicyText {
 
     /// The row to store; fails when a principal that it names does not exist.
     pub(super) fn bind(&self, tx: &mut dyn Tx) -> Result<PolicyRow> {
-        named::bind(tx, &self.text, &self.policy)?.ok_or_else(|| self.refusal())
+        named::bind(tx, &self.text, &self.policy)?.map_err(|_| self.refusal())
     }
 
     /// The one answer to a policy that cannot be taken (`behaviour.md` sections 13.1 and 13.2).

@@ -18,10 +18,14 @@ pub(crate) struct ManagedPolicy {
     pub(crate) last_version: i64,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
+    /// How often it is used; nothing when it is made.
+    pub(crate) uses: Uses,
 }
 
-const COLUMNS: &str =
-    "arn, id, name, path, description, default_version, last_version, created_at, updated_at";
+/// Of the policies `m`.
+const COLUMNS: &str = "m.arn, m.id, m.name, m.path, m.description, m.default_version, m.last_version, m.created_at, m.updated_at, \
+    (SELECT COUNT(*) FROM policy_attachment t WHERE t.account = m.account AND t.policy = m.arn), \
+    (SELECT COUNT(*) FROM principal p WHERE p.account = m.account AND p.boundary = m.arn)";
 
 impl Row for ManagedPolicy {
     fn read(columns: &dyn Columns) -> Result<Self> {

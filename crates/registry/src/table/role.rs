@@ -6,23 +6,18 @@ use longshore_types::{account::AccountId, time::Timestamp};
 use super::{
     args,
     identity::{Identity, IdentityKind, name_key},
+    target::PolicyRow,
 };
 
 /// A role.
 #[derive(Clone, Debug)]
 pub(crate) struct Role {
     pub(crate) identity: Identity,
-    pub(crate) trust: Trust,
+    /// The trust policy.
+    pub(crate) trust: PolicyRow,
     pub(crate) description: String,
     pub(crate) max_session_seconds: i64,
     pub(crate) last_used: Option<(Timestamp, String)>,
-}
-
-/// A trust policy, and the ids that its principals had when it was set, as JSON.
-#[derive(Clone, Debug)]
-pub(crate) struct Trust {
-    pub(crate) document: String,
-    pub(crate) principals: String,
 }
 
 const COLUMNS: &str = "p.id, p.name, p.path, p.created_at, p.boundary, r.trust, r.trust_principals, r.description, \
@@ -40,8 +35,8 @@ impl Row for Role {
         };
         Ok(Self {
             identity: Identity::read(columns)?,
-            trust: Trust {
-                document: columns.text(5)?.to_owned(),
+            trust: PolicyRow {
+                text: columns.text(5)?.to_owned(),
                 principals: columns.text(6)?.to_owned(),
             },
             description: columns.text(7)?.to_owned(),
@@ -78,6 +73,12 @@ pub(crate) fn page(
     )
 }
 
+/// Returns how many roles an account has.
+pub(crate) fn count(tx: &mut dyn Tx, account: AccountId) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM principal WHERE account = ?1 AND kind = 'role'";
+    tx.count(sql, args![account.as_str()])
+}
+
 /// Makes a role, unless the name is taken; returns whether it did.
 pub(crate) fn insert(tx: &mut dyn Tx, account: AccountId, role: &Role) -> Result<bool> {
     let Identity {
@@ -109,7 +110,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, account: AccountId, role: &Role) -> Result
         "INSERT INTO role (principal, trust, trust_principals, description, max_session_seconds) VALUES (?1, ?2, ?3, ?4, ?5)",
         args![
             id,
-            &role.trust.document,
+            &role.trust.text,
             &role.trust.principals,
             &role.description,
             role.max_session_seconds
@@ -131,9 +132,9 @@ pub(crate) fn update(
 }
 
 /// Replaces a role's trust policy.
-pub(crate) fn set_trust(tx: &mut dyn Tx, id: &str, trust: &Trust) -> Result<()> {
+pub(crate) fn set_trust(tx: &mut dyn Tx, id: &str, trust: &PolicyRow) -> Result<()> {
     let sql = "UPDATE role SET trust = ?2, trust_principals = ?3 WHERE principal = ?1";
-    tx.execute(sql, args![id, &trust.document, &trust.principals])
+    tx.execute(sql, args![id, &trust.text, &trust.principals])
         .map(drop)
 }
 

@@ -24,7 +24,7 @@ use crate::{
 const MAX_DESCRIPTION: usize = 1000;
 
 /// Makes a managed policy with its first version.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct CreatePolicy {
     policy_name: String,

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// Tells managed policies in pages: the account's by name, then AWS's.
-#[derive(Debug, Deserialize)]
+#[derive(Clone, Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct ListPolicies {
     scope: Option<String>,

@@ -1,5 +1,6 @@
 //! `CreateRole`.
 
+use longshore_policy::Policy;
 use longshore_store::meta::Durability;
 use serde::{Deserialize, Serialize};
 
@@ -9,9 +10,9 @@ use crate::{
     cx::{Cx, Scope},
     error::{Fault, Result},
     iam::{
-        document, id,
+        boundary, document, id,
         identity::{IdentityKind, SERVICE_LINKED},
-        member,
+        member, quota,
         tag::{self, Tag},
     },
     operation::Operation,
@@ -36,6 +37,13 @@ pub struct CreateRole {
 #[serde(rename_all = "PascalCase")]
 pub struct CreatedRole {
     role: Role,
+}
+
+impl CreateRole {
+    fn trust(&self) -> Result<Policy> {
+        let document = &self.assume_role_policy_document;
+        document::check_trust("assumeRolePolicyDocument", document)
+    }
 }
 
 impl Operation for CreateRole {
@@ -71,9 +79,15 @@ impl Operation for CreateRole {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedRole> {
         let seed = cx.core.fresh();
+        let (trust, tags) = (self.trust()?, tag::read(self.tags.as_ref())?);
         let role = cx
             .write(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
+                let count = role::count(tx, account)?;
+                quota::check("RolesPerAccount", count, quota::ROLES)?;
+                if let Some(boundary) = &self.permissions_boundary {
+                    boundary::check(tx, account, boundary)?;
+                }
                 let row = role::Role {
                     identity: Identity {
                         id: id::unique(id::ROLE, seed.as_bytes()),
@@ -82,10 +96,7 @@ impl Operation for CreateRole {
                         created_at: tx.now(),
                         boundary: self.permissions_boundary.clone(),
                     },
-                    trust: role::Trust {
-                        document: self.assume_role_policy_document.clone(),
-                        principals: "{}".to_owned(),
-                    },
+                    trust: document::bind_trust(tx, &self.assume_role_policy_document, &trust)?,
                     description: self.description.clone().unwrap_or_default(),
                     max_session_seconds: self.max_session_duration.unwrap_or(MIN_SESSION_SECONDS),
                     last_used: None,
@@ -94,7 +105,7 @@ impl Operation for CreateRole {
                     return Err(Fault::EntityAlreadyExists
                         .because(format!("Role with name {} already exists.", self.role_name)));
                 }
-                identity_tag::put(tx, &row.identity.id, &tag::read(self.tags.as_ref())?)?;
+                identity_tag::put(tx, &row.identity.id, &tags)?;
                 account::bump(tx, account)?;
                 Role::whole(tx, account, row)
             })

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Role, check_name, named};
+use super::{Role, check_name, find};
 use crate::{
     authz::{Iam, Needs, Permit},
     cx::{Cx, Scope},
@@ -42,7 +42,7 @@ impl Operation for GetRole {
         let role = cx
             .read(permit.grant(), move |tx, grant| {
                 let account = grant.registry().account();
-                let row = named(tx, account, &self.role_name)?;
+                let row = find(tx, account, &self.role_name)?;
                 Role::whole(tx, account, row)
             })
             .await?;

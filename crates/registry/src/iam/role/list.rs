@@ -58,13 +58,14 @@ impl Operation for ListRoles {
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {
-                Ok(role::page(tx, account, &prefix, &after, limit)?)
+                let rows = role::page(tx, account, &prefix, &after, limit)?;
+                let brief = |row| Role::brief(tx, account, row);
+                rows.into_iter().map(brief).collect::<Result<Vec<_>>>()
             })
             .await?;
-        let page = paging.page(cx.core, rows, |row| name_key(&row.identity.name))?;
-        let brief = |row| Role::brief(account, row);
+        let page = paging.page(cx.core, rows, |role| name_key(&role.name))?;
         Ok(ListedRoles {
-            roles: page.rows.into_iter().map(brief).collect(),
+            roles: page.rows,
             is_truncated: page.is_truncated,
             marker: page.marker,
         })

@@ -5,7 +5,7 @@ use longshore_store::meta::{Durability, Tx};
 use longshore_types::account::AccountId;
 use serde::{Deserialize, Serialize};
 
-use super::{MIN_SESSION_SECONDS, Role, check_description, check_name, delete, named};
+use super::{MIN_SESSION_SECONDS, Role, check_description, check_name, delete, find};
 use crate::{
     authz::{Iam, Needs, Permit, Resource},
     cx::{Cx, Scope},
@@ -17,7 +17,7 @@ use crate::{
     },
     operation::Operation,
     page,
-    table::{account, attachment, identity::Identity, role},
+    table::{account, attachment, identity::Identity, role, target::PolicyRow},
 };
 
 /// A service that has a role of its own.
@@ -63,7 +63,7 @@ impl Service {
         format!("{SERVICE_LINKED}{}/", self.principal)
     }
 
-    fn trust(&self) -> role::Trust {
+    fn trust(&self) -> PolicyRow {
         let document = serde_json::json!({
             "Version": "2012-10-17",
             "Statement": [{
@@ -72,8 +72,8 @@ impl Service {
                 "Action": "sts:AssumeRole",
             }],
         });
-        role::Trust {
-            document: document.to_string(),
+        PolicyRow {
+            text: document.to_string(),
             principals: "{}".to_owned(),
         }
     }
@@ -193,7 +193,7 @@ impl Operation for DeleteServiceLinkedRole {
         let account = permit.grant().registry().account();
         let path = cx
             .write(permit.grant(), Durability::Durable, move |tx, _| {
-                let identity = named(tx, account, &self.role_name)?.identity;
+                let identity = find(tx, account, &self.role_name)?.identity;
                 if !identity.path.starts_with(SERVICE_LINKED) {
                     return Err(identity::not_found(IdentityKind::Role, &self.role_name));
                 }

@@ -39,13 +39,11 @@ impl Operation for UpdateAssumeRolePolicy {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+        let trust = document::check_trust("policyDocument", &self.policy_document)?;
         cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let row = changeable(tx, account, &self.role_name)?;
-            let trust = role::Trust {
-                document: self.policy_document.clone(),
-                principals: "{}".to_owned(),
-            };
+            let trust = document::bind_trust(tx, &self.policy_document, &trust)?;
             role::set_trust(tx, &row.identity.id, &trust)?;
             account::bump(tx, account)?;
             Ok(())

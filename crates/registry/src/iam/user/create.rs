@@ -9,7 +9,7 @@ use crate::{
     cx::{Cx, Scope},
     error::Result,
     iam::{
-        id,
+        boundary, id,
         identity::IdentityKind,
         member, quota,
         tag::{self, Tag},
@@ -63,6 +63,9 @@ impl Operation for CreateUser {
             .write(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 quota::check("UsersPerAccount", user::count(tx, account)?, quota::USERS)?;
+                if let Some(boundary) = &self.permissions_boundary {
+                    boundary::check(tx, account, boundary)?;
+                }
                 let row = Identity {
                     id: id::unique(id::USER, seed.as_bytes()),
                     name: self.user_name.clone(),

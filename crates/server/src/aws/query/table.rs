@@ -6,7 +6,10 @@ use bytes::Bytes;
 use http::Response;
 use longshore_registry::{
     Cx, Error, Operation, execute,
-    iam::{absent, access_key, account, account_alias, group, role, user},
+    iam::{
+        absent, access_key, account, account_alias, attachment, boundary, details, group,
+        inline_policy, managed_policy, oidc_provider, role, simulate, user,
+    },
     sts,
 };
 use longshore_types::id::RequestId;
@@ -55,48 +58,101 @@ macro_rules! operations {
 }
 
 const IAM: &[Entry] = operations! {
+    oidc_provider::AddClientIDToOpenIDConnectProvider
     group::AddUserToGroup
+    attachment::AttachGroupPolicy
+    attachment::AttachRolePolicy
+    attachment::AttachUserPolicy
     access_key::CreateAccessKey
     account_alias::CreateAccountAlias
     group::CreateGroup
+    oidc_provider::CreateOpenIDConnectProvider
+    managed_policy::CreatePolicy
+    managed_policy::CreatePolicyVersion
     role::CreateRole
     role::CreateServiceLinkedRole
     user::CreateUser
     access_key::DeleteAccessKey
     account_alias::DeleteAccountAlias
     group::DeleteGroup
+    inline_policy::DeleteGroupPolicy
+    oidc_provider::DeleteOpenIDConnectProvider
+    managed_policy::DeletePolicy
+    managed_policy::DeletePolicyVersion
     role::DeleteRole
+    boundary::DeleteRolePermissionsBoundary
+    inline_policy::DeleteRolePolicy
     role::DeleteServiceLinkedRole
     user::DeleteUser
+    boundary::DeleteUserPermissionsBoundary
+    inline_policy::DeleteUserPolicy
+    attachment::DetachGroupPolicy
+    attachment::DetachRolePolicy
+    attachment::DetachUserPolicy
     access_key::GetAccessKeyLastUsed
+    details::GetAccountAuthorizationDetails
     account::GetAccountSummary
+    simulate::GetContextKeysForCustomPolicy
+    simulate::GetContextKeysForPrincipalPolicy
     group::GetGroup
+    inline_policy::GetGroupPolicy
     absent::GetLoginProfile
+    oidc_provider::GetOpenIDConnectProvider
+    managed_policy::GetPolicy
+    managed_policy::GetPolicyVersion
     role::GetRole
+    inline_policy::GetRolePolicy
     role::GetServiceLinkedRoleDeletionStatus
     user::GetUser
+    inline_policy::GetUserPolicy
     access_key::ListAccessKeys
     account_alias::ListAccountAliases
+    attachment::ListAttachedGroupPolicies
+    attachment::ListAttachedRolePolicies
+    attachment::ListAttachedUserPolicies
+    managed_policy::ListEntitiesForPolicy
+    inline_policy::ListGroupPolicies
     group::ListGroups
     group::ListGroupsForUser
     absent::ListInstanceProfilesForRole
     absent::ListMFADevices
+    oidc_provider::ListOpenIDConnectProviderTags
+    oidc_provider::ListOpenIDConnectProviders
+    managed_policy::ListPolicies
+    managed_policy::ListPolicyTags
+    managed_policy::ListPolicyVersions
+    inline_policy::ListRolePolicies
     role::ListRoleTags
     role::ListRoles
     absent::ListSSHPublicKeys
     absent::ListServiceSpecificCredentials
     absent::ListSigningCertificates
+    inline_policy::ListUserPolicies
     user::ListUserTags
     user::ListUsers
     absent::ListVirtualMFADevices
+    inline_policy::PutGroupPolicy
+    boundary::PutRolePermissionsBoundary
+    inline_policy::PutRolePolicy
+    boundary::PutUserPermissionsBoundary
+    inline_policy::PutUserPolicy
+    oidc_provider::RemoveClientIDFromOpenIDConnectProvider
     group::RemoveUserFromGroup
+    managed_policy::SetDefaultPolicyVersion
+    simulate::SimulateCustomPolicy
+    simulate::SimulatePrincipalPolicy
+    oidc_provider::TagOpenIDConnectProvider
+    managed_policy::TagPolicy
     role::TagRole
     user::TagUser
+    oidc_provider::UntagOpenIDConnectProvider
+    managed_policy::UntagPolicy
     role::UntagRole
     user::UntagUser
     access_key::UpdateAccessKey
     role::UpdateAssumeRolePolicy
     group::UpdateGroup
+    oidc_provider::UpdateOpenIDConnectProviderThumbprint
     role::UpdateRole
     role::UpdateRoleDescription
     user::UpdateUser
