@@ -10,6 +10,7 @@ mod blob;
 mod collection;
 mod concurrency;
 mod harness;
+mod iam;
 mod image;
 mod layer;
 mod open_uploads;
