@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod context;
+mod cost;
 mod decisions;
 mod last_used;
 mod people;

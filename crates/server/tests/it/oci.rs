@@ -4,4 +4,5 @@ mod anonymous;
 mod authenticate;
 mod pull;
 mod push;
+mod revocation;
 mod token;
