@@ -18,7 +18,7 @@ pub(crate) use self::web_identity::{
     WebIdentity, authorize_web_identity, denied as web_identity_denied,
 };
 use self::{
-    decide::decide,
+    decide::{decide, is_beyond_nobody},
     place::{Freshness, Place},
 };
 use crate::{
@@ -393,6 +393,9 @@ async fn settled(
 ) -> Result<Vec<Grant>> {
     let mut grants = Vec::with_capacity(needs.len());
     let mut missing = None;
+    if needs.iter().any(|need| is_beyond_nobody(caller, need)) {
+        return Err(Error::AuthenticationRequired);
+    }
     for need in needs {
         let place = Place::find(cx, caller, &need.resource, freshness).await?;
         let decision = decide_either(cx, caller, need, &place);

@@ -114,6 +114,14 @@ fn is_unbound(known: &Known, action: Action, place: &Place, has_no_policy: bool)
         && (has_no_policy || is_about_policies(action))
 }
 
+/// Whether nobody asks for what no policy can open to nobody: then there is nothing to look up.
+pub(super) fn is_beyond_nobody(caller: &Caller, need: &Need) -> bool {
+    caller.known().is_none()
+        && !matches!(need.resource, Resource::Nothing)
+        && !is_for_nobody(need.action)
+        && !need.alternative.is_some_and(is_for_nobody)
+}
+
 /// What a policy can open to callers without a name: pulling, and looking for what to pull.
 fn is_for_nobody(action: Action) -> bool {
     matches!(

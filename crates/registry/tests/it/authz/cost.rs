@@ -1,6 +1,10 @@
 //! How many statements a decision costs.
 
-use longshore_registry::{Error, oci::blob::HeadBlob, principal::Caller};
+use longshore_registry::{
+    Error,
+    oci::{blob::HeadBlob, upload::StartUpload},
+    principal::Caller,
+};
 use serde_json::json;
 
 use super::people::{People, allow, grant, policy};
@@ -57,6 +61,22 @@ async fn a_warm_request_is_one_statement_and_each_cold_side_one_more() {
     people.tag(ACCOUNT, &id, "more", "x").await;
     assert_eq!(cost(&cold, &id).await, 4);
     assert_eq!(cost(&cold, &id).await, 1);
+}
+
+#[tokio::test]
+async fn nobody_costs_nothing_where_no_policy_can_let_it_in() {
+    let t = TestCore::start().await;
+    scene(&t).await;
+    let before = t.core.meta.counters().statements;
+    let start = StartUpload {
+        registry: t.registry(),
+        repository: name("app"),
+        mount: None,
+        sha512: false,
+    };
+    let refused = t.run_as(Caller::Anonymous, start).await;
+    assert!(matches!(refused, Err(Error::AuthenticationRequired)));
+    assert_eq!(t.core.meta.counters().statements, before);
 }
 
 #[tokio::test]
