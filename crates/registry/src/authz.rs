@@ -133,6 +133,8 @@ pub struct Needs {
     required: Vec<Need>,
     optional: Option<Need>,
     keys: RequestKeys,
+    /// Whether the required actions count against rate quotas.
+    counts: bool,
 }
 
 impl Needs {
@@ -142,6 +144,7 @@ impl Needs {
             required: vec![Need::new(action, resource)],
             optional: None,
             keys: RequestKeys::new(),
+            counts: true,
         }
     }
 
@@ -169,6 +172,7 @@ impl Needs {
             required,
             optional: None,
             keys: RequestKeys::new(),
+            counts: true,
         }
     }
 
@@ -189,9 +193,17 @@ impl Needs {
         self
     }
 
-    /// The actions of all required needs, in their order.
-    pub(crate) fn actions(&self) -> impl Iterator<Item = Action> {
-        self.required.iter().map(|need| need.action)
+    /// Leaves rate quotas alone: the action stands for the right to call and is not done.
+    #[must_use]
+    pub(crate) fn uncounted(mut self) -> Self {
+        self.counts = false;
+        self
+    }
+
+    /// The actions that count against rate quotas: those of all required needs, in their order.
+    pub(crate) fn counted(&self) -> impl Iterator<Item = Action> {
+        let counted = self.required.iter().filter(|_| self.counts);
+        counted.map(|need| need.action)
     }
 
     /// Adds a condition key of the request, for all needs. A key without values is absent.

@@ -3,13 +3,17 @@
 use std::net::IpAddr;
 
 use longshore_store::meta::{Durability, Tx};
-use longshore_types::account::{AccountId, Registry};
+use longshore_types::{
+    account::{AccountId, Registry},
+    name::RepositoryName,
+};
 
 use crate::{
     authz::{self, Grant},
     core::Core,
     endpoints::Endpoints,
     error::{Error, Result},
+    oci::Repository,
     principal::Caller,
 };
 
@@ -24,6 +28,14 @@ pub struct Scope {
 }
 
 impl Scope {
+    /// The repository `name` of this scope's own registry.
+    pub fn repository(&self, name: RepositoryName) -> Repository {
+        Repository {
+            registry: self.registry,
+            name,
+        }
+    }
+
     /// The registry of `account`, or this scope's own.
     pub fn registry_of(&self, account: Option<AccountId>) -> Registry {
         match account {

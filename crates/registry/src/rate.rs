@@ -237,7 +237,7 @@ impl Rates {
         }
         let now = cx.core.meta.system_now();
         let mut counted = Vec::new();
-        for action in needs.actions() {
+        for action in needs.counted() {
             if !counted.contains(&action) {
                 counted.push(action);
                 self.take(cx, action, now)?;

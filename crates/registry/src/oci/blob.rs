@@ -2,12 +2,11 @@
 
 use longshore_store::meta::Durability;
 use longshore_types::{
-    account::Registry,
     digest::Digest,
-    name::RepositoryName,
     range::{ByteRange, Selection},
 };
 
+use super::Repository;
 pub use crate::storage::blob::Download;
 use crate::{
     authz::{Ecr, Grant, Needs, Permit, Resource},
@@ -22,10 +21,8 @@ use crate::{
 /// `HEAD` of a blob.
 #[derive(Debug)]
 pub struct HeadBlob {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The blob.
     pub digest: Digest,
 }
@@ -35,12 +32,10 @@ impl Operation for HeadBlob {
     type Output = u64;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::BatchCheckLayerAvailability,
-            self.registry,
-            &self.repository,
-        )
-        .or(Ecr::GetDownloadUrlForLayer))
+        Ok(self
+            .repository
+            .needs(Ecr::BatchCheckLayerAvailability)
+            .or(Ecr::GetDownloadUrlForLayer))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<u64> {
@@ -57,10 +52,8 @@ impl Operation for HeadBlob {
 /// `GET` of a blob, or of a range of it.
 #[derive(Debug)]
 pub struct PullBlob {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The blob.
     pub digest: Digest,
     /// The Range header.
@@ -82,11 +75,7 @@ impl Operation for PullBlob {
     type Output = PulledBlob;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::GetDownloadUrlForLayer,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::GetDownloadUrlForLayer))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PulledBlob> {
@@ -143,10 +132,8 @@ async fn pull(
 /// `DELETE` of a blob.
 #[derive(Debug)]
 pub struct DeleteBlob {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The blob.
     pub digest: Digest,
 }
@@ -155,11 +142,7 @@ impl Operation for DeleteBlob {
     type Output = ();
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::BatchDeleteImage,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::BatchDeleteImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {

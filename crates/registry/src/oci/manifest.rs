@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use longshore_store::meta::Durability;
 use longshore_types::{
-    account::Registry,
     digest::Digest,
     manifest::{MAX_MANIFEST_BYTES, Manifest, ManifestError},
     media_type::MediaType,
-    name::{ImageTag, Reference, RepositoryName},
+    name::{ImageTag, Reference},
 };
 
+use super::Repository;
 pub use crate::storage::manifest::Accept;
 use crate::{
     authz::{Ecr, Needs, Permit},
@@ -26,10 +26,8 @@ use crate::{
 /// `GET` and `HEAD` of a manifest.
 #[derive(Debug)]
 pub struct PullManifest {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The tag or digest.
     pub reference: Reference,
     /// What the client takes.
@@ -55,11 +53,7 @@ impl Operation for PullManifest {
     type Output = PulledManifest;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::BatchGetImage,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::BatchGetImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PulledManifest> {
@@ -145,10 +139,8 @@ impl PullManifest {
 /// `PUT` of a manifest.
 #[derive(Debug)]
 pub struct PushManifest {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The tag or digest in the path.
     pub reference: Reference,
     /// Further tags, given as parameters.
@@ -177,11 +169,7 @@ impl Operation for PushManifest {
     type Output = PushedManifest;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::PutImage,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::PutImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PushedManifest> {
@@ -242,10 +230,8 @@ impl PushManifest {
 /// `DELETE` of a manifest by digest, or of a tag.
 #[derive(Debug)]
 pub struct DeleteManifest {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The tag or digest.
     pub reference: Reference,
 }
@@ -254,11 +240,7 @@ impl Operation for DeleteManifest {
     type Output = ();
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::BatchDeleteImage,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::BatchDeleteImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use longshore_types::{account::Registry, digest::Digest, name::RepositoryName};
+use longshore_types::digest::Digest;
 
+use super::Repository;
 use crate::{
     authz::{Ecr, Grant, Needs, Permit},
     cx::{Cx, Scope},
@@ -18,10 +19,8 @@ pub const PAGE: usize = 1000;
 /// `GET /v2/NAME/referrers/DIGEST`.
 #[derive(Debug)]
 pub struct ListReferrers {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The subject, which need not exist.
     pub subject: Digest,
     /// Only this type of artifact.
@@ -58,11 +57,7 @@ impl Operation for ListReferrers {
     type Output = Referrers;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::BatchGetImage,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::BatchGetImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Referrers> {

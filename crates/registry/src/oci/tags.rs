@@ -1,7 +1,6 @@
 //! The tags of a repository.
 
-use longshore_types::{account::Registry, name::RepositoryName};
-
+use super::Repository;
 use crate::{
     authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
@@ -27,10 +26,8 @@ pub struct Names {
 /// `GET /v2/NAME/tags/list`.
 #[derive(Debug)]
 pub struct ListTags {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The last tag of the page before, or empty.
     pub last: String,
     /// At most so many.
@@ -42,11 +39,7 @@ impl Operation for ListTags {
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         check_page(self.n)?;
-        Ok(Needs::repository(
-            Ecr::ListImages,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::ListImages))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Names> {

@@ -1,10 +1,9 @@
 //! Uploads of blobs over `/v2`.
 
 use longshore_store::meta::Durability;
-use longshore_types::{
-    account::Registry, digest::Digest, id::UploadId, name::RepositoryName, range::ContentRange,
-};
+use longshore_types::{digest::Digest, id::UploadId, name::RepositoryName, range::ContentRange};
 
+use super::Repository;
 use crate::{
     authz::{Ecr, Grant, Need, Needs, Permit, Resource},
     body::Body,
@@ -18,10 +17,8 @@ use crate::{
 /// `POST` of an upload, perhaps as a mount.
 #[derive(Debug)]
 pub struct StartUpload {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The blob to mount and where from, if the client has an idea.
     pub mount: Option<Mount>,
     /// Whether the digest will be a SHA-512.
@@ -53,12 +50,12 @@ impl Operation for StartUpload {
     type Output = Started;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        let needs = Needs::repository(Ecr::InitiateLayerUpload, self.registry, &self.repository);
+        let needs = self.repository.needs(Ecr::InitiateLayerUpload);
         let from = self.mount.as_ref().and_then(|mount| mount.from.clone());
         Ok(match from {
             Some(from) => needs.optional(Need::new(
                 Ecr::GetDownloadUrlForLayer,
-                Resource::Repository(self.registry, from),
+                Resource::Repository(self.repository.registry, from),
             )),
             None => needs,
         })
@@ -109,7 +106,7 @@ impl StartUpload {
             let name: RepositoryName = name.parse().map_err(Error::internal)?;
             let need = Need::new(
                 Ecr::GetDownloadUrlForLayer,
-                Resource::Repository(self.registry, name),
+                Resource::Repository(self.repository.registry, name),
             );
             sources.extend(crate::authz::allowed(cx, need).await);
         }
@@ -138,10 +135,8 @@ async fn link_from(cx: &Cx<'_>, target: &Grant, source: &Grant, digest: Digest) 
 /// `POST` with a digest and the whole blob.
 #[derive(Debug)]
 pub struct PushBlob {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The blob.
     pub digest: Digest,
     /// Its bytes.
@@ -152,11 +147,11 @@ impl Operation for PushBlob {
     type Output = ();
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(
-            Needs::repository(Ecr::InitiateLayerUpload, self.registry, &self.repository)
-                .and(Ecr::UploadLayerPart)
-                .and(Ecr::CompleteLayerUpload),
-        )
+        Ok(self
+            .repository
+            .needs(Ecr::InitiateLayerUpload)
+            .and(Ecr::UploadLayerPart)
+            .and(Ecr::CompleteLayerUpload))
     }
 
     async fn run(mut self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
@@ -169,10 +164,8 @@ impl Operation for PushBlob {
 /// `PATCH`: the next bytes.
 #[derive(Debug)]
 pub struct AppendUpload {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The upload.
     pub upload: UploadId,
     /// The Content-Range header.
@@ -186,11 +179,7 @@ impl Operation for AppendUpload {
     type Output = u64;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::UploadLayerPart,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::UploadLayerPart))
     }
 
     async fn run(mut self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<u64> {
@@ -211,10 +200,8 @@ impl Operation for AppendUpload {
 /// `PUT`: the last bytes, if any, and the digest.
 #[derive(Debug)]
 pub struct CloseUpload {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The upload.
     pub upload: UploadId,
     /// The Content-Range header.
@@ -231,7 +218,7 @@ impl Operation for CloseUpload {
     type Output = ();
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        let needs = Needs::repository(Ecr::CompleteLayerUpload, self.registry, &self.repository);
+        let needs = self.repository.needs(Ecr::CompleteLayerUpload);
         Ok(if self.has_body {
             needs.and(Ecr::UploadLayerPart)
         } else {
@@ -258,10 +245,8 @@ impl Operation for CloseUpload {
 /// `GET` of an upload: where it stands.
 #[derive(Debug)]
 pub struct UploadStatus {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The upload.
     pub upload: UploadId,
 }
@@ -271,11 +256,7 @@ impl Operation for UploadStatus {
     type Output = u64;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::UploadLayerPart,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::UploadLayerPart))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<u64> {
@@ -289,10 +270,8 @@ impl Operation for UploadStatus {
 /// `DELETE` of an upload.
 #[derive(Debug)]
 pub struct CancelUpload {
-    /// The registry asked.
-    pub registry: Registry,
     /// The repository.
-    pub repository: RepositoryName,
+    pub repository: Repository,
     /// The upload.
     pub upload: UploadId,
 }
@@ -301,11 +280,7 @@ impl Operation for CancelUpload {
     type Output = ();
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
-        Ok(Needs::repository(
-            Ecr::UploadLayerPart,
-            self.registry,
-            &self.repository,
-        ))
+        Ok(self.repository.needs(Ecr::UploadLayerPart))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {

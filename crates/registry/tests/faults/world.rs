@@ -18,6 +18,7 @@ use longshore_registry::{
     endpoints::Endpoints,
     execute, job,
     oci::{
+        Repository,
         blob::{HeadBlob, PullBlob},
         manifest::{Accept, DeleteManifest, PullManifest, PushManifest},
         upload::{AppendUpload, CloseUpload, Mount, PushBlob, StartUpload, Started, UploadStatus},
@@ -161,6 +162,14 @@ impl World {
         }
     }
 
+    /// A repository, as `/v2` names it.
+    pub(crate) fn at(&self, repository: &str) -> Repository {
+        Repository {
+            registry: self.registry,
+            name: name(repository),
+        }
+    }
+
     pub(crate) async fn run<O: Operation>(&self, operation: O) -> Result<O::Output> {
         let cx = Cx {
             core: &self.core,
@@ -188,8 +197,7 @@ impl World {
 
     pub(crate) async fn push(&self, to: &str, bytes: Bytes) -> Result<()> {
         let push = PushBlob {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             digest: sha256(&bytes),
             body: Box::new(Whole::new(bytes)),
         };
@@ -198,8 +206,7 @@ impl World {
 
     pub(crate) async fn start(&self, to: &str) -> Result<UploadId> {
         let start = StartUpload {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             mount: None,
             sha512: false,
         };
@@ -211,8 +218,7 @@ impl World {
 
     pub(crate) async fn append(&self, to: &str, upload: UploadId, bytes: Bytes) -> Result<u64> {
         let append = AppendUpload {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             upload,
             range: None,
             body: Box::new(Whole::new(bytes)),
@@ -228,8 +234,7 @@ impl World {
         digest: Digest,
     ) -> Result<()> {
         let close = CloseUpload {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             upload,
             range: None,
             digest,
@@ -242,8 +247,7 @@ impl World {
     /// Where an upload stands.
     pub(crate) async fn stands_at(&self, to: &str, upload: UploadId) -> Result<u64> {
         let status = UploadStatus {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             upload,
         };
         self.run(status).await
@@ -252,8 +256,7 @@ impl World {
     pub(crate) async fn mount(&self, from: &str, to: &str, digest: Digest) -> Result<bool> {
         let from = Some(name(from));
         let start = StartUpload {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             mount: Some(Mount { digest, from }),
             sha512: false,
         };
@@ -262,8 +265,7 @@ impl World {
 
     pub(crate) async fn put(&self, to: &str, reference: &str, manifest: Bytes) -> Result<()> {
         let push = PushManifest {
-            registry: self.registry,
-            repository: name(to),
+            repository: self.at(to),
             reference: reference.parse().unwrap(),
             tags: Vec::new(),
             media_type: None,
@@ -274,8 +276,7 @@ impl World {
 
     pub(crate) async fn delete(&self, from: &str, image: Digest) -> Result<()> {
         let delete = DeleteManifest {
-            registry: self.registry,
-            repository: name(from),
+            repository: self.at(from),
             reference: Reference::Digest(image),
         };
         self.run(delete).await
@@ -283,8 +284,7 @@ impl World {
 
     pub(crate) async fn has(&self, from: &str, digest: Digest) -> Result<u64> {
         let head = HeadBlob {
-            registry: self.registry,
-            repository: name(from),
+            repository: self.at(from),
             digest,
         };
         self.run(head).await
@@ -293,8 +293,7 @@ impl World {
     /// Reads a blob whole and checks its digest.
     pub(crate) async fn reads(&self, from: &str, digest: Digest) -> Result<()> {
         let pull = PullBlob {
-            registry: self.registry,
-            repository: name(from),
+            repository: self.at(from),
             digest,
             range: None,
         };
@@ -310,8 +309,7 @@ impl World {
     /// Pulls a manifest by tag or digest.
     pub(crate) async fn manifest(&self, from: &str, reference: &str) -> Result<Bytes> {
         let pull = PullManifest {
-            registry: self.registry,
-            repository: name(from),
+            repository: self.at(from),
             reference: reference.parse().unwrap(),
             accept: Accept::anything(),
             whole: true,

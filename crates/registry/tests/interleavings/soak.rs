@@ -15,7 +15,7 @@ use longshore_registry::{Error, Result, job, oci::blob::DeleteBlob};
 
 use crate::{
     pairs::api_put,
-    world::{Disk, World, content, image, name, sha256},
+    world::{Disk, World, content, image, sha256},
 };
 
 const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];
@@ -248,8 +248,7 @@ impl Soak {
         let mut dice = Dice(99);
         while !self.over.load(Ordering::Relaxed) {
             let delete = DeleteBlob {
-                registry: self.world.registry,
-                repository: name(REPOSITORIES[dice.roll(3)]),
+                repository: self.world.at(REPOSITORIES[dice.roll(3)]),
                 digest: sha256(&self.layers[dice.roll(self.layers.len())]),
             };
             if self.world.run(delete).await.is_ok() {

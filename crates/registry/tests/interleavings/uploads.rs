@@ -13,7 +13,7 @@ use tokio::task::JoinHandle;
 
 use crate::{
     gate::gated,
-    world::{Disk, World, content, name, sha256},
+    world::{Disk, World, content, sha256},
 };
 
 const NAME: &str = "proof/uploads";
@@ -28,8 +28,7 @@ async fn open() -> (Disk, Arc<World>) {
 
 fn append(world: &Arc<World>, upload: UploadId, body: Box<dyn Body>) -> JoinHandle<Result<u64>> {
     let append = AppendUpload {
-        registry: world.registry,
-        repository: name(NAME),
+        repository: world.at(NAME),
         upload,
         range: None,
         body,
@@ -45,8 +44,7 @@ fn close(
     body: Box<dyn Body>,
 ) -> JoinHandle<Result<()>> {
     let close = CloseUpload {
-        registry: world.registry,
-        repository: name(NAME),
+        repository: world.at(NAME),
         upload,
         range: None,
         digest,
@@ -59,8 +57,7 @@ fn close(
 
 fn whole(world: &Arc<World>, digest: Digest, body: Box<dyn Body>) -> JoinHandle<Result<()>> {
     let push = PushBlob {
-        registry: world.registry,
-        repository: name(NAME),
+        repository: world.at(NAME),
         digest,
         body,
     };

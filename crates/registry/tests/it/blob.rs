@@ -21,8 +21,7 @@ fn body(bytes: &[u8]) -> Box<dyn Body> {
 
 async fn start(t: &TestCore, mount: Option<Mount>) -> Started {
     t.run(StartUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         mount,
         sha512: false,
     })
@@ -44,8 +43,7 @@ async fn append(
     bytes: &[u8],
 ) -> Result<u64, Error> {
     t.run(AppendUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         upload: id,
         range: range.map(|text| text.parse::<ContentRange>().unwrap()),
         body: body(bytes),
@@ -55,8 +53,7 @@ async fn append(
 
 async fn close(t: &TestCore, id: UploadId, digest: Digest, bytes: &[u8]) -> Result<(), Error> {
     t.run(CloseUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         upload: id,
         range: None,
         digest,
@@ -68,8 +65,7 @@ async fn close(t: &TestCore, id: UploadId, digest: Digest, bytes: &[u8]) -> Resu
 
 async fn head(t: &TestCore, repository: &str, digest: Digest) -> Result<u64, Error> {
     t.run(HeadBlob {
-        registry: t.registry(),
-        repository: name(repository),
+        repository: t.at(repository),
         digest,
     })
     .await
@@ -78,8 +74,7 @@ async fn head(t: &TestCore, repository: &str, digest: Digest) -> Result<u64, Err
 async fn pull(t: &TestCore, digest: Digest, range: Option<&str>) -> Result<Vec<u8>, Error> {
     let mut pulled = t
         .run(PullBlob {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             digest,
             range: range.map(str::to_owned),
         })
@@ -137,8 +132,7 @@ async fn a_body_out_of_place_leaves_the_upload_where_it_was() {
     assert_eq!(name_of(&refused), "InvalidLayer");
     let status = t
         .run(UploadStatus {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             upload: id,
         })
         .await;
@@ -188,8 +182,7 @@ async fn a_cancelled_upload_is_gone() {
     t.repository("app").await;
     let id = upload(&t).await;
     let cancel = || CancelUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         upload: id,
     };
     t.run(cancel()).await.unwrap();
@@ -233,8 +226,7 @@ async fn a_deleted_blob_is_absent_until_it_is_uploaded_again() {
     t.repository("app").await;
     let delete = |digest| {
         t.run(DeleteBlob {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             digest,
         })
     };

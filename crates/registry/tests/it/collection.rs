@@ -14,14 +14,13 @@ use longshore_registry::{
 use longshore_types::{digest::Digest, name::Reference};
 use serde_json::json;
 
-use crate::harness::{TestCore, digest_of, name, oci_manifest};
+use crate::harness::{TestCore, digest_of, oci_manifest};
 
 const LARGE: usize = 100_000;
 
 async fn is_there(t: &TestCore, repository: &str, digest: Digest) -> bool {
     t.run(HeadBlob {
-        registry: t.registry(),
-        repository: name(repository),
+        repository: t.at(repository),
         digest,
     })
     .await
@@ -83,8 +82,7 @@ async fn an_upload_that_nobody_touches_goes_with_what_it_holds() {
     t.repository("app").await;
     let started = t
         .run(StartUpload {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             mount: None,
             sha512: false,
         })
@@ -95,8 +93,7 @@ async fn an_upload_that_nobody_touches_goes_with_what_it_holds() {
     };
     let append = || {
         t.run(AppendUpload {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             upload: id,
             range: None,
             body: Box::new(Whole::new(Bytes::from(vec![1; LARGE]))),
@@ -142,8 +139,7 @@ async fn an_image_pushed_while_its_layer_is_damaged_keeps_it_once_it_is_whole_ag
     t.damage_files();
     let digest = digest_of(&layer);
     let pull = PullBlob {
-        registry: t.registry(),
-        repository: name("one"),
+        repository: t.at("one"),
         digest,
         range: None,
     };

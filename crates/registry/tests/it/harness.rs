@@ -17,7 +17,7 @@ use longshore_registry::{
     endpoints::Endpoints,
     execute, job,
     oci::{
-        self,
+        self, Repository,
         manifest::{PushManifest, PushedManifest},
     },
     op::{
@@ -144,6 +144,14 @@ impl TestCore {
         self.core.settings.registry
     }
 
+    /// A repository of the first registry, as `/v2` names it.
+    pub(crate) fn at(&self, repository: &str) -> Repository {
+        Repository {
+            registry: self.registry(),
+            name: name(repository),
+        }
+    }
+
     /// Runs any operation as `caller`.
     pub(crate) async fn run_as<O: Operation>(
         &self,
@@ -261,8 +269,7 @@ impl TestCore {
     pub(crate) async fn blob(&self, repository: &str, bytes: &[u8]) -> Digest {
         let digest = digest_of(bytes);
         self.run(oci::upload::PushBlob {
-            registry: self.registry(),
-            repository: name(repository),
+            repository: self.at(repository),
             digest,
             body: Box::new(Whole::new(Bytes::copy_from_slice(bytes))),
         })
@@ -294,8 +301,7 @@ impl TestCore {
         reference: Reference,
     ) -> Result<PushedManifest, Error> {
         self.run(PushManifest {
-            registry: self.registry(),
-            repository: name(repository),
+            repository: self.at(repository),
             reference,
             tags: Vec::new(),
             media_type: None,

@@ -11,7 +11,7 @@ use longshore_types::id::UploadId;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::harness::{TestCore, name};
+use crate::harness::TestCore;
 
 const BOUND: u32 = 10;
 const DAY: Duration = Duration::from_hours(24);
@@ -26,8 +26,7 @@ async fn bounded() -> TestCore {
 async fn start(t: &TestCore, repository: &str) -> Result<UploadId, Error> {
     let started = t
         .run(StartUpload {
-            registry: t.registry(),
-            repository: name(repository),
+            repository: t.at(repository),
             mount: None,
             sha512: false,
         })
@@ -78,8 +77,7 @@ async fn an_upload_that_ends_in_any_way_makes_room_for_one() {
     let t = bounded().await;
     let open = fill(&t).await;
     t.run(CancelUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         upload: open[0],
     })
     .await

@@ -5,18 +5,20 @@ use std::time::Duration;
 use longshore_registry::{
     Error,
     oci::{
+        Ping,
         tags::ListTags,
         upload::{PushBlob, StartUpload},
     },
     op::{
         image::{BatchGetImage, ListImages},
         layer::InitiateLayerUpload,
+        registry::GetAuthorizationToken,
     },
     principal::Caller,
 };
 use serde_json::json;
 
-use crate::harness::{TestCore, digest_of, name};
+use crate::harness::{TestCore, digest_of};
 
 async fn with(quotas: &[&str]) -> TestCore {
     let quotas = quotas.iter().map(|text| text.parse().unwrap()).collect();
@@ -32,8 +34,7 @@ async fn list(t: &TestCore) -> Result<(), Error> {
 
 fn tags(t: &TestCore) -> ListTags {
     ListTags {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         last: String::new(),
         n: 10,
     }
@@ -81,13 +82,22 @@ async fn v2_counts_as_the_action_that_it_stands_for() {
     wait_of(list(&t).await);
     // A blob in one request is a start, a part and an end.
     let push = |bytes: &'static [u8]| PushBlob {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         digest: digest_of(bytes),
         body: Box::new(longshore_registry::body::Whole::new(bytes.into())),
     };
     t.run(push(b"one")).await.unwrap();
     wait_of(t.run(push(b"two")).await);
+}
+
+#[tokio::test]
+async fn a_ping_is_no_login() {
+    let t = with(&["GetAuthorizationToken=1"]).await;
+    for _ in 0..3 {
+        t.run(Ping).await.unwrap();
+    }
+    t.ok::<GetAuthorizationToken>(json!({})).await;
+    wait_of(t.call::<GetAuthorizationToken>(json!({})).await);
 }
 
 #[tokio::test]
@@ -113,8 +123,7 @@ async fn a_quota_per_principal_counts_beside_that_of_the_account() {
 async fn nobody_uses_up_what_an_account_has() {
     let t = with(&["InitiateLayerUpload=1"]).await;
     let start = || StartUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         mount: None,
         sha512: false,
     };

@@ -3,12 +3,12 @@
 use bytes::Bytes;
 use longshore_registry::{
     Error,
-    oci::{blob::DeleteBlob, manifest::DeleteManifest, tags::ListTags},
+    oci::{Repository, blob::DeleteBlob, manifest::DeleteManifest, tags::ListTags},
 };
-use longshore_types::{digest::Digest, name::RepositoryName};
+use longshore_types::digest::Digest;
 use serde_json::json;
 
-use crate::real::{self, Disk, content as bytes_of, image, name, sha256};
+use crate::real::{self, Disk, content as bytes_of, image, sha256};
 
 pub(crate) struct World {
     disk: Disk,
@@ -69,6 +69,10 @@ impl World {
         self.real.as_ref().unwrap()
     }
 
+    fn at(&self, idx: usize) -> Repository {
+        self.real().at(&repository(idx))
+    }
+
     pub(crate) async fn push(&self, to: usize, blob: usize) {
         let to = repository(to);
         self.real().push(&to, content(blob)).await.unwrap();
@@ -105,8 +109,7 @@ impl World {
 
     pub(crate) async fn untag(&self, from: usize, name: usize) -> bool {
         let untag = DeleteManifest {
-            registry: self.real().registry,
-            repository: named(from),
+            repository: self.at(from),
             reference: tag(name).parse().unwrap(),
         };
         is_done(&self.real().run(untag).await)
@@ -119,8 +122,7 @@ impl World {
 
     pub(crate) async fn delete_blob(&self, from: usize, blob: usize) -> bool {
         let delete = DeleteBlob {
-            registry: self.real().registry,
-            repository: named(from),
+            repository: self.at(from),
             digest: digest(blob),
         };
         is_done(&self.real().run(delete).await)
@@ -151,8 +153,7 @@ impl World {
 
     pub(crate) async fn tags(&self, from: usize) -> Vec<usize> {
         let list = ListTags {
-            registry: self.real().registry,
-            repository: named(from),
+            repository: self.at(from),
             last: String::new(),
             n: 100,
         };
@@ -187,10 +188,6 @@ impl World {
             .assert_nothing_is_left(&self.disk, &repositories)
             .await;
     }
-}
-
-fn named(idx: usize) -> RepositoryName {
-    name(&repository(idx))
 }
 
 /// A refusal is an answer; a failure is none.

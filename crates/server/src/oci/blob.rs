@@ -29,12 +29,10 @@ async fn head(
     repository: RepositoryName,
     digest: Digest,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     let size = execute(
         &request.cx,
         HeadBlob {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             digest,
         },
     )
@@ -47,13 +45,11 @@ async fn pull(
     repository: RepositoryName,
     digest: Digest,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     let range = range(request.headers);
     let pulled = execute(
         &request.cx,
         PullBlob {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             digest,
             range,
         },
@@ -115,12 +111,10 @@ async fn delete(
     repository: RepositoryName,
     digest: Digest,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     execute(
         &request.cx,
         DeleteBlob {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             digest,
         },
     )

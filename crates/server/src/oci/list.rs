@@ -19,12 +19,10 @@ use crate::{
 
 pub(super) async fn tags(request: &Request<'_>, name: RepositoryName) -> Result<Reply, Wire> {
     let Page { last, n } = page(request)?;
-    let registry = request.cx.scope.registry;
     let page = execute(
         &request.cx,
         ListTags {
-            registry,
-            repository: name.clone(),
+            repository: request.cx.scope.repository(name.clone()),
             last,
             n,
         },

@@ -3,9 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use longshore_registry::{
     Error, execute,
-    oci::{
-        manifest::{Accept, DeleteManifest, MAX_TAGS, PullManifest, PushManifest},
-    },
+    oci::manifest::{Accept, DeleteManifest, MAX_TAGS, PullManifest, PushManifest},
 };
 use longshore_types::{
     manifest::{MAX_MANIFEST_BYTES, ManifestError},
@@ -39,13 +37,11 @@ async fn pull(
     reference: Reference,
     whole: bool,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     let accept = accept(request.headers);
     let pulled = execute(
         &request.cx,
         PullManifest {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             reference,
             accept,
             whole,
@@ -101,12 +97,10 @@ async fn push(
         MAX_MANIFEST_BYTES + 1,
     )))?;
     let location = format!("/v2/{repository}/manifests/");
-    let registry = request.cx.scope.registry;
     let pushed = execute(
         &request.cx,
         PushManifest {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             reference,
             tags,
             media_type,
@@ -164,12 +158,10 @@ async fn delete(
     repository: RepositoryName,
     reference: Reference,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     execute(
         &request.cx,
         DeleteManifest {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             reference,
         },
     )

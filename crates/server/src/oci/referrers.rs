@@ -73,12 +73,10 @@ pub(super) async fn serve(
         .get("last")
         .map(|last| last.parse().map_err(|_| Wire::Digest(last.to_owned())))
         .transpose()?;
-    let registry = request.cx.scope.registry;
     let page = execute(
         &request.cx,
         ListReferrers {
-            registry,
-            repository: name.clone(),
+            repository: request.cx.scope.repository(name.clone()),
             subject,
             artifact_type: artifact_type.clone(),
             last,

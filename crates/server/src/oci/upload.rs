@@ -29,14 +29,12 @@ pub(super) async fn start(request: Request<'_>, name: RepositoryName) -> Result<
     if request.query.get("digest").is_some() {
         return push(request, name).await;
     }
-    let registry = request.cx.scope.registry;
     let mount = mount(&request.query);
     let sha512 = request.query.get("digest-algorithm") == Some("sha512");
     let started = execute(
         &request.cx,
         StartUpload {
-            registry,
-            repository: name.clone(),
+            repository: request.cx.scope.repository(name.clone()),
             mount,
             sha512,
         },
@@ -58,14 +56,12 @@ fn mount(query: &Query<'_>) -> Option<Mount> {
 
 async fn push(request: Request<'_>, repository: RepositoryName) -> Result<Reply, Wire> {
     let digest = digest(&request.query)?;
-    let registry = request.cx.scope.registry;
     let body = body(request.body);
     let reply = created(&repository, &digest);
     execute(
         &request.cx,
         PushBlob {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             digest,
             body,
         },
@@ -95,13 +91,11 @@ async fn append(
     upload: UploadId,
 ) -> Result<Reply, Wire> {
     let range = content_range(request.headers)?;
-    let registry = request.cx.scope.registry;
     let (repository, body) = (name.clone(), body(request.body));
     let received = execute(
         &request.cx,
         AppendUpload {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             upload,
             range,
             body,
@@ -123,14 +117,12 @@ async fn close(
     } else {
         None
     };
-    let registry = request.cx.scope.registry;
     let body = body(request.body);
     let reply = created(&repository, &digest);
     execute(
         &request.cx,
         CloseUpload {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             upload,
             range,
             digest,
@@ -147,12 +139,10 @@ async fn status(
     name: RepositoryName,
     upload: UploadId,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     let received = execute(
         &request.cx,
         UploadStatus {
-            registry,
-            repository: name.clone(),
+            repository: request.cx.scope.repository(name.clone()),
             upload,
         },
     )
@@ -165,12 +155,10 @@ async fn cancel(
     repository: RepositoryName,
     upload: UploadId,
 ) -> Result<Reply, Wire> {
-    let registry = request.cx.scope.registry;
     execute(
         &request.cx,
         CancelUpload {
-            registry,
-            repository,
+            repository: request.cx.scope.repository(repository),
             upload,
         },
     )

@@ -17,7 +17,7 @@ use super::{
     decisions::set_policy,
     people::{grant, policy},
 };
-use crate::harness::{ACCOUNT, TestCore, digest_of, name, oci_manifest};
+use crate::harness::{ACCOUNT, TestCore, digest_of, oci_manifest};
 
 fn everybody(action: &str, more: &Value) -> Value {
     let mut with = json!({"Principal": "*"});
@@ -29,8 +29,7 @@ fn everybody(action: &str, more: &Value) -> Value {
 
 async fn tags(t: &TestCore, repository: &str) -> Result<(), Error> {
     let list = ListTags {
-        registry: t.registry(),
-        repository: name(repository),
+        repository: t.at(repository),
         last: String::new(),
         n: 10,
     };
@@ -57,16 +56,13 @@ async fn nobody_pulls_what_is_opened_to_everybody_and_nothing_else() {
         assert!(asked_to_log_in(&tags(&t, repository).await), "{repository}");
     }
     let digest = digest_of(b"layer");
-    let (registry, repository) = (t.registry(), name("open"));
     let head = HeadBlob {
-        registry,
-        repository: repository.clone(),
+        repository: t.at("open"),
         digest,
     };
     assert_eq!(t.run_as(Caller::Anonymous, head).await.unwrap(), 5);
     let pull = PullBlob {
-        registry,
-        repository: repository.clone(),
+        repository: t.at("open"),
         digest,
         range: None,
     };
@@ -74,15 +70,13 @@ async fn nobody_pulls_what_is_opened_to_everybody_and_nothing_else() {
     // Not even a policy lets nobody in by the front door, or write.
     assert!(asked_to_log_in(&t.run_as(Caller::Anonymous, Ping).await));
     let start = StartUpload {
-        registry,
-        repository: repository.clone(),
+        repository: t.at("open"),
         mount: None,
         sha512: false,
     };
     assert!(asked_to_log_in(&t.run_as(Caller::Anonymous, start).await));
     let push = PushManifest {
-        registry,
-        repository,
+        repository: t.at("open"),
         reference: "v1".parse().unwrap(),
         tags: Vec::new(),
         media_type: None,

@@ -9,12 +9,11 @@ use serde_json::json;
 
 use super::people::{People, allow, grant, policy};
 use crate::authz::decisions::set_policy;
-use crate::harness::{ACCOUNT, TestCore, digest_of, name};
+use crate::harness::{ACCOUNT, TestCore, digest_of};
 
 async fn head(t: &TestCore, caller: Caller) -> Result<u64, Error> {
     let head = HeadBlob {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         digest: digest_of(b"layer"),
     };
     t.run_as(caller, head).await
@@ -69,8 +68,7 @@ async fn nobody_costs_nothing_where_no_policy_can_let_it_in() {
     scene(&t).await;
     let before = t.core.meta.counters().statements;
     let start = StartUpload {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         mount: None,
         sha512: false,
     };

@@ -16,7 +16,7 @@ use longshore_registry::{
 use serde_json::{Value, json};
 
 use super::people::{People, allow, grant, policy};
-use crate::harness::{ACCOUNT, OTHER, TestCore, name, name_of};
+use crate::harness::{ACCOUNT, OTHER, TestCore, name_of};
 
 /// What listing the images of a repository comes to: how many, or the refusal's text.
 async fn list(t: &TestCore, caller: &Caller, repository: &str) -> Result<usize, String> {
@@ -365,12 +365,10 @@ async fn looking_for_a_blob_needs_the_push_or_the_pull_action() {
     let id = people.user(ACCOUNT, "alice").await;
     let alice = people.caller(&id).await;
     let head = || {
-        let (registry, repository) = (t.registry(), name("app"));
         t.run_as(
             alice.clone(),
             HeadBlob {
-                registry,
-                repository,
+                repository: t.at("app"),
                 digest,
             },
         )

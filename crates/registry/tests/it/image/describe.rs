@@ -167,8 +167,7 @@ async fn a_page_ends_before_the_image_whose_tags_are_too_many() {
         for chunk in 0..26 {
             let tags = (0..100).map(|idx| format!("{seed}-{chunk:02}-{idx:02}").parse().unwrap());
             t.run(longshore_registry::oci::manifest::PushManifest {
-                registry: t.registry(),
-                repository: crate::harness::name("app"),
+                repository: t.at("app"),
                 reference: digest_of(&bytes).to_string().parse().unwrap(),
                 tags: tags.collect(),
                 media_type: None,

@@ -2,7 +2,7 @@ use longshore_registry::{oci::manifest::PushManifest, op::image::BatchGetImage};
 use longshore_types::{digest::Digest, name::Reference};
 use serde_json::{Value, json};
 
-use crate::harness::{ACCOUNT, TestCore, digest_of, index, name, texts};
+use crate::harness::{ACCOUNT, TestCore, digest_of, index, texts};
 
 const OCI: &str = "application/vnd.oci.image.manifest.v1+json";
 const DOCKER: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -132,8 +132,7 @@ async fn any_digest_that_an_image_was_pushed_by_gets_it_under_its_sha256() {
     let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, manifest.as_bytes());
     let sha512 = Digest::sha512(hash.as_ref().try_into().unwrap());
     t.run(PushManifest {
-        registry: t.registry(),
-        repository: name("app"),
+        repository: t.at("app"),
         reference: Reference::Digest(sha512),
         tags: vec!["v1".parse().unwrap()],
         media_type: None,

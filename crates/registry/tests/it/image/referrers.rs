@@ -1,7 +1,7 @@
 use longshore_registry::{Error, oci::referrers::ListReferrers, op::image::ListImageReferrers};
 use serde_json::{Value, json};
 
-use crate::harness::{OTHER, TestCore, digest_of, name, referrer, texts};
+use crate::harness::{OTHER, TestCore, digest_of, referrer, texts};
 
 async fn list(t: &TestCore, subject: &str, more: Value) -> Value {
     let mut input = json!({"repositoryName": "app", "subjectId": {"imageDigest": subject}});
@@ -137,8 +137,7 @@ async fn text_with_nul_is_the_clients_mistake() {
     t.repository("app").await;
     let listed = t
         .run(ListReferrers {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             subject: digest_of(b"{}"),
             artifact_type: Some("a\0b".to_owned()),
             last: None,
