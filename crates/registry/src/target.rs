@@ -148,29 +148,16 @@ impl Targets {
         Ok(found)
     }
 
-    /// Returns the live repository of that incarnation with its registry and name, if there is one.
+    /// Returns where the live repository of that incarnation is, if there is one.
     pub(crate) async fn incarnation(
         &self,
         meta: &Metadata,
         incarnation: Incarnation,
-    ) -> Result<Option<(Registry, RepositoryName, Target)>> {
+    ) -> Result<Option<(Registry, RepositoryName)>> {
         let row = meta
             .query(move |tx| repository::live(tx, incarnation))
             .await?;
-        let Some(Repository { registry, name, .. }) = row else {
-            return Ok(None);
-        };
-        let is_it = |target: &Target| {
-            let found = target.repository.as_ref();
-            found.is_some_and(|found| found.repository.incarnation == incarnation)
-        };
-        let mut target = self.repository(meta, &registry, &name).await?;
-        if !is_it(&target) {
-            // What was remembered under the name is another one, which is gone.
-            self.forget(&registry, &name);
-            target = self.repository(meta, &registry, &name).await?;
-        }
-        Ok(is_it(&target).then_some((registry, name, target)))
+        Ok(row.map(|Repository { registry, name, .. }| (registry, name)))
     }
 
     /// Makes the next look-up of a repository read its row, and that of its registry.

@@ -6,6 +6,7 @@ use longshore_policy::Policy;
 use longshore_types::{
     account::Registry,
     arn::{PrincipalArn, RepositoryArn},
+    id::Incarnation,
     name::RepositoryName,
 };
 
@@ -120,10 +121,33 @@ impl Place {
                 Ok(Self::of(*registry, arn_of(registry, name), target))
             }
             Resource::Incarnation(incarnation) => {
-                let found = targets.incarnation(meta, *incarnation).await?;
-                let (registry, name, target) = found.ok_or(Error::BlobUnknown)?;
-                Ok(Self::of(registry, arn_of(&registry, &name), target))
+                Self::incarnation(cx, *incarnation, freshness).await
             }
+        }
+    }
+
+    /// The incarnation is asked for each time; what is remembered under its name may be one before it.
+    async fn incarnation(
+        cx: &Cx<'_>,
+        incarnation: Incarnation,
+        freshness: Freshness,
+    ) -> Result<Self> {
+        let (targets, meta) = (&cx.core.targets, &cx.core.meta);
+        let found = targets.incarnation(meta, incarnation).await?;
+        let (registry, name) = found.ok_or(Error::BlobUnknown)?;
+        let is_it = |target: &Target| {
+            let found = target.repository.as_ref();
+            found.is_some_and(|found| found.repository.incarnation == incarnation)
+        };
+        let mut target = targets.repository(meta, &registry, &name).await?;
+        if freshness == Freshness::Read || !is_it(&target) {
+            targets.forget(&registry, &name);
+            target = targets.repository(meta, &registry, &name).await?;
+        }
+        if is_it(&target) {
+            Ok(Self::of(registry, arn_of(&registry, &name), target))
+        } else {
+            Err(Error::BlobUnknown)
         }
     }
 

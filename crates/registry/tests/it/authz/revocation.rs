@@ -2,14 +2,16 @@
 
 use longshore_registry::{
     Error,
-    oci::Ping,
+    oci::{Ping, blob::DownloadLayer},
     op::{
         image::ListImages,
+        layer::GetDownloadUrlForLayer,
         registry::{DeleteRegistryPolicy, PutRegistryPolicy},
         repository::DeleteRepositoryPolicy,
         resource::{TagResource, UntagResource},
     },
     principal::{Caller, Credential},
+    token::{LayerGrant, Purpose},
 };
 use serde_json::json;
 
@@ -17,7 +19,7 @@ use super::{
     decisions::set_policy,
     people::{People, allow, grant, policy},
 };
-use crate::harness::{ACCOUNT, OTHER, TestCore, name_of};
+use crate::harness::{ACCOUNT, OTHER, TestCore, digest_of, name_of};
 
 async fn outcome(t: &TestCore, caller: &Caller) -> String {
     let input = json!({"repositoryName": "app", "registryId": ACCOUNT});
@@ -135,6 +137,49 @@ async fn policies_of_repository_and_registry_act_and_end_at_once() {
     assert_eq!(outcome(&t, &bob).await, "allowed");
     t.ok::<DeleteRegistryPolicy>(json!({})).await;
     assert_eq!(outcome(&t, &bob).await, "AccessDenied");
+}
+
+#[tokio::test]
+async fn a_layer_url_is_good_as_long_as_its_repository_and_caller_are() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    t.image("app", "one", Some("v1")).await;
+    let people = People(&t);
+    let id = people.user(ACCOUNT, "alice").await;
+    people.inline(ACCOUNT, &id, "p", &allow("ecr:*")).await;
+    let alice = people.caller(&id).await;
+    let digest = digest_of(b"layer of one");
+    let input = json!({"repositoryName": "app", "layerDigest": digest.to_string()});
+    let answer = t
+        .call_as::<GetDownloadUrlForLayer>(alice.clone(), input)
+        .await
+        .unwrap();
+    let url = answer["downloadUrl"].as_str().unwrap();
+    let (_, sealed) = url.split_once("grant=").unwrap();
+    let download = async || {
+        let tokens = &t.core.tokens;
+        let grant: LayerGrant = tokens.open(Purpose::Layer, sealed).unwrap();
+        let range = None;
+        let done = t
+            .run_as(alice.clone(), DownloadLayer { grant, range })
+            .await;
+        done.map_or_else(|error| name_of(&error), |_| "allowed".to_owned())
+    };
+    assert_eq!(download().await, "allowed");
+    // What has nothing to do with it.
+    people.tag(ACCOUNT, &id, "team", "red").await;
+    assert_eq!(download().await, "allowed");
+    set_policy(&t, "app", &grant("ecr:ListImages", ACCOUNT)).await;
+    assert_eq!(download().await, "allowed");
+    let replica = t.replica().await;
+    let deny = policy("Deny", "ecr:Get*", "*", &json!({"Principal": "*"}));
+    set_policy(&replica, "app", &deny).await;
+    assert_eq!(download().await, "AccessDenied");
+    set_policy(&replica, "app", &grant("ecr:ListImages", ACCOUNT)).await;
+    assert_eq!(download().await, "allowed");
+    replica.delete_repository("app").await;
+    replica.repository("app").await;
+    assert_eq!(download().await, "BlobUnknown");
 }
 
 #[tokio::test]
