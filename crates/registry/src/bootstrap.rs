@@ -18,6 +18,7 @@ use crate::{
 };
 
 const STORE_ID: &str = "store id";
+const KEY_CHECK: &str = "key check";
 const FIRST_ACCOUNT: &str = "first account";
 
 /// Why a store does not open with this master key.
@@ -50,8 +51,8 @@ pub async fn bootstrap(
     let key_id = administrator.id.clone();
     meta.write(Durability::Durable, move |tx| {
         setting::insert(tx, STORE_ID, &store_id)?;
-        setting::insert(tx, "key check", &check)?;
-        if setting::get(tx, "key check")?.as_deref() != Some(&check) {
+        setting::insert(tx, KEY_CHECK, &check)?;
+        if setting::get(tx, KEY_CHECK)?.as_deref() != Some(&check) {
             return Err(Refused::MasterKey);
         }
         let made = create_account(tx, account, &key_id, &sealed)?;
@@ -79,16 +80,28 @@ pub struct Identity {
 pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
     meta.read(|tx| {
         let id = setting::get(tx, STORE_ID)?.ok_or_else(|| corrupt("the store has no id"))?;
-        let first = setting::get(tx, FIRST_ACCOUNT)?
-            .and_then(|first| String::from_utf8(first).ok()?.parse().ok())
-            .ok_or_else(|| corrupt("the store has no first account"))?;
         Ok(Identity {
             store_id: hex(&id),
-            first_account: first,
+            first_account: first_account(tx)?,
             has_files: segment::any(tx)?,
         })
     })
     .await
+}
+
+fn first_account(tx: &mut dyn Tx) -> Result<AccountId> {
+    let first = setting::get(tx, FIRST_ACCOUNT)?
+        .and_then(|first| String::from_utf8(first).ok()?.parse().ok());
+    Ok(first.ok_or_else(|| corrupt("the store has no first account"))?)
+}
+
+/// Returns the first account of a store, which was made with the master key of this check value.
+pub(crate) fn first_account_under(tx: &mut dyn Tx, check: &[u8]) -> Result<AccountId, Refused> {
+    if setting::get(tx, KEY_CHECK)?.as_deref() == Some(check) {
+        Ok(first_account(tx)?)
+    } else {
+        Err(Refused::MasterKey)
+    }
 }
 
 fn corrupt(what: &str) -> longshore_store::meta::Error {

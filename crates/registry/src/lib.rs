@@ -19,6 +19,7 @@ pub mod oci;
 pub mod op;
 pub mod operation;
 pub mod organization;
+pub mod organizations;
 pub mod page;
 pub mod principal;
 pub mod rate;

@@ -20,6 +20,7 @@ pub(crate) mod inline_policy;
 pub(crate) mod link;
 pub(crate) mod managed_policy;
 pub(crate) mod oidc_provider;
+pub(crate) mod organization;
 pub(crate) mod principal;
 pub(crate) mod registry_policy;
 pub(crate) mod repository;

@@ -1,13 +1,21 @@
 -- Identity and access: users, groups, roles, policies, identity providers, further accounts; policies of repositories and registries.
 -- Every change of what an account's principals are or may do raises `account.version`, in the same transaction.
 
--- Facts of Organizations about an account; `request` is the id of the CreateAccount call that made it, '' for the first.
+-- Facts of Organizations about an account.
 ALTER TABLE account ADD COLUMN name {{TEXT}} NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN email {{TEXT}} NOT NULL DEFAULT '';
-ALTER TABLE account ADD COLUMN request {{TEXT}} NOT NULL DEFAULT '';
 ALTER TABLE account ADD COLUMN alias {{TEXT}};
 CREATE UNIQUE INDEX account_alias ON account (alias) WHERE alias IS NOT NULL;
-CREATE INDEX account_request ON account (request) WHERE request <> '';
+CREATE UNIQUE INDEX account_email ON account (email) WHERE email <> '';
+
+-- What was asked for by CreateAccount and what came of it: an account, or the reason why there is none.
+CREATE TABLE account_request (
+    id         {{TEXT}} NOT NULL PRIMARY KEY,
+    name       {{TEXT}} NOT NULL,
+    account    {{TEXT}} REFERENCES account (id),
+    failure    {{TEXT}} NOT NULL,
+    created_at {{INT}} NOT NULL
+) {{STRICT}} {{WITHOUT_ROWID}};
 
 -- `kind` is root, user or role. `name_key` is the name in lower case: IAM's names are unique without regard to case.
 ALTER TABLE principal ADD COLUMN kind {{TEXT}} NOT NULL DEFAULT 'root';

@@ -246,4 +246,5 @@ actions! { Organizations, "organizations":
     ListCreateAccountStatus
     ListParents
     ListRoots
+    ListTagsForResource
 }

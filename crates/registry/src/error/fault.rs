@@ -1,10 +1,10 @@
-//! What IAM and STS refuse with: one code each, the text is the operation's.
+//! What IAM, STS and Organizations refuse with: one code each, the text is the operation's.
 
 use super::Error;
 
 macro_rules! faults {
     ($($(#[$meta:meta])* $name:ident = $code:literal,)*) => {
-        /// A refusal that IAM or STS documents.
+        /// A refusal that IAM, STS or Organizations documents.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Fault { $($(#[$meta])* $name,)* }
 
@@ -21,6 +21,16 @@ macro_rules! faults {
 }
 
 faults! {
+    /// No account of that id is in the organization.
+    AccountNotFound = "AccountNotFoundException",
+    /// Nothing of that id is in the organization.
+    ChildNotFound = "ChildNotFoundException",
+    /// No account was asked for under that id.
+    CreateAccountStatusNotFound = "CreateAccountStatusNotFoundException",
+    /// A member of a call of Organizations breaks a constraint.
+    InvalidInputException = "InvalidInputException",
+    /// What tags are asked for is not in the organization.
+    TargetNotFound = "TargetNotFoundException",
     /// Two requests change the same thing at once.
     ConcurrentModification = "ConcurrentModification",
     /// Something still hangs on what is to be deleted.

@@ -11,6 +11,7 @@ use longshore_registry::{
         layer::{self, UploadLayerPart},
         registry, repository, resource,
     },
+    organizations,
 };
 use longshore_types::id::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
@@ -33,7 +34,8 @@ pub(super) type Handler = for<'a> fn(
 pub(super) fn find(service: Service, operation: &str) -> Option<Handler> {
     match service {
         Service::Ecr => ecr(operation),
-        Service::EcrPublic | Service::Organizations => None,
+        Service::Organizations => organizations(operation),
+        Service::EcrPublic => None,
     }
 }
 
@@ -66,6 +68,21 @@ fn ecr(operation: &str) -> Option<Handler> {
         "SetRepositoryPolicy" => run::<repository::SetRepositoryPolicy>,
         "TagResource" => run::<resource::TagResource>,
         "UntagResource" => run::<resource::UntagResource>,
+        _ => return None,
+    })
+}
+
+fn organizations(operation: &str) -> Option<Handler> {
+    Some(match operation {
+        "CreateAccount" => run::<organizations::CreateAccount>,
+        "DescribeAccount" => run::<organizations::DescribeAccount>,
+        "DescribeCreateAccountStatus" => run::<organizations::DescribeCreateAccountStatus>,
+        "DescribeOrganization" => run::<organizations::DescribeOrganization>,
+        "ListAccounts" => run::<organizations::ListAccounts>,
+        "ListCreateAccountStatus" => run::<organizations::ListCreateAccountStatus>,
+        "ListParents" => run::<organizations::ListParents>,
+        "ListRoots" => run::<organizations::ListRoots>,
+        "ListTagsForResource" => run::<organizations::ListTagsForResource>,
         _ => return None,
     })
 }

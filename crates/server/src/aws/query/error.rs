@@ -188,7 +188,12 @@ fn status(fault: Fault) -> StatusCode {
         | Fault::LimitExceeded => StatusCode::CONFLICT,
         Fault::IdpRejectedClaim => StatusCode::FORBIDDEN,
         Fault::PolicyEvaluation => StatusCode::INTERNAL_SERVER_ERROR,
-        Fault::ExpiredToken
+        Fault::AccountNotFound
+        | Fault::ChildNotFound
+        | Fault::CreateAccountStatusNotFound
+        | Fault::InvalidInputException
+        | Fault::TargetNotFound
+        | Fault::ExpiredToken
         | Fault::IdpCommunicationError
         | Fault::InvalidAuthorizationMessage
         | Fault::InvalidIdentityToken

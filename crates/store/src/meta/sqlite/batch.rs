@@ -64,7 +64,7 @@ impl Batch<'_> {
         let (outcomes, n_changed) = ran.map_err(|failure| self.lose(failure))?;
         let raise = self.raise.filter(|raise| raise.always || n_changed > 0);
         if let Some(raise) = raise {
-            schema::set_highest_time(self.connection, raise.to)
+            schema::raise_highest_time(self.connection, raise.to)
                 .map_err(|failure| self.lose(failure))?;
         }
         self.commit()?;

@@ -94,9 +94,22 @@ pub(super) fn highest_time(connection: &Connection) -> Result<Timestamp> {
     }
 }
 
-/// Raises the time that the store never runs behind; inside a transaction.
-pub(super) fn set_highest_time(connection: &Connection, time: Timestamp) -> Result<(), Failure> {
-    let mut statement = connection.prepare_cached("UPDATE clock SET highest = ?1 WHERE id = 1")?;
+/// Raises the time that the store never runs behind, to `time` at least; inside a transaction. Another process may
+/// have raised it higher, and the row changes all the same.
+pub(super) fn raise_highest_time(connection: &Connection, time: Timestamp) -> Result<(), Failure> {
+    let sql = "UPDATE clock SET highest = MAX(highest + 1, ?1) WHERE id = 1";
+    let mut statement = connection.prepare_cached(sql)?;
     statement.execute([time.as_millis()])?;
+    Ok(())
+}
+
+/// Takes back how far `stored` ran ahead of `now`, unless another process has raised it since.
+pub(super) fn settle_highest_time(
+    connection: &Connection,
+    stored: Timestamp,
+    now: Timestamp,
+) -> Result<(), Failure> {
+    let sql = "UPDATE clock SET highest = ?1 WHERE id = 1 AND highest = ?2";
+    connection.execute(sql, [now.as_millis(), stored.as_millis()])?;
     Ok(())
 }

@@ -207,7 +207,7 @@ impl Writer {
         let now = self.shared.clock.now();
         if self.stored > now {
             connection::set_level(&connection, Level::Full)?;
-            schema::set_highest_time(&connection, now)?;
+            schema::settle_highest_time(&connection, self.stored, now)?;
         }
         connection::checkpoint(&connection, Checkpoint::Truncate)?;
         Ok(())

@@ -94,3 +94,29 @@ async fn the_clock_is_stored_once_a_second_at_most() {
     stored.dedup();
     assert!(stored.len() <= 6, "{stored:?}");
 }
+
+#[tokio::test]
+async fn what_another_process_kept_is_never_taken_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("metadata.db");
+    let (_, server) = open_at(&path, 1_000_000);
+    insert(&server, 1, "one").await.unwrap();
+    let (_, command) = open_at(&path, 2_000_000);
+    insert(&command, 2, "two").await.unwrap();
+    insert(&server, 3, "three").await.unwrap();
+    drop(command);
+    insert(&server, 4, "four").await.unwrap();
+    drop(server);
+
+    let (_, store) = open_at(&path, 400_000);
+    assert!(
+        store.now() >= Timestamp::from_millis(2_000_000),
+        "{:?}",
+        store.now()
+    );
+    let kept = store
+        .query::<_, Error>(|tx| tx.count("SELECT count(*) FROM note", &[]))
+        .await
+        .unwrap();
+    assert_eq!(kept, 4);
+}
