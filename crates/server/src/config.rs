@@ -7,7 +7,9 @@ use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, time::Duration};
 use longshore_registry::{bootstrap::AdministratorKey, rate::RateQuota};
 use longshore_types::account::{AccountId, Region};
 
-pub use self::args::{Args, Command, LogFormat};
+pub use self::args::{
+    AccountCommand, Args, Command, CreateAccountArgs, ListAccountsArgs, LogFormat, StoreArgs,
+};
 use self::{args::ServeArgs, file::Settings};
 use crate::cidr::Cidr;
 

@@ -2,6 +2,7 @@
 //!
 //! Start at [`serve`] for the life of a server, and at `handle` for that of a request.
 
+pub mod account;
 mod app;
 pub mod aws;
 mod backoff;

@@ -8,6 +8,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use longshore::{
+    account,
     config::{Args, Command, Config},
     log,
     serve::{self, RunningServer},
@@ -22,14 +23,19 @@ static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 const BLOCKING_THREADS: usize = 64;
 
 fn main() -> ExitCode {
-    let Command::Serve(args) = Args::parse().command;
-    match Config::from_args(*args)
-        .map_err(anyhow::Error::from)
-        .and_then(run)
-    {
+    let command = Args::parse().command;
+    // Metadata names repositories and images: nobody else on the machine reads what is written here.
+    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
+    let done = match command {
+        Command::Serve(args) => Config::from_args(*args)
+            .map_err(anyhow::Error::from)
+            .and_then(run),
+        Command::Account(command) => account::run(command),
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // Whoever started the server reads this, whatever logs are set to.
+            // Whoever started it reads this, whatever logs are set to.
             let _ = writeln!(io::stderr(), "error: {error:#}");
             ExitCode::FAILURE
         }
@@ -39,8 +45,6 @@ fn main() -> ExitCode {
 fn run(config: Config) -> anyhow::Result<()> {
     log::start(config.log_format, &config.log_filter).context("the log filter is not valid")?;
     raise_file_limit();
-    // Metadata names repositories and images: nobody else on the machine reads what the server writes.
-    rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .max_blocking_threads(BLOCKING_THREADS)

@@ -54,6 +54,9 @@ pub enum OpenError {
         /// Why.
         source: io::Error,
     },
+    /// There is no store yet.
+    #[error("`{}` holds no store yet: `longshore serve` makes one", .0.display())]
+    Absent(PathBuf),
     /// Another server runs on it.
     #[error("the data directory `{}` is in use by another server", .0.display())]
     Locked(PathBuf),
@@ -101,6 +104,27 @@ impl Stores {
             files,
         })
     }
+}
+
+/// Opens the metadata of a store that is there, with its master key, for a command that writes a row or two. Blocks.
+///
+/// A server may run on it: SQLite lets one process write at a time, and every decision of the server proves what it
+/// rests on. While the lock is returned, none can start.
+pub fn open_beside(
+    config: &Config,
+) -> Result<(Metadata, MasterKey, Option<DataDirLock>), OpenError> {
+    let dir = &config.data_dir;
+    let database = dir.join("metadata.sqlite");
+    if !database.exists() {
+        return Err(OpenError::Absent(dir.clone()));
+    }
+    let lock = DataDirLock::acquire(dir).map_err(|source| OpenError::Directory {
+        path: dir.clone(),
+        source,
+    })?;
+    let master = master_key(&config.master_key, dir, &database)?;
+    let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
+    Ok((meta, master, lock))
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

@@ -22,6 +22,76 @@ pub enum Command {
         after_help = "Example: longshore serve --data-dir /var/lib/longshore --listen 0.0.0.0:5050"
     )]
     Serve(Box<ServeArgs>),
+    /// Make and list accounts, beside a running server or without one.
+    #[command(subcommand)]
+    Account(AccountCommand),
+}
+
+/// What can be done about accounts.
+#[derive(Debug, Subcommand)]
+pub enum AccountCommand {
+    /// Make an account; print the key of its administrator, once.
+    #[command(
+        after_help = "Example: longshore account create --name build --data-dir /var/lib/longshore"
+    )]
+    Create(CreateAccountArgs),
+    /// List all accounts.
+    #[command(after_help = "Example: longshore account list --json")]
+    List(ListAccountsArgs),
+}
+
+/// The flags of `longshore account create`.
+#[derive(Debug, clap::Args)]
+pub struct CreateAccountArgs {
+    /// Its id, twelve digits [default: a random one]
+    #[arg(long, value_name = "ID")]
+    pub id: Option<String>,
+    /// Its name
+    #[arg(long, value_name = "TEXT", default_value = "account")]
+    pub name: String,
+    /// The address of its owner
+    #[arg(long, value_name = "ADDRESS", default_value = "")]
+    pub email: String,
+    /// Where it is made.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The flags of `longshore account list`.
+#[derive(Debug, clap::Args)]
+pub struct ListAccountsArgs {
+    /// Where they are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// How a command finds the store.
+#[derive(Debug, clap::Args)]
+pub struct StoreArgs {
+    /// The settings file of the server
+    #[arg(long, env = "LONGSHORE_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Where everything is kept [default: ./longshore-data]
+    #[arg(long, env = "LONGSHORE_DATA_DIR", value_name = "DIR")]
+    pub data_dir: Option<PathBuf>,
+    /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
+    #[arg(long, value_name = "FILE")]
+    pub master_key_file: Option<PathBuf>,
+    /// Print JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+impl StoreArgs {
+    /// The flags by which a server would find the store.
+    pub fn serve_args(&self) -> ServeArgs {
+        ServeArgs {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+            master_key_file: self.master_key_file.clone(),
+            ..ServeArgs::default()
+        }
+    }
 }
 
 /// How logs look.
