@@ -124,7 +124,7 @@ impl AssumeRoleWithWebIdentity {
         let provider = registered(cx, &role, token.issuer()).await?;
         let issuer = Issuer {
             url: token.issuer().to_owned(),
-            thumbprints: provider.thumbprints.clone(),
+            thumbprints: lower(&provider.thumbprints),
         };
         let now = cx.core.meta.now();
         let key = cx.core.issuers.key(&issuer, token.kid(), now).await;
@@ -234,6 +234,12 @@ async fn registered(cx: &Cx<'_>, role: &PrincipalArn, issuer: &str) -> Result<Oi
         .query(move |tx| oidc_provider::by_arn(tx, &arn))
         .await?;
     found.ok_or_else(|| no_provider(url))
+}
+
+/// Thumbprints as they are compared.
+fn lower(thumbprints: &[String]) -> Vec<String> {
+    let lower = thumbprints.iter().map(|text| text.to_ascii_lowercase());
+    lower.collect()
 }
 
 fn no_provider(url: &str) -> Error {

@@ -3,13 +3,15 @@
 mod client;
 mod image;
 mod issuer;
+mod person;
 mod server;
 mod signer;
 
 pub(crate) use self::{
     client::{Answer, Request},
     image::{Image, digest_of},
-    issuer::Issuer,
+    issuer::{Issuer, signed},
+    person::{Person, policy, trust},
     server::{TestServer, basic, password_of},
     signer::sign,
 };

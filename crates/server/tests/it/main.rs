@@ -13,4 +13,6 @@ mod iam;
 mod oci;
 mod oidc;
 mod op;
+mod organizations;
 mod secrets;
+mod sts;
