@@ -9,7 +9,7 @@ use longshore_types::{account::AccountId, arn::PrincipalArn, time::Timestamp};
 use crate::{
     bootstrap::{self, Refused},
     error::{Error, Result},
-    iam::{id, identity::IdentityKind},
+    iam::id,
     keys::Keys,
     secret::AccessKeyPair,
     table::{
@@ -17,6 +17,7 @@ use crate::{
         identity_tag,
         organization::{self, Account, Request},
         principal, role,
+        target::PolicyRow,
     },
 };
 
@@ -159,8 +160,8 @@ impl Plan {
                 created_at: tx.now(),
                 boundary: None,
             },
-            trust: role::Trust {
-                document: trust.to_string(),
+            trust: PolicyRow {
+                text: trust.to_string(),
                 // An account is named, which has no other id.
                 principals: "{}".to_owned(),
             },

@@ -243,6 +243,12 @@ impl Answer {
         Some(inner.to_owned())
     }
 
+    /// The same, as it is meant.
+    pub(crate) fn told(&self, name: &str) -> Option<String> {
+        let text = self.element(name)?.replace("&quot;", "\"");
+        Some(text.replace("&apos;", "'").replace("&amp;", "&"))
+    }
+
     /// The code of an error in XML.
     #[track_caller]
     pub(crate) fn refusal(&self) -> String {

@@ -8,7 +8,7 @@ const ALICE: &str = "arn:aws:iam::000000000000:user/alice";
 
 fn refused(answer: Answer, status: u16) -> (String, String) {
     let answer = answer.expect(status);
-    (answer.refusal(), answer.element("Message").unwrap())
+    (answer.refusal(), answer.told("Message").unwrap())
 }
 
 fn allow(action: &str, resource: &str) -> Value {

@@ -7,9 +7,7 @@ use crate::harness::{Answer, TestServer};
 const HEADER: &str = "x-amzn-encoded-authorization-message";
 
 fn decoded(answer: &Answer) -> Value {
-    let text = answer.element("DecodedMessage").unwrap();
-    let text = text.replace("&quot;", "\"").replace("&apos;", "'").replace("&amp;", "&");
-    serde_json::from_str(&text).unwrap()
+    serde_json::from_str(&answer.told("DecodedMessage").unwrap()).unwrap()
 }
 
 #[tokio::test]

@@ -141,5 +141,5 @@ async fn a_layer_url_of_a_session_ends_with_its_role() {
     t.iam("DeleteRolePolicy", &[("RoleName", "ci"), ("PolicyName", "inline")]).await.expect(200);
     download().await.expect(403);
     t.iam("DeleteRole", &[("RoleName", "ci")]).await.expect(200);
-    download().await.expect(403);
+    download().await.expect(401);
 }

@@ -52,7 +52,7 @@ async fn assume(t: &TestServer, role: &str, token: &str, more: &[(&str, &str)]) 
 }
 
 fn refused(answer: Answer) -> (u16, String, String) {
-    let text = |name: &str| answer.element(name).unwrap();
+    let text = |name: &str| answer.told(name).unwrap();
     (answer.status, text("Code"), text("Message"))
 }
 
