@@ -17,7 +17,7 @@ mod web_identity;
 
 pub use self::{
     access_key_info::{AccessKeyInfo, GetAccessKeyInfo},
-    assume_role::{AssumeRole, AssumedRole},
+    assume_role::{AssumeRole, RoleCredentials},
     authorization_message::{DecodeAuthorizationMessage, DecodedAuthorizationMessage},
     caller_identity::{CallerIdentity, GetCallerIdentity},
     federation_token::{FederatedUser, FederationToken, GetFederationToken},

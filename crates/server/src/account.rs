@@ -52,10 +52,14 @@ async fn list(args: &StoreArgs) -> anyhow::Result<()> {
     }
     let line = |account: &AccountInfo| {
         let made = account.created_at.to_rfc3339();
-        let line = format!("{}  {made}  {}  {}", account.id, account.name, account.email);
+        let line = format!(
+            "{}  {made}  {}  {}",
+            account.id, account.name, account.email
+        );
         format!("{}\n", line.trim_end())
     };
-    print(&accounts.iter().map(line).collect::<String>())
+    let lines: Vec<String> = accounts.iter().map(line).collect();
+    print(&lines.concat())
 }
 
 fn print(text: &str) -> anyhow::Result<()> {
@@ -99,5 +103,5 @@ fn place(data_dir: &Path) -> String {
     let names = ["AWS_ENDPOINT_URL=", "AWS_REGION=", "AWS_DEFAULT_REGION="];
     let words = lines.split_ascii_whitespace();
     let words = words.filter(|word| names.iter().any(|name| word.starts_with(name)));
-    words.map(|word| format!(" {word}")).collect()
+    words.fold(String::new(), |line, word| line + " " + word)
 }

@@ -63,7 +63,9 @@ impl Operation for CreateAccount {
             ids: make::draw_ids()?,
             request: make::request_id(unique),
             role_seed: unique.as_bytes().to_vec(),
-            role_name: self.role_name.unwrap_or_else(|| make::ACCESS_ROLE.to_owned()),
+            role_name: self
+                .role_name
+                .unwrap_or_else(|| make::ACCESS_ROLE.to_owned()),
             name: self.account_name,
             email: self.email,
             tags: tag::read(self.tags.as_ref())?,
@@ -89,7 +91,9 @@ impl CreateAccount {
         if (1..=64).contains(&name.len()) && name.chars().all(fits) {
             Ok(())
         } else {
-            Err(invalid("RoleName is not 1 to 64 letters, digits and _+=,.@-."))
+            Err(invalid(
+                "RoleName is not 1 to 64 letters, digits and _+=,.@-.",
+            ))
         }
     }
 }

@@ -41,8 +41,7 @@ impl Operation for ListTagsForResource {
         let tags = cx
             .read(permit.grant(), move |tx, _| {
                 organization::account(tx, id)?.ok_or_else(|| {
-                    Fault::TargetNotFound
-                        .because("You specified a target that doesn't exist.")
+                    Fault::TargetNotFound.because("You specified a target that doesn't exist.")
                 })?;
                 Ok::<_, Error>(identity_tag::all(tx, &arn)?)
             })

@@ -13,8 +13,7 @@ use crate::{
     keys::Keys,
     secret::AccessKeyPair,
     table::{
-        attachment, identity,
-        identity_tag,
+        attachment, identity, identity_tag,
         organization::{self, Account, Request},
         principal, role,
         target::PolicyRow,
@@ -197,7 +196,8 @@ pub async fn create(
     master: &MasterKey,
     wanted: NewAccount,
 ) -> Result<MadeAccount, NotMade> {
-    let checked = |checked: Result<()>| checked.map_err(|error| NotMade::Invalid(error.to_string()));
+    let checked =
+        |checked: Result<()>| checked.map_err(|error| NotMade::Invalid(error.to_string()));
     checked(super::member::check_name(&wanted.name))?;
     if !wanted.email.is_empty() {
         checked(super::member::check_email(&wanted.email))?;

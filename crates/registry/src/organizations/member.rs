@@ -21,7 +21,9 @@ pub(super) fn check_name(name: &str) -> Result<()> {
     if (1..=50).contains(&name.len()) && fits {
         Ok(())
     } else {
-        Err(invalid("You provided a value for AccountName that is not 1 to 50 printable characters."))
+        Err(invalid(
+            "You provided a value for AccountName that is not 1 to 50 printable characters.",
+        ))
     }
 }
 
@@ -41,7 +43,9 @@ pub(super) fn check_email(email: &str) -> Result<()> {
 
 /// Reads the id of an account.
 pub(super) fn account_id(text: &str) -> Result<AccountId> {
-    let wrong = |_| invalid("You provided a value that does not match the required pattern for an account ID.");
+    let wrong = |_| {
+        invalid("You provided a value that does not match the required pattern for an account ID.")
+    };
     text.parse().map_err(wrong)
 }
 
@@ -108,7 +112,9 @@ mod tests {
             assert!(check_email(good).is_ok(), "{good}");
         }
         let long = format!("{}@b.co", "a".repeat(60));
-        for bad in ["", "a@b.c", "nobody", "a@@b.co", "a b@c.de", "a@bcdef", "@b.co.x", "ab@.cdef", &long] {
+        for bad in [
+            "", "a@b.c", "nobody", "a@@b.co", "a b@c.de", "a@bcdef", "@b.co.x", "ab@.cdef", &long,
+        ] {
             assert!(check_email(bad).is_err(), "{bad}");
         }
     }

@@ -71,7 +71,9 @@ impl Operation for DescribeCreateAccountStatus {
         let id = self.create_account_request_id.strip_prefix("car-");
         let fits = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit();
         if !id.is_some_and(|id| (8..=32).contains(&id.len()) && id.chars().all(fits)) {
-            return Err(invalid("CreateAccountRequestId is not `car-` and 8 to 32 letters or digits."));
+            return Err(invalid(
+                "CreateAccountRequestId is not `car-` and 8 to 32 letters or digits.",
+            ));
         }
         Ok(on(Organizations::DescribeCreateAccountStatus, scope, None))
     }
@@ -117,7 +119,8 @@ impl Operation for ListCreateAccountStatus {
     type Output = ListedStatuses;
 
     fn needs(&self, scope: &Scope) -> Result<Needs> {
-        let known = |state: &String| matches!(state.as_str(), "IN_PROGRESS" | "SUCCEEDED" | "FAILED");
+        let known =
+            |state: &String| matches!(state.as_str(), "IN_PROGRESS" | "SUCCEEDED" | "FAILED");
         if !self.states.iter().flatten().all(known) {
             return Err(invalid("States are IN_PROGRESS, SUCCEEDED and FAILED."));
         }

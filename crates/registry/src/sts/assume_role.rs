@@ -45,7 +45,7 @@ pub struct AssumeRole {
 /// The session's credentials.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "PascalCase")]
-pub struct AssumedRole {
+pub struct RoleCredentials {
     credentials: SessionCredentials,
     assumed_role_user: AssumedRoleUser,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ pub struct AssumedRole {
 }
 
 impl Operation for AssumeRole {
-    type Output = AssumedRole;
+    type Output = RoleCredentials;
 
     fn needs(&self, _: &Scope) -> Result<Needs> {
         let session = self.session()?;
@@ -69,7 +69,7 @@ impl Operation for AssumeRole {
         Ok(self.asked(needs, session.source_identity.as_ref()))
     }
 
-    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<AssumedRole> {
+    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RoleCredentials> {
         let mut session = self.session()?;
         let caller = cx.caller.known().ok_or(Error::AuthenticationRequired)?;
         self.check_caller(caller)?;
@@ -82,7 +82,7 @@ impl Operation for AssumeRole {
             .read(permit.grant(), move |tx, _| session.make(tx))
             .await?
             .ok_or_else(|| not_authorized(caller, &role))?;
-        Ok(AssumedRole {
+        Ok(RoleCredentials {
             assumed_role_user: AssumedRoleUser::of(&role, &made),
             packed_policy_size,
             source_identity: made.source_identity.clone(),

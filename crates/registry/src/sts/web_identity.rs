@@ -128,7 +128,7 @@ impl AssumeRoleWithWebIdentity {
         };
         let now = cx.core.meta.now();
         let key = cx.core.issuers.key(&issuer, token.kid(), now).await;
-        let claims = token.verify(&key.map_err(no_key)?).map_err(invalid)?;
+        let claims = token.verify(&key.map_err(|error| no_key(&error))?).map_err(invalid)?;
         // A provider's clock is that of the world, not of the store.
         let now = cx.core.meta.system_now();
         let claims = claims.check(&provider.client_ids, now).map_err(invalid)?;
@@ -258,7 +258,7 @@ fn invalid(rejected: Rejected) -> Error {
 }
 
 /// What the network looks like from here stays here.
-fn no_key(error: NoKey) -> Error {
+fn no_key(error: &NoKey) -> Error {
     match error {
         NoKey::Unknown => invalid(Rejected::NoKey),
         NoKey::Busy => Error::Throttled(RETRY),

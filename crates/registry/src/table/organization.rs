@@ -59,8 +59,7 @@ pub(crate) fn account(tx: &mut dyn Tx, id: AccountId) -> Result<Option<Account>>
 
 /// Returns up to `limit` accounts in order of id, after `after`.
 pub(crate) fn accounts(tx: &mut dyn Tx, after: &str, limit: i64) -> Result<Vec<Account>> {
-    let sql =
-        "SELECT id, name, email, created_at FROM account WHERE id > ?1 ORDER BY id LIMIT ?2";
+    let sql = "SELECT id, name, email, created_at FROM account WHERE id > ?1 ORDER BY id LIMIT ?2";
     tx.rows(sql, args![after, limit])
 }
 

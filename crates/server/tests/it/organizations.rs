@@ -12,7 +12,10 @@ impl TestServer {
         let call: Request = self
             .request("POST", "/")
             .header("Content-Type", "application/x-amz-json-1.1")
-            .header("X-Amz-Target", format!("AWSOrganizationsV20161128.{operation}"))
+            .header(
+                "X-Amz-Target",
+                format!("AWSOrganizationsV20161128.{operation}"),
+            )
             .body(input.to_string());
         self.sign_by(call, who, "organizations").send().await
     }
@@ -25,7 +28,10 @@ async fn an_account_made_beside_the_running_server_is_there_at_once_and_apart() 
     let (id, root) = t.account("Team A");
     let who = t.sts(&root, "GetCallerIdentity", &[]).await.expect(200);
     assert_eq!(who.element("Account").unwrap(), id);
-    assert_eq!(who.element("Arn").unwrap(), format!("arn:aws:iam::{id}:root"));
+    assert_eq!(
+        who.element("Arn").unwrap(),
+        format!("arn:aws:iam::{id}:root")
+    );
     let own = json!({ "repositoryName": "app" });
     let made = t.ecr(&root, "CreateRepository", &own).await.expect(200);
     assert_eq!(made.json()["repository"]["registryId"], id.as_str());
@@ -35,7 +41,9 @@ async fn an_account_made_beside_the_running_server_is_there_at_once_and_apart() 
     let password = t.password_for(&root).await;
     t.push_blob(&password, "app", b"one").await;
     let t = t.restart().await;
-    t.ecr(&root, "DescribeRepositories", &json!({})).await.expect(200);
+    t.ecr(&root, "DescribeRepositories", &json!({}))
+        .await
+        .expect(200);
 }
 
 #[test]
@@ -62,13 +70,29 @@ fn accounts_of_a_stopped_store_are_made_and_listed() {
         let running = longshore::serve::start(config).await.unwrap();
         assert!(running.stop().await);
     });
-    let made = longshore(&["account", "create", "--id", "111122223333", "--name", "build"]);
+    let made = longshore(&[
+        "account",
+        "create",
+        "--id",
+        "111122223333",
+        "--name",
+        "build",
+    ]);
     let lines = String::from_utf8(made.stdout).unwrap();
     assert!(lines.contains("\nexport AWS_ACCESS_KEY_ID=AKIA"), "{lines}");
-    assert!(lines.contains(" AWS_ENDPOINT_URL=http://localhost:"), "{lines}");
-    assert!(lines.ends_with("\nunset AWS_SESSION_TOKEN AWS_PROFILE\n"), "{lines}");
+    assert!(
+        lines.contains(" AWS_ENDPOINT_URL=http://localhost:"),
+        "{lines}"
+    );
+    assert!(
+        lines.ends_with("\nunset AWS_SESSION_TOKEN AWS_PROFILE\n"),
+        "{lines}"
+    );
     for (args, reason) in [
-        (["--id", "111122223333"], "there is an account `111122223333` already"),
+        (
+            ["--id", "111122223333"],
+            "there is an account `111122223333` already",
+        ),
         (["--id", "12"], "`--id` is not twelve digits"),
         (["--email", "nobody"], "invalid email address"),
         (["--name", "\n"], "AccountName"),
@@ -92,26 +116,49 @@ async fn management_makes_accounts_and_gets_into_them() {
     let t = TestServer::start().await;
     let input = json!({ "AccountName": "Team", "Email": "team@example.com",
         "Tags": [{ "Key": "cost", "Value": "7" }] });
-    let made = t.organizations(&t.root(), "CreateAccount", &input).await.expect(200);
+    let made = t
+        .organizations(&t.root(), "CreateAccount", &input)
+        .await
+        .expect(200);
     let status = made.json()["CreateAccountStatus"].clone();
     assert_eq!(status["State"], "SUCCEEDED");
     let id = status["AccountId"].as_str().unwrap();
     let asked = json!({ "CreateAccountRequestId": status["Id"] });
-    let again = t.organizations(&t.root(), "DescribeCreateAccountStatus", &asked).await;
+    let again = t
+        .organizations(&t.root(), "DescribeCreateAccountStatus", &asked)
+        .await;
     assert_eq!(again.expect(200).json()["CreateAccountStatus"], status);
 
-    let described = t.organizations(&t.root(), "DescribeAccount", &json!({ "AccountId": id })).await;
+    let described = t
+        .organizations(&t.root(), "DescribeAccount", &json!({ "AccountId": id }))
+        .await;
     let account = described.expect(200).json()["Account"].clone();
-    let organization = t.organizations(&t.root(), "DescribeOrganization", &json!({})).await;
+    let organization = t
+        .organizations(&t.root(), "DescribeOrganization", &json!({}))
+        .await;
     let organization = organization.expect(200).json()["Organization"].clone();
     let unit = organization["Id"].as_str().unwrap();
     assert!(unit.starts_with("o-") && unit.len() == 12, "{unit}");
-    assert_eq!(account["Arn"], format!("arn:aws:organizations::000000000000:account/{unit}/{id}"));
-    assert_eq!((&account["Name"], &account["Status"]), (&json!("Team"), &json!("ACTIVE")));
+    assert_eq!(
+        account["Arn"],
+        format!("arn:aws:organizations::000000000000:account/{unit}/{id}")
+    );
+    assert_eq!(
+        (&account["Name"], &account["Status"]),
+        (&json!("Team"), &json!("ACTIVE"))
+    );
     assert_eq!(organization["MasterAccountId"], "000000000000");
-    let tags = t.organizations(&t.root(), "ListTagsForResource", &json!({ "ResourceId": id })).await;
+    let tags = t
+        .organizations(
+            &t.root(),
+            "ListTagsForResource",
+            &json!({ "ResourceId": id }),
+        )
+        .await;
     assert_eq!(tags.expect(200).json()["Tags"], input["Tags"]);
-    let parents = t.organizations(&t.root(), "ListParents", &json!({ "ChildId": id })).await;
+    let parents = t
+        .organizations(&t.root(), "ListParents", &json!({ "ChildId": id }))
+        .await;
     let roots = t.organizations(&t.root(), "ListRoots", &json!({})).await;
     let root = roots.expect(200).json()["Roots"][0]["Id"].clone();
     assert_eq!(parents.expect(200).json()["Parents"][0]["Id"], root);
@@ -122,8 +169,16 @@ async fn management_makes_accounts_and_gets_into_them() {
     let statement = json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Resource": role });
     t.allow_user(&t.root(), "alice", &statement).await;
     let inside = Person::of(&t.assume(&alice, &role, &[]).await.expect(200));
-    t.ecr(&inside, "CreateRepository", &json!({ "repositoryName": "app" })).await.expect(200);
-    t.query(&inside, "iam", "CreateUser", &[("UserName", "bob")]).await.expect(200);
+    t.ecr(
+        &inside,
+        "CreateRepository",
+        &json!({ "repositoryName": "app" }),
+    )
+    .await
+    .expect(200);
+    t.query(&inside, "iam", "CreateUser", &[("UserName", "bob")])
+        .await
+        .expect(200);
 }
 
 #[tokio::test]
@@ -131,7 +186,10 @@ async fn only_management_manages() {
     let t = TestServer::start().await;
     let (_, root) = t.account("other");
     for (operation, input) in [
-        ("CreateAccount", json!({ "AccountName": "a", "Email": "a@example.com" })),
+        (
+            "CreateAccount",
+            json!({ "AccountName": "a", "Email": "a@example.com" }),
+        ),
         ("ListAccounts", json!({})),
         ("DescribeAccount", json!({ "AccountId": "000000000000" })),
         ("ListCreateAccountStatus", json!({})),
@@ -140,9 +198,14 @@ async fn only_management_manages() {
         let denied = t.organizations(&root, operation, &input).await.expect(400);
         assert_eq!(denied.fault(), "AccessDeniedException", "{operation}");
     }
-    t.organizations(&root, "DescribeOrganization", &json!({})).await.expect(200);
+    t.organizations(&root, "DescribeOrganization", &json!({}))
+        .await
+        .expect(200);
     let alice = t.user("alice").await;
-    let denied = t.organizations(&alice, "ListAccounts", &json!({})).await.expect(400);
+    let denied = t
+        .organizations(&alice, "ListAccounts", &json!({}))
+        .await
+        .expect(400);
     assert_eq!(denied.fault(), "AccessDeniedException");
 }
 
@@ -151,14 +214,35 @@ async fn an_address_is_one_accounts() {
     let t = TestServer::start().await;
     let root = t.root();
     let input = json!({ "AccountName": "a", "Email": "a@example.com" });
-    t.organizations(&root, "CreateAccount", &input).await.expect(200);
-    let second = t.organizations(&root, "CreateAccount", &input).await.expect(200);
+    t.organizations(&root, "CreateAccount", &input)
+        .await
+        .expect(200);
+    let second = t
+        .organizations(&root, "CreateAccount", &input)
+        .await
+        .expect(200);
     let status = second.json()["CreateAccountStatus"].clone();
-    assert_eq!((&status["State"], &status["FailureReason"]), (&json!("FAILED"), &json!("EMAIL_ALREADY_EXISTS")));
-    for (states, count) in [(json!([]), 2), (json!(["FAILED"]), 1), (json!(["IN_PROGRESS"]), 0)] {
+    assert_eq!(
+        (&status["State"], &status["FailureReason"]),
+        (&json!("FAILED"), &json!("EMAIL_ALREADY_EXISTS"))
+    );
+    for (states, count) in [
+        (json!([]), 2),
+        (json!(["FAILED"]), 1),
+        (json!(["IN_PROGRESS"]), 0),
+    ] {
         let input = json!({ "States": states });
-        let listed = t.organizations(&root, "ListCreateAccountStatus", &input).await.expect(200);
-        assert_eq!(listed.json()["CreateAccountStatuses"].as_array().unwrap().len(), count);
+        let listed = t
+            .organizations(&root, "ListCreateAccountStatus", &input)
+            .await
+            .expect(200);
+        assert_eq!(
+            listed.json()["CreateAccountStatuses"]
+                .as_array()
+                .unwrap()
+                .len(),
+            count
+        );
     }
 }
 
@@ -171,9 +255,17 @@ async fn accounts_are_listed_in_pages() {
     let mut seen = Vec::new();
     let mut input = json!({ "MaxResults": 2 });
     loop {
-        let page = t.organizations(&t.root(), "ListAccounts", &input).await.expect(200).json();
+        let page = t
+            .organizations(&t.root(), "ListAccounts", &input)
+            .await
+            .expect(200)
+            .json();
         let accounts = page["Accounts"].as_array().unwrap();
-        seen.extend(accounts.iter().map(|account| account["Id"].as_str().unwrap().to_owned()));
+        seen.extend(
+            accounts
+                .iter()
+                .map(|account| account["Id"].as_str().unwrap().to_owned()),
+        );
         match page.get("NextToken") {
             Some(token) => input["NextToken"] = token.clone(),
             None => break,
@@ -187,16 +279,56 @@ async fn accounts_are_listed_in_pages() {
 async fn inputs_are_checked() {
     let t = TestServer::start().await;
     for (operation, input, fault) in [
-        ("CreateAccount", json!({ "AccountName": "", "Email": "a@example.com" }), "InvalidInputException"),
-        ("CreateAccount", json!({ "AccountName": "a", "Email": "nobody" }), "InvalidInputException"),
-        ("CreateAccount", json!({ "AccountName": "a", "Email": "a@example.com", "RoleName": "a b" }), "InvalidInputException"),
-        ("DescribeAccount", json!({ "AccountId": "12" }), "InvalidInputException"),
-        ("DescribeAccount", json!({ "AccountId": "999999999999" }), "AccountNotFoundException"),
-        ("DescribeCreateAccountStatus", json!({ "CreateAccountRequestId": "car-1" }), "InvalidInputException"),
-        ("DescribeCreateAccountStatus", json!({ "CreateAccountRequestId": "car-00000000" }), "CreateAccountStatusNotFoundException"),
-        ("ListAccounts", json!({ "MaxResults": 21 }), "InvalidInputException"),
-        ("ListAccounts", json!({ "NextToken": "x" }), "InvalidInputException"),
-        ("ListParents", json!({ "ChildId": "999999999999" }), "ChildNotFoundException"),
+        (
+            "CreateAccount",
+            json!({ "AccountName": "", "Email": "a@example.com" }),
+            "InvalidInputException",
+        ),
+        (
+            "CreateAccount",
+            json!({ "AccountName": "a", "Email": "nobody" }),
+            "InvalidInputException",
+        ),
+        (
+            "CreateAccount",
+            json!({ "AccountName": "a", "Email": "a@example.com", "RoleName": "a b" }),
+            "InvalidInputException",
+        ),
+        (
+            "DescribeAccount",
+            json!({ "AccountId": "12" }),
+            "InvalidInputException",
+        ),
+        (
+            "DescribeAccount",
+            json!({ "AccountId": "999999999999" }),
+            "AccountNotFoundException",
+        ),
+        (
+            "DescribeCreateAccountStatus",
+            json!({ "CreateAccountRequestId": "car-1" }),
+            "InvalidInputException",
+        ),
+        (
+            "DescribeCreateAccountStatus",
+            json!({ "CreateAccountRequestId": "car-00000000" }),
+            "CreateAccountStatusNotFoundException",
+        ),
+        (
+            "ListAccounts",
+            json!({ "MaxResults": 21 }),
+            "InvalidInputException",
+        ),
+        (
+            "ListAccounts",
+            json!({ "NextToken": "x" }),
+            "InvalidInputException",
+        ),
+        (
+            "ListParents",
+            json!({ "ChildId": "999999999999" }),
+            "ChildNotFoundException",
+        ),
         ("NoSuchOperation", json!({}), "UnknownOperationException"),
     ] {
         let refused = t.organizations(&t.root(), operation, &input).await;

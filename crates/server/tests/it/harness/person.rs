@@ -50,8 +50,13 @@ impl TestServer {
     /// Makes a user of the account of `root`.
     pub(crate) async fn user_of(&self, root: &Person, name: &str) -> Person {
         let named = [("UserName", name)];
-        self.query(root, "iam", "CreateUser", &named).await.expect(200);
-        let made = self.query(root, "iam", "CreateAccessKey", &named).await.expect(200);
+        self.query(root, "iam", "CreateUser", &named)
+            .await
+            .expect(200);
+        let made = self
+            .query(root, "iam", "CreateAccessKey", &named)
+            .await
+            .expect(200);
         Person::of(&made)
     }
 
@@ -59,7 +64,15 @@ impl TestServer {
     pub(crate) fn account(&self, name: &str) -> (String, Person) {
         let dir = self.data_dir().to_str().unwrap();
         let output = Command::new(env!("CARGO_BIN_EXE_longshore"))
-            .args(["account", "create", "--name", name, "--json", "--data-dir", dir])
+            .args([
+                "account",
+                "create",
+                "--name",
+                name,
+                "--json",
+                "--data-dir",
+                dir,
+            ])
             .env_clear()
             .output()
             .unwrap();
@@ -106,12 +119,16 @@ impl TestServer {
 
     /// Makes a call of ECR as `who`.
     pub(crate) async fn ecr(&self, who: &Person, operation: &str, input: &Value) -> Answer {
-        self.sign_by(self.call(operation, input), who, "ecr").send().await
+        self.sign_by(self.call(operation, input), who, "ecr")
+            .send()
+            .await
     }
 
     /// A registry password of `who`.
     pub(crate) async fn password_for(&self, who: &Person) -> String {
-        let answer = self.ecr(who, "GetAuthorizationToken", &serde_json::json!({})).await;
+        let answer = self
+            .ecr(who, "GetAuthorizationToken", &serde_json::json!({}))
+            .await;
         password_of(&answer.expect(200))
     }
 
@@ -142,7 +159,9 @@ impl TestServer {
             ("PolicyName", "inline"),
             ("PolicyDocument", &policy(statement)),
         ];
-        self.query(root, "iam", "PutUserPolicy", &members).await.expect(200);
+        self.query(root, "iam", "PutUserPolicy", &members)
+            .await
+            .expect(200);
     }
 
     /// Assumes a role.

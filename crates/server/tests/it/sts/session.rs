@@ -8,7 +8,10 @@ use crate::harness::{Image, Person, TestServer, basic, trust};
 async fn session(t: &TestServer) -> Person {
     let alice = t.user("alice").await;
     let role = t
-        .role("ci", &trust(&json!({ "AWS": "arn:aws:iam::000000000000:user/alice" })))
+        .role(
+            "ci",
+            &trust(&json!({ "AWS": "arn:aws:iam::000000000000:user/alice" })),
+        )
         .await;
     let everything = json!({ "Effect": "Allow", "Action": "ecr:*", "Resource": "*" });
     t.allow_role("ci", &everything).await;
@@ -19,31 +22,51 @@ async fn session(t: &TestServer) -> Person {
 async fn a_session_pushes_and_pulls_until_its_role_may_not() {
     let t = TestServer::start().await;
     let ci = session(&t).await;
-    t.ecr(&ci, "CreateRepository", &json!({ "repositoryName": "app" })).await.expect(200);
+    t.ecr(&ci, "CreateRepository", &json!({ "repositoryName": "app" }))
+        .await
+        .expect(200);
     let password = t.password_for(&ci).await;
     assert!(!password.contains(':'));
     t.push(&password, "app", "v1", &Image::new("one", 2)).await;
     let pull = || t.v2(&password, "GET", "app/manifests/v1").send();
     pull().await.expect(200);
 
-    let login = t.request("GET", "/token/").header("Authorization", basic("AWS", &password));
+    let login = t
+        .request("GET", "/token/")
+        .header("Authorization", basic("AWS", &password));
     let token = login.send().await.expect(200).json();
-    assert!(token["expires_in"].as_u64().unwrap() <= 3600, "a token outlives its session");
+    assert!(
+        token["expires_in"].as_u64().unwrap() <= 3600,
+        "a token outlives its session"
+    );
     let bearer = token["token"].as_str().unwrap();
-    let pull_by_token = || t.request("GET", "/v2/app/manifests/v1").bearer(bearer).send();
+    let pull_by_token = || {
+        t.request("GET", "/v2/app/manifests/v1")
+            .bearer(bearer)
+            .send()
+    };
     pull_by_token().await.expect(200);
 
     // A change of the role acts on the next request of everything that the session made.
-    t.iam("DeleteRolePolicy", &[("RoleName", "ci"), ("PolicyName", "inline")]).await.expect(200);
+    t.iam(
+        "DeleteRolePolicy",
+        &[("RoleName", "ci"), ("PolicyName", "inline")],
+    )
+    .await
+    .expect(200);
     pull().await.expect(403);
     pull_by_token().await.expect(403);
-    let denied = t.ecr(&ci, "ListImages", &json!({ "repositoryName": "app" })).await;
+    let denied = t
+        .ecr(&ci, "ListImages", &json!({ "repositoryName": "app" }))
+        .await;
     assert_eq!(denied.expect(400).fault(), "AccessDeniedException");
 
     t.iam("DeleteRole", &[("RoleName", "ci")]).await.expect(200);
     pull().await.expect(401);
     pull_by_token().await.expect(401);
-    let gone = t.ecr(&ci, "ListImages", &json!({ "repositoryName": "app" })).await;
+    let gone = t
+        .ecr(&ci, "ListImages", &json!({ "repositoryName": "app" }))
+        .await;
     assert_eq!(gone.expect(403).fault(), "UnrecognizedClientException");
     let gone = t.sts(&ci, "GetCallerIdentity", &[]).await.expect(403);
     assert_eq!(gone.refusal(), "InvalidClientTokenId");
@@ -54,9 +77,18 @@ async fn a_role_of_the_same_name_is_another() {
     let t = TestServer::start().await;
     let ci = session(&t).await;
     let password = t.password_for(&ci).await;
-    t.iam("DeleteRolePolicy", &[("RoleName", "ci"), ("PolicyName", "inline")]).await.expect(200);
+    t.iam(
+        "DeleteRolePolicy",
+        &[("RoleName", "ci"), ("PolicyName", "inline")],
+    )
+    .await
+    .expect(200);
     t.iam("DeleteRole", &[("RoleName", "ci")]).await.expect(200);
-    t.role("ci", &trust(&json!({ "AWS": "arn:aws:iam::000000000000:user/alice" }))).await;
+    t.role(
+        "ci",
+        &trust(&json!({ "AWS": "arn:aws:iam::000000000000:user/alice" })),
+    )
+    .await;
     let everything = json!({ "Effect": "Allow", "Action": "ecr:*", "Resource": "*" });
     t.allow_role("ci", &everything).await;
     t.v2(&password, "GET", "_catalog").send().await.expect(401);
@@ -81,9 +113,15 @@ async fn sessions_are_revoked_by_when_they_were_made() {
     ];
     t.iam("PutRolePolicy", &members).await.expect(200);
     pull().await.expect(403);
-    let denied = t.ecr(&ci, "DescribeRepositories", &json!({})).await.expect(400);
+    let denied = t
+        .ecr(&ci, "DescribeRepositories", &json!({}))
+        .await
+        .expect(400);
     let text = denied.json()["message"].as_str().unwrap().to_owned();
-    assert!(text.ends_with("with an explicit deny in an identity-based policy"), "{text}");
+    assert!(
+        text.ends_with("with an explicit deny in an identity-based policy"),
+        "{text}"
+    );
 }
 
 #[tokio::test]
@@ -104,12 +142,51 @@ async fn only_the_right_id_and_secret_go_with_a_token() {
         ..ci.clone()
     };
     let cases = [
-        ("no token", Person { token: None, ..ci.clone() }, "UnrecognizedClientException"),
-        ("another's token", Person { token: other.token.clone(), ..ci.clone() }, "UnrecognizedClientException"),
-        ("a changed token", Person { token: Some(changed(&token)), ..ci.clone() }, "UnrecognizedClientException"),
-        ("no token at all", Person { token: Some("x".to_owned()), ..ci.clone() }, "UnrecognizedClientException"),
-        ("a long-term key", Person { token: Some(token.clone()), ..t.root() }, "UnrecognizedClientException"),
-        ("another's secret", wrong_secret, "InvalidSignatureException"),
+        (
+            "no token",
+            Person {
+                token: None,
+                ..ci.clone()
+            },
+            "UnrecognizedClientException",
+        ),
+        (
+            "another's token",
+            Person {
+                token: other.token.clone(),
+                ..ci.clone()
+            },
+            "UnrecognizedClientException",
+        ),
+        (
+            "a changed token",
+            Person {
+                token: Some(changed(&token)),
+                ..ci.clone()
+            },
+            "UnrecognizedClientException",
+        ),
+        (
+            "no token at all",
+            Person {
+                token: Some("x".to_owned()),
+                ..ci.clone()
+            },
+            "UnrecognizedClientException",
+        ),
+        (
+            "a long-term key",
+            Person {
+                token: Some(token.clone()),
+                ..t.root()
+            },
+            "UnrecognizedClientException",
+        ),
+        (
+            "another's secret",
+            wrong_secret,
+            "InvalidSignatureException",
+        ),
     ];
     for (what, who, fault) in cases {
         let refused = t.ecr(&who, "DescribeRegistry", &json!({})).await;
@@ -117,8 +194,13 @@ async fn only_the_right_id_and_secret_go_with_a_token() {
     }
     // A registry password is no session token, nor the other way round.
     let password = t.password_for(&ci).await;
-    let mixed = Person { token: Some(password), ..ci.clone() };
-    t.ecr(&mixed, "DescribeRegistry", &json!({})).await.expect(403);
+    let mixed = Person {
+        token: Some(password),
+        ..ci.clone()
+    };
+    t.ecr(&mixed, "DescribeRegistry", &json!({}))
+        .await
+        .expect(403);
     t.v2(&token, "GET", "_catalog").send().await.expect(401);
     t.ecr(&ci, "DescribeRegistry", &json!({})).await.expect(200);
 }
@@ -133,12 +215,21 @@ async fn a_layer_url_of_a_session_ends_with_its_role() {
     t.push(&password, "app", "v1", &image).await;
     let layer = crate::harness::digest_of(image.blobs().nth(1).unwrap());
     let input = json!({ "repositoryName": "app", "layerDigest": layer });
-    let answer = t.ecr(&ci, "GetDownloadUrlForLayer", &input).await.expect(200).json();
+    let answer = t
+        .ecr(&ci, "GetDownloadUrlForLayer", &input)
+        .await
+        .expect(200)
+        .json();
     let url = answer["downloadUrl"].as_str().unwrap().to_owned();
     let path = url.split_once("/layers/").unwrap().1;
     let download = || t.request("GET", &format!("/layers/{path}")).send();
     download().await.expect(200);
-    t.iam("DeleteRolePolicy", &[("RoleName", "ci"), ("PolicyName", "inline")]).await.expect(200);
+    t.iam(
+        "DeleteRolePolicy",
+        &[("RoleName", "ci"), ("PolicyName", "inline")],
+    )
+    .await
+    .expect(200);
     download().await.expect(403);
     t.iam("DeleteRole", &[("RoleName", "ci")]).await.expect(200);
     download().await.expect(401);
