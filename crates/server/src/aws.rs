@@ -87,7 +87,9 @@ async fn known(
     let (key, now) = (access_key(app, signed).await, app.core.meta.system_now());
     match &key {
         Ok(_) => app.backoff.check(client, signed.access_key_id(), now)?,
-        Err(Refusal::Signature(_)) => app.backoff.unknown(client, now)?,
+        Err(Refusal::Signature(SignatureError::UnknownKey)) => {
+            app.backoff.unknown(client, now)?;
+        }
         Err(_) => {}
     }
     Ok((key?, region))

@@ -5,7 +5,7 @@ mod context;
 mod cost;
 mod decisions;
 mod last_used;
-mod people;
+pub(crate) mod people;
 mod replicas;
 mod resource_policies;
 mod revocation;

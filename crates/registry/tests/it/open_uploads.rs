@@ -6,12 +6,17 @@ use longshore_registry::{
     Error,
     oci::upload::{CancelUpload, StartUpload, Started},
     op::layer::InitiateLayerUpload,
+    principal::Caller,
+    session::SessionKind,
 };
 use longshore_types::id::UploadId;
 use serde_json::json;
 use tokio::task::JoinSet;
 
-use crate::harness::TestCore;
+use crate::{
+    authz::people::{People, allow},
+    harness::{ACCOUNT, TestCore, name_of},
+};
 
 const BOUND: u32 = 10;
 const DAY: Duration = Duration::from_hours(24);
@@ -24,12 +29,19 @@ async fn bounded() -> TestCore {
 }
 
 async fn start(t: &TestCore, repository: &str) -> Result<UploadId, Error> {
+    start_as(t, &t.caller, repository).await
+}
+
+async fn start_as(t: &TestCore, caller: &Caller, repository: &str) -> Result<UploadId, Error> {
     let started = t
-        .run(StartUpload {
-            repository: t.at(repository),
-            mount: None,
-            sha512: false,
-        })
+        .run_as(
+            caller.clone(),
+            StartUpload {
+                repository: t.at(repository),
+                mount: None,
+                sha512: false,
+            },
+        )
         .await?;
     match started {
         Started::Upload(id) => Ok(id),
@@ -58,6 +70,29 @@ async fn a_principal_may_have_so_many_uploads_open_in_all_repositories_together(
     let (refusal, text) = t.refused::<InitiateLayerUpload>(initiate).await;
     assert_eq!(refusal, "TooManyUploads");
     assert!(text.starts_with("You have 10 uploads open, which is the limit."));
+}
+
+#[tokio::test]
+async fn principals_and_not_their_sessions_have_bounds_of_their_own() {
+    let t = bounded().await;
+    fill(&t).await;
+    let people = People(&t);
+    let role = people.role(ACCOUNT, "ci").await;
+    let may = allow("ecr:InitiateLayerUpload");
+    people.inline(ACCOUNT, &role, "push", &may).await;
+    let sessions = [
+        people.session(&role, SessionKind::AssumedRole, None).await,
+        people
+            .session(&role, SessionKind::AssumedRole, Some(&may))
+            .await,
+    ];
+    for at in 0..BOUND as usize {
+        start_as(&t, &sessions[at % 2], "app").await.unwrap();
+    }
+    for session in &sessions {
+        let refused = start_as(&t, session, "app").await.unwrap_err();
+        assert_eq!(name_of(&refused), "TooManyUploads");
+    }
 }
 
 #[tokio::test]

@@ -18,7 +18,10 @@ use longshore_registry::{
 };
 use serde_json::json;
 
-use crate::harness::{TestCore, digest_of};
+use crate::{
+    authz::people::{People, allow},
+    harness::{ACCOUNT, TestCore, digest_of},
+};
 
 async fn with(quotas: &[&str]) -> TestCore {
     let quotas = quotas.iter().map(|text| text.parse().unwrap()).collect();
@@ -115,8 +118,18 @@ async fn a_quota_per_principal_counts_beside_that_of_the_account() {
     list(&t).await.unwrap();
     list(&t).await.unwrap();
     wait_of(list(&t).await);
+    // Somebody else has a bucket of their own, and shares the account's.
+    let people = People(&t);
+    let id = people.user(ACCOUNT, "bob").await;
+    people
+        .inline(ACCOUNT, &id, "list", &allow("ecr:ListImages"))
+        .await;
+    let bob = people.caller(&id).await;
+    t.run_as(bob.clone(), tags(&t)).await.unwrap();
+    t.run_as(bob.clone(), tags(&t)).await.unwrap();
+    wait_of(t.run_as(bob, tags(&t)).await);
     let throttled: u64 = t.core.rates.throttled().map(|(.., n_calls)| n_calls).sum();
-    assert_eq!(throttled, 1);
+    assert_eq!(throttled, 2);
 }
 
 #[tokio::test]
