@@ -1,5 +1,7 @@
 //! Pages of IAM's lists: `MaxItems`, `Marker` and `IsTruncated`.
 
+use aws_lc_rs::digest::{SHA256, digest};
+use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
 
 use super::member;
@@ -58,6 +60,7 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
         max_items: Option<i64>,
     ) -> Result<Self> {
         let size = size(max_items)?;
+        let list = hashed(&list);
         let after = page::resume(&core.tokens, &list, marker).map_err(|_| {
             member::invalid("marker", marker.unwrap_or_default(), "Invalid Marker.")
         })?;
@@ -88,4 +91,9 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
             marker,
         })
     }
+}
+
+/// A marker has 320 characters at most, and a list's filters may have more.
+fn hashed(list: &str) -> String {
+    STANDARD_NO_PAD.encode(digest(&SHA256, list.as_bytes()))
 }

@@ -4,6 +4,11 @@ use std::collections::BTreeMap;
 
 use longshore_registry::{
     Operation,
+    iam::{
+        access_key::{CreateAccessKey, ListAccessKeys},
+        group::{AddUserToGroup, CreateGroup, GetGroup, ListGroups, ListGroupsForUser},
+        user::{CreateUser, ListUserTags, ListUsers},
+    },
     op::{
         image::{DescribeImages, ListImages},
         repository::DescribeRepositories,
@@ -153,5 +158,85 @@ async fn a_token_does_not_continue_the_list_of_the_next_repository_of_the_name()
             t.refused::<ListImages>(input(&token)).await.0,
             "InvalidParameter"
         );
+    }
+}
+
+/// The same for a list of IAM, which goes on by markers.
+async fn joined_by_marker<O>(t: &TestCore, input: &Value, list: &str, size: usize) -> Vec<Value>
+where
+    O: Operation<Output: Serialize> + DeserializeOwned,
+{
+    let mut input = input.clone();
+    input["MaxItems"] = json!(size);
+    let mut all = Vec::new();
+    loop {
+        let mut page = t.ok::<O>(input.clone()).await;
+        let items = page[list].as_array_mut().unwrap();
+        assert!(items.len() <= size);
+        all.append(items);
+        assert_eq!(page["IsTruncated"], json!(page.get("Marker").is_some()));
+        match page.get("Marker") {
+            // IAM's clients send no longer one.
+            Some(marker) => {
+                assert!(marker.as_str().unwrap().len() <= 320, "{marker}");
+                input["Marker"] = marker.clone();
+            }
+            None => return all,
+        }
+    }
+}
+
+#[tokio::test]
+async fn pages_of_iams_lists_join_to_the_list() {
+    let t = TestCore::start().await;
+    let names: Vec<String> = (0..7)
+        .map(|idx| format!("{idx}{}", "n".repeat(63)))
+        .collect();
+    let is_all = |items: &[Value], member: &str| {
+        let mut told: Vec<_> = items
+            .iter()
+            .map(|item| item[member].as_str().unwrap())
+            .collect();
+        // What is listed by id has no order that anybody could foresee.
+        told.sort_unstable();
+        assert_eq!(told, names);
+    };
+    let (path, all, first) = (format!("/{}/", "p".repeat(510)), "g".repeat(128), &names[0]);
+    let tag = |key: &String| json!({"Key": key, "Value": ""});
+    let tags: Vec<_> = names.iter().map(tag).collect();
+    t.ok::<CreateGroup>(json!({"GroupName": all})).await;
+    for name in &names {
+        let user = json!({"UserName": name, "Path": path, "Tags": tags});
+        t.ok::<CreateUser>(user).await;
+        t.ok::<CreateGroup>(json!({"GroupName": name, "Path": path}))
+            .await;
+        for (group, user) in [(&all, name), (name, first)] {
+            let member = json!({"GroupName": group, "UserName": user});
+            t.ok::<AddUserToGroup>(member).await;
+        }
+    }
+    for _ in 0..2 {
+        t.ok::<CreateAccessKey>(json!({"UserName": first})).await;
+    }
+    let (within, of_all, of_first) = (
+        json!({"PathPrefix": path}),
+        json!({"GroupName": all}),
+        json!({"UserName": first}),
+    );
+    for size in 1..9 {
+        let users = joined_by_marker::<ListUsers>(&t, &within, "Users", size).await;
+        is_all(&users, "UserName");
+        let groups = joined_by_marker::<ListGroups>(&t, &within, "Groups", size).await;
+        is_all(&groups, "GroupName");
+        let members = joined_by_marker::<GetGroup>(&t, &of_all, "Users", size).await;
+        is_all(&members, "UserName");
+        let tags = joined_by_marker::<ListUserTags>(&t, &of_first, "Tags", size).await;
+        is_all(&tags, "Key");
+        let mut of = joined_by_marker::<ListGroupsForUser>(&t, &of_first, "Groups", size).await;
+        of.retain(|group| group["GroupName"] != all.as_str());
+        is_all(&of, "GroupName");
+        let keys =
+            joined_by_marker::<ListAccessKeys>(&t, &of_first, "AccessKeyMetadata", size).await;
+        assert_eq!(keys.len(), 2);
     }
 }
