@@ -199,5 +199,5 @@ async fn check_user(
 
 /// No list of these ever goes on, so that no marker is one.
 fn check_marker(cx: &Cx<'_>, marker: Option<&str>) -> Result<()> {
-    Paging::<String>::new(cx.core, String::new(), marker, None).map(drop)
+    Paging::<String>::new(cx.core, "", marker, None).map(drop)
 }

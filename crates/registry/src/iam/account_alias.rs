@@ -104,7 +104,7 @@ impl Operation for ListAccountAliases {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<ListedAccountAliases> {
         // The one page is the last, so that no marker is one.
-        Paging::<String>::new(cx.core, String::new(), self.marker.as_deref(), None)?;
+        Paging::<String>::new(cx.core, "", self.marker.as_deref(), None)?;
         let alias = cx
             .read(permit.grant(), |tx, grant| {
                 Ok(account::alias(tx, grant.registry().account())?)

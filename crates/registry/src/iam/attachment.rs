@@ -192,7 +192,7 @@ async fn list(
 ) -> Result<ListedAttachments> {
     let account = grant.registry().account();
     let list = format!("ListAttachedPolicies {account} {kind:?} {name} {prefix}");
-    let paging: Paging<String> = Paging::new(cx.core, list, marker.as_deref(), max_items)?;
+    let paging: Paging<String> = Paging::new(cx.core, &list, marker.as_deref(), max_items)?;
     let after = paging.after.clone().unwrap_or_default();
     // Their number is bounded, so that all are read.
     let arns = cx

@@ -269,7 +269,7 @@ async fn list(
 ) -> Result<ListedPolicyNames> {
     let account = grant.registry().account();
     let list = format!("ListPolicies {account} {kind:?} {name}");
-    let paging: Paging<String> = Paging::new(cx.core, list, marker.as_deref(), max_items)?;
+    let paging: Paging<String> = Paging::new(cx.core, &list, marker.as_deref(), max_items)?;
     let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
     let names = cx
         .read(grant, move |tx, _| {

@@ -55,12 +55,12 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
     /// Reads what a caller asked for. `list` names the operation, the account and all filters.
     pub(crate) fn new(
         core: &Core,
-        list: String,
+        list: &str,
         marker: Option<&str>,
         max_items: Option<i64>,
     ) -> Result<Self> {
         let size = size(max_items)?;
-        let list = hashed(&list);
+        let list = hashed(list);
         let after = page::resume(&core.tokens, &list, marker).map_err(|_| {
             member::invalid("marker", marker.unwrap_or_default(), "Invalid Marker.")
         })?;

@@ -118,7 +118,7 @@ pub(crate) async fn list(
     holder: impl FnOnce(&mut dyn Tx, AccountId) -> Result<String> + Clone + Send + 'static,
 ) -> Result<ListedTags> {
     let list = format!("{list} {}", grant.registry().account());
-    let paging: Paging<String> = Paging::new(cx.core, list, marker, max_items)?;
+    let paging: Paging<String> = Paging::new(cx.core, &list, marker, max_items)?;
     let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
     let rows = cx
         .read(grant, move |tx, grant| {

@@ -8,21 +8,6 @@ use super::{
     identity::{Identity, name_key},
 };
 
-/// Returns up to `limit` groups in order of name, after the name key `after`, with a path that begins with `prefix`.
-pub(crate) fn page(
-    tx: &mut dyn Tx,
-    account: AccountId,
-    prefix: &str,
-    after: &str,
-    limit: i64,
-) -> Result<Vec<Identity>> {
-    tx.rows(
-        "SELECT id, name, path, created_at, NULL FROM user_group WHERE account = ?1 AND name_key > ?2 \
-         AND SUBSTR(path, 1, LENGTH(?3)) = ?3 ORDER BY name_key LIMIT ?4",
-        args![account.as_str(), after, prefix, limit],
-    )
-}
-
 /// Returns how many groups the account has.
 pub(crate) fn count(tx: &mut dyn Tx, account: AccountId) -> Result<i64> {
     tx.count(

@@ -113,6 +113,38 @@ pub(crate) fn page(
     }
 }
 
+/// Makes a user or the principal of a role, unless the name is taken; returns whether it did.
+pub(crate) fn insert_principal(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    kind: IdentityKind,
+    identity: &Identity,
+) -> Result<bool> {
+    let Identity {
+        id,
+        name,
+        path,
+        created_at,
+        boundary,
+    } = identity;
+    let made = tx.execute(
+        "INSERT INTO principal (id, account, arn, created_at, kind, name, name_key, path, boundary) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) ON CONFLICT DO NOTHING",
+        args![
+            id,
+            account.as_str(),
+            &kind.arn(account, path, name),
+            *created_at,
+            kind.as_str(),
+            name,
+            &name_key(name),
+            path,
+            boundary.as_deref()
+        ],
+    )?;
+    Ok(made == 1)
+}
+
 /// Sets or removes the managed policy that bounds a user or role.
 pub(crate) fn set_boundary(tx: &mut dyn Tx, id: &str, boundary: Option<&str>) -> Result<()> {
     let sql = "UPDATE principal SET boundary = ?2 WHERE id = ?1";

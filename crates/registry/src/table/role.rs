@@ -5,7 +5,7 @@ use longshore_types::{account::AccountId, time::Timestamp};
 
 use super::{
     args,
-    identity::{Identity, IdentityKind, name_key},
+    identity::{self, Identity, IdentityKind, name_key},
     target::PolicyRow,
 };
 
@@ -81,35 +81,14 @@ pub(crate) fn count(tx: &mut dyn Tx, account: AccountId) -> Result<i64> {
 
 /// Makes a role, unless the name is taken; returns whether it did.
 pub(crate) fn insert(tx: &mut dyn Tx, account: AccountId, role: &Role) -> Result<bool> {
-    let Identity {
-        id,
-        name,
-        path,
-        created_at,
-        boundary,
-    } = &role.identity;
-    let arn = IdentityKind::Role.arn(account, path, name);
-    let made = tx.execute(
-        "INSERT INTO principal (id, account, arn, created_at, kind, name, name_key, path, boundary) \
-         VALUES (?1, ?2, ?3, ?4, 'role', ?5, ?6, ?7, ?8) ON CONFLICT DO NOTHING",
-        args![
-            id,
-            account.as_str(),
-            &arn,
-            *created_at,
-            name,
-            &name_key(name),
-            path,
-            boundary.as_deref()
-        ],
-    )?;
-    if made == 0 {
+    let kind = IdentityKind::Role;
+    if !identity::insert_principal(tx, account, kind, &role.identity)? {
         return Ok(false);
     }
     tx.execute(
         "INSERT INTO role (principal, trust, trust_principals, description, max_session_seconds) VALUES (?1, ?2, ?3, ?4, ?5)",
         args![
-            id,
+            &role.identity.id,
             &role.trust.text,
             &role.trust.principals,
             &role.description,

@@ -58,7 +58,7 @@ impl Operation for ListAccessKeys {
         let account = permit.grant().registry().account();
         let list = format!("ListAccessKeys {account} {:?}", self.user_name);
         let paging: Paging<String> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let (user_name, rows) = cx
             .read(permit.grant(), move |tx, _| {

@@ -47,7 +47,7 @@ impl Operation for GetGroup {
         let account = permit.grant().registry().account();
         let list = format!("GetGroup {account} {}", self.group_name);
         let paging: Paging<String> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let (group, rows) = cx
             .read(permit.grant(), move |tx, _| {

@@ -13,7 +13,7 @@ use crate::{
         page::{self, Paging},
     },
     operation::Operation,
-    table::{group, identity::name_key},
+    table::identity::{self as identity_row, name_key},
 };
 
 /// Tells the groups of the account in pages by name.
@@ -40,11 +40,14 @@ impl Operation for ListGroups {
         let prefix = self.path_prefix.unwrap_or_else(|| "/".to_owned());
         let list = format!("ListGroups {account} {prefix}");
         let paging: Paging<String> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {
-                Ok(group::page(tx, account, &prefix, &after, limit)?)
+                let kind = IdentityKind::Group;
+                Ok(identity_row::page(
+                    tx, account, kind, &prefix, &after, limit,
+                )?)
             })
             .await?;
         let page = paging.page(cx.core, rows, |row| name_key(&row.name))?;

@@ -109,7 +109,7 @@ impl Operation for ListGroupsForUser {
         let account = permit.grant().registry().account();
         let list = format!("ListGroupsForUser {account} {}", self.user_name);
         let paging: Paging<String> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {

@@ -129,7 +129,7 @@ impl Operation for ListPolicies {
             self.filter()
         );
         let paging: Paging<Place> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {

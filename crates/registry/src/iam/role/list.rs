@@ -54,7 +54,7 @@ impl Operation for ListRoles {
         let prefix = self.path_prefix.unwrap_or_else(|| "/".to_owned());
         let list = format!("ListRoles {account} {prefix}");
         let paging: Paging<String> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {

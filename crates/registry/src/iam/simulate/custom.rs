@@ -74,7 +74,7 @@ impl Operation for SimulateCustomPolicy {
             resource,
             input: &self.0,
         };
-        scenario.run(cx.core, format!("SimulateCustomPolicy {account}"))
+        scenario.run(cx.core, &format!("SimulateCustomPolicy {account}"))
     }
 }
 

@@ -90,7 +90,7 @@ impl Operation for SimulatePrincipalPolicy {
             input: &self.0,
         };
         let list = format!("SimulatePrincipalPolicy {:?}", self.0.policy_source_arn);
-        scenario.run(cx.core, list)
+        scenario.run(cx.core, &list)
     }
 }
 

@@ -57,7 +57,7 @@ pub(super) struct Scenario<'a> {
 
 impl Scenario<'_> {
     /// Decides what the page asks for; the page's key is how many combinations lie behind it.
-    pub(super) fn run(&self, core: &Core, list: String) -> Result<Simulated> {
+    pub(super) fn run(&self, core: &Core, list: &str) -> Result<Simulated> {
         let resources = self.input.resources();
         let combinations: Vec<(&str, &str)> = self
             .input

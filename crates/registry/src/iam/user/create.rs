@@ -15,7 +15,11 @@ use crate::{
         tag::{self, Tag},
     },
     operation::Operation,
-    table::{account, identity::Identity, identity_tag, user},
+    table::{
+        account,
+        identity::{self, Identity},
+        identity_tag, user,
+    },
 };
 
 /// Makes a user, who has no credentials and may do nothing yet.
@@ -73,7 +77,7 @@ impl Operation for CreateUser {
                     created_at: tx.now(),
                     boundary: self.permissions_boundary.clone(),
                 };
-                if !user::insert(tx, account, &row)? {
+                if !identity::insert_principal(tx, account, IdentityKind::User, &row)? {
                     return Err(taken(&row.name));
                 }
                 identity_tag::put(tx, &row.id, &tags)?;

@@ -13,7 +13,7 @@ use crate::{
         page::{self, Paging},
     },
     operation::Operation,
-    table::{identity::name_key, user},
+    table::identity::{self as identity_row, name_key},
 };
 
 /// Tells the users of the account in pages by name.
@@ -50,11 +50,14 @@ impl Operation for ListUsers {
         let prefix = self.path_prefix.unwrap_or_else(|| "/".to_owned());
         let list = format!("ListUsers {account} {prefix}");
         let paging: Paging<String> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {
-                Ok(user::page(tx, account, &prefix, &after, limit)?)
+                let kind = IdentityKind::User;
+                Ok(identity_row::page(
+                    tx, account, kind, &prefix, &after, limit,
+                )?)
             })
             .await?;
         let page = paging.page(cx.core, rows, |row| name_key(&row.name))?;

@@ -46,7 +46,7 @@ impl Operation for ListPolicyVersions {
         let account = permit.grant().registry().account();
         let list = format!("ListPolicyVersions {account} {}", self.policy_arn);
         let paging: Paging<i64> =
-            Paging::new(cx.core, list, self.marker.as_deref(), self.max_items)?;
+            Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
         let after = paging.after.unwrap_or(i64::MAX);
         // There are five at most, so that all are read.
         let rows = cx

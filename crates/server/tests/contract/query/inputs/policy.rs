@@ -81,7 +81,7 @@ fn of_holder(scene: &Scene, operation: &str, kind: &str) -> Option<Value> {
             done(scene, &format!("Attach{kind}Policy"), &input);
             input
         }
-        ("ListAttached", "Policies") | ("List", "Policies") => with(&[]),
+        ("ListAttached" | "List", "Policies") => with(&[]),
         ("Put", "Policy") => with(&[("PolicyName", "p"), ("PolicyDocument", POLICY)]),
         ("Get" | "Delete", "Policy") => {
             let mut input = with(&[("PolicyName", "p"), ("PolicyDocument", POLICY)]);
