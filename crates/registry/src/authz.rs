@@ -2,20 +2,24 @@
 //!
 //! A decision is made from cached rows and holds for their versions; the statement or transaction that uses
 //! the permit proves the versions (`Grant::assert`, `table::guarded`), so the cache stores and the row decides.
+//!
+//! The way of a request: `need.rs` says what an operation needs, `place.rs` finds what that is, `context.rs` and
+//! `decide.rs` put it before the policies, `grant.rs` is the proof.
 
 use std::{marker::PhantomData, sync::Arc};
 
-use longshore_store::meta::Tx;
 use longshore_types::{
     account::{AccountId, Registry},
-    arn::PrincipalArn,
-    id::Incarnation,
     name::RepositoryName,
 };
 
-pub use self::action::{Action, Ecr, Iam, Organizations, Sts};
 pub(crate) use self::web_identity::{
     WebIdentity, authorize_web_identity, denied as web_identity_denied,
+};
+pub use self::{
+    action::{Action, Ecr, Iam, Organizations, Sts},
+    grant::{Grant, Permit},
+    need::{Need, Needs, Renamed, RequestKeys, Resource},
 };
 use self::{
     decide::{decide, is_beyond_nobody},
@@ -25,292 +29,18 @@ use crate::{
     cx::Cx,
     error::{Error, Result},
     principal::Caller,
-    table::{
-        guard::{self, Versions},
-        identity::IdentityKind,
-        repository::Repository,
-        target::PolicyRow,
-    },
+    table::{guard, target::PolicyRow},
 };
 
 mod action;
 mod context;
 mod decide;
+mod grant;
 mod identity;
 pub(crate) mod message;
+mod need;
 mod place;
 mod web_identity;
-
-/// What an action is done to.
-#[derive(Clone, Debug)]
-pub enum Resource {
-    /// A registry as a whole, or nothing in particular: `*` in a policy.
-    Registry(Registry),
-    /// All repositories of a registry: `repository/*` in a policy.
-    Repositories(Registry),
-    /// A repository that must exist.
-    Repository(Registry, RepositoryName),
-    /// A repository that need not exist yet.
-    NewRepository(Registry, RepositoryName),
-    /// The very incarnation that a sealed reference names.
-    Incarnation(Incarnation),
-    /// Something of an account that has no Region: users, roles, policies, the account itself.
-    Account {
-        /// The account that owns it.
-        account: AccountId,
-        /// Its ARN, or `*`.
-        arn: String,
-    },
-    /// A user, group or role by its name; its path is in its row, if it has one.
-    Identity {
-        /// The account that owns it.
-        account: AccountId,
-        /// What the name is looked up as.
-        kind: IdentityKind,
-        /// Its name.
-        name: String,
-    },
-    /// What a user or group will be once it has another name or path.
-    Renamed(AccountId, Renamed),
-    /// Whoever has the access key, if it is a key of the account.
-    AccessKey {
-        /// The account that owns it.
-        account: AccountId,
-        /// The access key id.
-        id: String,
-    },
-    /// The user that calls, or the root of its account. Whoever is neither has to name somebody.
-    CallersUser,
-    /// A role that is to be assumed, there or not: its trust policy decides, too.
-    Role(PrincipalArn),
-    /// The caller itself. Whoever is somebody may, whatever policies say.
-    Caller,
-    /// Nothing that anybody could be kept from: the operation finds out who calls, and decides then.
-    Nothing,
-}
-
-/// A user or group that is to have another name or path.
-#[derive(Clone, Debug)]
-pub struct Renamed {
-    /// What the name is looked up as.
-    pub kind: IdentityKind,
-    /// Its name.
-    pub name: String,
-    /// The path that it will have, unless it keeps its own.
-    pub new_path: Option<String>,
-    /// The name that it will have, unless it keeps its own.
-    pub new_name: Option<String>,
-}
-
-/// Condition keys of a request that only its operation knows, such as `aws:TagKeys`, with their values.
-pub type RequestKeys = Vec<(String, Vec<String>)>;
-
-/// One action on one resource.
-#[derive(Clone, Debug)]
-pub struct Need {
-    action: Action,
-    /// An action that is as good.
-    alternative: Option<Action>,
-    resource: Resource,
-    keys: Arc<RequestKeys>,
-}
-
-impl Need {
-    /// `action` on `resource`.
-    pub fn new(action: impl Into<Action>, resource: Resource) -> Self {
-        Self {
-            action: action.into(),
-            alternative: None,
-            resource,
-            keys: Arc::default(),
-        }
-    }
-}
-
-/// What an operation needs: all of `required`, and `optional` without which it does less.
-#[derive(Debug)]
-pub struct Needs {
-    required: Vec<Need>,
-    optional: Option<Need>,
-    keys: RequestKeys,
-    /// Whether the required actions count against rate quotas.
-    counts: bool,
-}
-
-impl Needs {
-    /// One action on one resource.
-    pub fn one(action: impl Into<Action>, resource: Resource) -> Self {
-        Self {
-            required: vec![Need::new(action, resource)],
-            optional: None,
-            keys: RequestKeys::new(),
-            counts: true,
-        }
-    }
-
-    /// Makes `action` as good as the first need's.
-    #[must_use]
-    pub fn or(mut self, action: impl Into<Action>) -> Self {
-        if let Some(first) = self.required.first_mut() {
-            first.alternative = Some(action.into());
-        }
-        self
-    }
-
-    /// One action on one repository that must exist.
-    pub fn repository(
-        action: impl Into<Action>,
-        registry: Registry,
-        name: &RepositoryName,
-    ) -> Self {
-        Self::one(action, Resource::Repository(registry, name.clone()))
-    }
-
-    /// Several; there must be one at least.
-    pub fn all(required: Vec<Need>) -> Self {
-        Self {
-            required,
-            optional: None,
-            keys: RequestKeys::new(),
-            counts: true,
-        }
-    }
-
-    /// Also asks for `action` on the same resource as the first need.
-    #[must_use]
-    pub fn and(mut self, action: impl Into<Action>) -> Self {
-        if let Some(first) = self.required.first() {
-            let resource = first.resource.clone();
-            self.required.push(Need::new(action, resource));
-        }
-        self
-    }
-
-    /// Adds a need that may be refused: then there is no grant for it, and no error.
-    #[must_use]
-    pub fn optional(mut self, need: Need) -> Self {
-        self.optional = Some(need);
-        self
-    }
-
-    /// Leaves rate quotas alone: the action stands for the right to call and is not done.
-    #[must_use]
-    pub(crate) fn uncounted(mut self) -> Self {
-        self.counts = false;
-        self
-    }
-
-    /// The actions that count against rate quotas: those of all required needs, in their order.
-    pub(crate) fn counted(&self) -> impl Iterator<Item = Action> {
-        let counted = self.required.iter().filter(|_| self.counts);
-        counted.map(|need| need.action)
-    }
-
-    /// Adds a condition key of the request, for all needs. A key without values is absent.
-    #[must_use]
-    pub fn with(
-        mut self,
-        key: impl Into<String>,
-        values: impl IntoIterator<Item = impl Into<String>>,
-    ) -> Self {
-        let values = values.into_iter().map(Into::into).collect();
-        self.keys.push((key.into(), values));
-        self
-    }
-}
-
-/// Proof that a caller may do an action to a resource, as of the versions it carries.
-#[derive(Clone, Debug)]
-pub struct Grant {
-    need: Need,
-    registry: Registry,
-    caller: Option<AccountId>,
-    versions: Versions,
-    repository: Option<Arc<Repository>>,
-    /// What else the operation needs, if this is its first grant: that is decided again with it.
-    beside: Arc<[Need]>,
-}
-
-impl Grant {
-    /// A grant for a need that was decided at `place`.
-    fn of(caller: &Caller, need: Need, place: &Place) -> Result<Self> {
-        // Without the account that owns it there is nothing that anybody could be allowed.
-        let versions = place
-            .versions(caller)
-            .ok_or_else(|| Error::internal("a grant in an account that is not there"))?;
-        let repository = place.repository.as_ref();
-        Ok(Self {
-            need,
-            registry: place.registry,
-            caller: caller.known().map(|known| known.account),
-            versions,
-            repository: repository.map(|target| target.repository.clone()),
-            beside: Arc::default(),
-        })
-    }
-
-    /// The repository the grant is for; operations on a registry have none.
-    pub fn repository(&self) -> Result<&Arc<Repository>> {
-        self.repository
-            .as_ref()
-            .ok_or_else(|| Error::internal("the grant names no repository"))
-    }
-
-    /// The registry the grant is for.
-    pub fn registry(&self) -> &Registry {
-        &self.registry
-    }
-
-    /// The caller's account, or nothing for nobody: the first argument of a `guarded!` statement.
-    pub(crate) fn guard_account(&self) -> &str {
-        self.caller.as_ref().map_or("", AccountId::as_str)
-    }
-
-    /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`.
-    pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<()> {
-        let caller = self.guard_account();
-        let current = match &self.repository {
-            Some(repository) => guard::of_repository(tx, caller, repository.incarnation)?,
-            None => guard::of_account(tx, caller, self.registry.account())?,
-        };
-        self.check(current)
-    }
-
-    /// Fails with [`Error::Stale`] unless `current` is what was decided on.
-    pub(crate) fn check(&self, current: Option<Versions>) -> Result<()> {
-        if current == Some(self.versions) {
-            Ok(())
-        } else {
-            Err(Error::Stale)
-        }
-    }
-}
-
-/// The right to run the operation `O`. Only `authorize` makes one.
-#[derive(Debug)]
-pub struct Permit<O> {
-    first: Grant,
-    rest: Vec<Grant>,
-    optional: Option<Grant>,
-    operation: PhantomData<fn() -> O>,
-}
-
-impl<O> Permit<O> {
-    /// The grant for the first need.
-    pub fn grant(&self) -> &Grant {
-        &self.first
-    }
-
-    /// The grants for all required needs, in their order.
-    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
-        std::iter::once(&self.first).chain(&self.rest)
-    }
-
-    /// The grant for the optional need, if it was given.
-    pub fn optional(&self) -> Option<&Grant> {
-        self.optional.as_ref()
-    }
-}
 
 /// Decides all of `needs` for the caller of `cx`.
 pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>> {
@@ -333,7 +63,7 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
         .next()
         .ok_or_else(|| Error::internal("an operation that needs nothing"))?;
     Ok(Permit {
-        first: Grant { beside, ..first },
+        first: first.with_beside(beside),
         rest: grants.collect(),
         optional,
         operation: PhantomData,
@@ -362,13 +92,11 @@ pub(crate) async fn again(cx: &Cx<'_>, stale: &Grant) -> Result<Grant> {
     let mut needs = vec![stale.need.clone()];
     needs.extend_from_slice(&stale.beside);
     let fresh = settled(cx, &caller, &needs, Freshness::Read).await?;
-    let fresh = Grant {
-        beside: stale.beside.clone(),
-        ..fresh
-            .into_iter()
-            .next()
-            .ok_or_else(|| Error::internal("a need without a grant"))?
-    };
+    let fresh = fresh
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::internal("a need without a grant"))?
+        .with_beside(stale.beside.clone());
     match (&stale.repository, &fresh.repository) {
         // Whatever was begun in the old incarnation must not reach the new one.
         (Some(old), Some(new)) if old.incarnation != new.incarnation => {

@@ -1,0 +1,117 @@
+//! What a decision gives: proof of it, and the right to run.
+
+use std::{marker::PhantomData, sync::Arc};
+
+use longshore_store::meta::Tx;
+use longshore_types::account::{AccountId, Registry};
+
+use super::{Need, place::Place};
+use crate::{
+    error::{Error, Result},
+    principal::Caller,
+    table::{
+        guard::{self, Versions},
+        repository::Repository,
+    },
+};
+
+/// Proof that a caller may do an action to a resource, as of the versions it carries.
+#[derive(Clone, Debug)]
+pub struct Grant {
+    pub(super) need: Need,
+    registry: Registry,
+    caller: Option<AccountId>,
+    versions: Versions,
+    pub(super) repository: Option<Arc<Repository>>,
+    /// What else the operation needs, if this is its first grant: that is decided again with it.
+    pub(super) beside: Arc<[Need]>,
+}
+
+impl Grant {
+    /// A grant for a need that was decided at `place`.
+    pub(super) fn of(caller: &Caller, need: Need, place: &Place) -> Result<Self> {
+        // Without the account that owns it there is nothing that anybody could be allowed.
+        let versions = place
+            .versions(caller)
+            .ok_or_else(|| Error::internal("a grant in an account that is not there"))?;
+        let repository = place.repository.as_ref();
+        Ok(Self {
+            need,
+            registry: place.registry,
+            caller: caller.known().map(|known| known.account),
+            versions,
+            repository: repository.map(|target| target.repository.clone()),
+            beside: Arc::default(),
+        })
+    }
+
+    /// The same, that `needs` are decided again with.
+    pub(super) fn with_beside(self, needs: Arc<[Need]>) -> Self {
+        Self {
+            beside: needs,
+            ..self
+        }
+    }
+
+    /// The repository the grant is for; operations on a registry have none.
+    pub fn repository(&self) -> Result<&Arc<Repository>> {
+        self.repository
+            .as_ref()
+            .ok_or_else(|| Error::internal("the grant names no repository"))
+    }
+
+    /// The registry the grant is for.
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    /// The caller's account, or nothing for nobody: the first argument of a `guarded!` statement.
+    pub(crate) fn guard_account(&self) -> &str {
+        self.caller.as_ref().map_or("", AccountId::as_str)
+    }
+
+    /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`.
+    pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<()> {
+        let caller = self.guard_account();
+        let current = match &self.repository {
+            Some(repository) => guard::of_repository(tx, caller, repository.incarnation)?,
+            None => guard::of_account(tx, caller, self.registry.account())?,
+        };
+        self.check(current)
+    }
+
+    /// Fails with [`Error::Stale`] unless `current` is what was decided on.
+    pub(crate) fn check(&self, current: Option<Versions>) -> Result<()> {
+        if current == Some(self.versions) {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
+    }
+}
+
+/// The right to run the operation `O`. Only `authorize` makes one.
+#[derive(Debug)]
+pub struct Permit<O> {
+    pub(super) first: Grant,
+    pub(super) rest: Vec<Grant>,
+    pub(super) optional: Option<Grant>,
+    pub(super) operation: PhantomData<fn() -> O>,
+}
+
+impl<O> Permit<O> {
+    /// The grant for the first need.
+    pub fn grant(&self) -> &Grant {
+        &self.first
+    }
+
+    /// The grants for all required needs, in their order.
+    pub fn grants(&self) -> impl Iterator<Item = &Grant> {
+        std::iter::once(&self.first).chain(&self.rest)
+    }
+
+    /// The grant for the optional need, if it was given.
+    pub fn optional(&self) -> Option<&Grant> {
+        self.optional.as_ref()
+    }
+}
