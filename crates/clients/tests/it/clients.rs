@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod aws_iam;
+mod aws_iam_policies;
 mod boto3;
 mod buildah;
 mod cosign;
@@ -21,6 +22,7 @@ pub(crate) fn all() -> Vec<Client> {
     vec![
         aws_cli::client(),
         aws_iam::client(),
+        aws_iam_policies::client(),
         docker::client(),
         boto3::client(),
         cosign::client(),

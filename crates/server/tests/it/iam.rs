@@ -5,7 +5,10 @@ mod access_key;
 mod account;
 mod group;
 mod permission;
+mod policy;
 mod protocol;
+mod provider;
+mod role;
 mod user;
 
 use longshore_registry::secret::AccessKeyPair;
