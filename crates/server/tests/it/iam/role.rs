@@ -73,55 +73,56 @@ async fn a_role_is_made_told_changed_and_deleted() {
     assert_eq!(gone.refusal(), "NoSuchEntity");
 }
 
+async fn refused(t: &TestServer, action: &str, members: &[(&str, &str)], status: u16, code: &str) {
+    let refused = t.iam(action, members).await.expect(status);
+    assert_eq!(refused.refusal(), code, "{action}");
+    assert!(!refused.element("Message").unwrap().is_empty());
+}
+
+#[tokio::test]
+async fn a_role_that_cannot_be_made_is_refused_with_its_status() {
+    let t = TestServer::start().await;
+    create(&t, "ci").await;
+    let nobody = TRUST.replace("\"000000000000\"", "\"999999999999\"");
+    let long = TRUST.to_owned() + &" ".repeat(140_000);
+    for (name, document, status, code) in [
+        ("CI", TRUST, 409, "EntityAlreadyExists"),
+        ("new", "{}", 400, "MalformedPolicyDocument"),
+        ("new", nobody.as_str(), 400, "MalformedPolicyDocument"),
+        ("new", long.as_str(), 400, "ValidationError"),
+        ("a b", TRUST, 400, "ValidationError"),
+    ] {
+        let members = [("RoleName", name), ("AssumeRolePolicyDocument", document)];
+        refused(&t, "CreateRole", &members, status, code).await;
+    }
+    let missing = t
+        .iam("CreateRole", &[("RoleName", "new")])
+        .await
+        .expect(400);
+    assert_eq!(
+        missing.element("Message").unwrap(),
+        "1 validation error detected: Value null at &apos;assumeRolePolicyDocument&apos; failed to satisfy constraint: \
+         Member must not be null"
+    );
+}
+
 #[tokio::test]
 async fn each_refusal_has_its_status() {
     let t = TestServer::start().await;
     create(&t, "ci").await;
-    let service = [("AWSServiceName", "replication.ecr.amazonaws.com")];
-    t.iam("CreateServiceLinkedRole", &service).await.expect(200);
+    let service = ("AWSServiceName", "replication.ecr.amazonaws.com");
+    t.iam("CreateServiceLinkedRole", &[service])
+        .await
+        .expect(200);
+    let of = ("RoleName", "ci");
     let read_only = "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryReadOnly";
-    let attach = [("RoleName", "ci"), ("PolicyArn", read_only)];
-    t.iam("AttachRolePolicy", &attach).await.expect(200);
-    let template = "arn:aws:iam::aws:policy/aws-service-role/ECRTemplateServiceRolePolicy";
-    let nobody = TRUST.replace("\"000000000000\"", "\"999999999999\"");
-    let long = format!("{}{}", TRUST.trim_end_matches('}'), " ".repeat(140_000));
+    t.iam("AttachRolePolicy", &[of, ("PolicyArn", read_only)])
+        .await
+        .expect(200);
+    let of_service = "arn:aws:iam::aws:policy/aws-service-role/ECRTemplateServiceRolePolicy";
+    let absent = ("PermissionsBoundary", "arn:aws:iam::aws:policy/None");
     for (action, members, status, code) in [
-        (
-            "CreateRole",
-            vec![("RoleName", "CI"), ("AssumeRolePolicyDocument", TRUST)],
-            409,
-            "EntityAlreadyExists",
-        ),
-        (
-            "CreateRole",
-            vec![("RoleName", "new"), ("AssumeRolePolicyDocument", "{}")],
-            400,
-            "MalformedPolicyDocument",
-        ),
-        (
-            "CreateRole",
-            vec![("RoleName", "new"), ("AssumeRolePolicyDocument", &nobody)],
-            400,
-            "MalformedPolicyDocument",
-        ),
-        (
-            "CreateRole",
-            vec![("RoleName", "new"), ("AssumeRolePolicyDocument", &long)],
-            400,
-            "ValidationError",
-        ),
-        (
-            "CreateRole",
-            vec![("RoleName", "new")],
-            400,
-            "ValidationError",
-        ),
-        (
-            "DeleteRole",
-            vec![("RoleName", "ci")],
-            409,
-            "DeleteConflict",
-        ),
+        ("DeleteRole", vec![of], 409, "DeleteConflict"),
         (
             "DeleteRole",
             vec![("RoleName", SERVICE_ROLE)],
@@ -130,16 +131,11 @@ async fn each_refusal_has_its_status() {
         ),
         (
             "CreateServiceLinkedRole",
-            service.to_vec(),
+            vec![service],
             400,
             "InvalidInput",
         ),
-        (
-            "DeleteServiceLinkedRole",
-            vec![("RoleName", "ci")],
-            404,
-            "NoSuchEntity",
-        ),
+        ("DeleteServiceLinkedRole", vec![of], 404, "NoSuchEntity"),
         (
             "GetServiceLinkedRoleDeletionStatus",
             vec![("DeletionTaskId", "task/x")],
@@ -148,16 +144,13 @@ async fn each_refusal_has_its_status() {
         ),
         (
             "AttachRolePolicy",
-            vec![("RoleName", "ci"), ("PolicyArn", template)],
+            vec![of, ("PolicyArn", of_service)],
             400,
             "PolicyNotAttachable",
         ),
         (
             "PutRolePermissionsBoundary",
-            vec![
-                ("RoleName", "ci"),
-                ("PermissionsBoundary", "arn:aws:iam::aws:policy/None"),
-            ],
+            vec![of, absent],
             404,
             "NoSuchEntity",
         ),
@@ -169,14 +162,6 @@ async fn each_refusal_has_its_status() {
             "MalformedInput",
         ),
     ] {
-        let refused = t.iam(action, &members).await.expect(status);
-        assert_eq!(refused.refusal(), code, "{action}");
-        assert!(!refused.element("Message").unwrap().is_empty());
+        refused(&t, action, &members, status, code).await;
     }
-    let missing = t.iam("CreateRole", &[("RoleName", "new")]).await;
-    assert_eq!(
-        missing.element("Message").unwrap(),
-        "1 validation error detected: Value null at &apos;assumeRolePolicyDocument&apos; failed to satisfy constraint: \
-         Member must not be null"
-    );
 }
