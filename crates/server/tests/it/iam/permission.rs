@@ -3,7 +3,7 @@
 use longshore_registry::secret::AccessKeyPair;
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, TestServer};
+use crate::harness::{Answer, Person, TestServer, trust};
 
 impl TestServer {
     /// A user with a key and one inline policy.
@@ -227,4 +227,24 @@ async fn a_group_gives_and_takes_with_the_next_request() {
     }
     let denied = t.iam_as(&bob, "ListUsers", &[]).await;
     assert_denied(denied, "ListUsers", &arn("/"));
+}
+
+#[tokio::test]
+async fn a_role_has_to_name_the_user_that_it_means() {
+    let t = TestServer::start().await;
+    let alice = t.user("alice").await;
+    let arn = arn("/alice");
+    let role = t.role("ci", &trust(&json!({"AWS": arn}))).await;
+    let all = json!({"Effect": "Allow", "Action": "iam:*", "Resource": "*"});
+    t.allow_role("ci", &all).await;
+    let session = t.assume(&alice, &role, &[]).await.expect(200);
+    let session = Person::of(&session);
+    for action in ["GetUser", "ListAccessKeys", "CreateAccessKey"] {
+        let nobody = t.query(&session, "iam", action, &[]).await.expect(400);
+        assert_eq!(nobody.refusal(), "ValidationError", "{action}");
+        let text = "Must specify userName when calling with non-User credentials";
+        assert_eq!(nobody.element("Message").unwrap(), text);
+        let alice = [("UserName", "alice")];
+        t.query(&session, "iam", action, &alice).await.expect(200);
+    }
 }
