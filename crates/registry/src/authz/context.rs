@@ -7,6 +7,8 @@ use crate::{cx::Cx, principal::Caller};
 
 /// The boundary that a request gives a user or role, or else the one that it has.
 const BOUNDARY: &str = "iam:PermissionsBoundary";
+/// How many characters of `User-Agent` and `Referer` are looked at.
+const MAX_HEADER: usize = 512;
 
 /// Collects what policies may ask about `need` of `caller`.
 pub(super) fn of<'a>(
@@ -47,11 +49,17 @@ fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &Place) {
         context.add("aws:SourceIp", client.to_string());
     }
     if let Some(agent) = cx.request.user_agent {
-        context.add("aws:UserAgent", agent);
+        context.add("aws:UserAgent", bounded(agent));
     }
     if let Some(referer) = cx.request.referer {
-        context.add("aws:Referer", referer);
+        context.add("aws:Referer", bounded(referer));
     }
+}
+
+/// As much of a header that a client writes as it likes as policies look at: patterns cost by the length of a value.
+fn bounded(header: &str) -> &str {
+    let end = header.char_indices().nth(MAX_HEADER);
+    end.and_then(|(end, _)| header.get(..end)).unwrap_or(header)
 }
 
 fn add_principal<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, caller: &'a Caller) {

@@ -18,7 +18,6 @@ use crate::{
 /// What there is of an identity.
 #[derive(Debug)]
 pub(super) struct Identified {
-    pub(super) account: AccountId,
     pub(super) arn: String,
     pub(super) tags: Vec<(String, String)>,
     /// The managed policy that bounds it.
@@ -26,6 +25,16 @@ pub(super) struct Identified {
 }
 
 impl Identified {
+    /// The account that `resource`, which is an identity, belongs to; `None` for nobody's.
+    pub(super) fn account(caller: &Caller, resource: &Resource) -> Option<AccountId> {
+        match resource {
+            Resource::Identity { account, .. }
+            | Resource::Renamed(account, _)
+            | Resource::AccessKey { account, .. } => Some(*account),
+            _ => caller.known().map(|known| known.account),
+        }
+    }
+
     /// Finds what `resource` names, which is an identity. Who is not there has an ARN without a path and no tags.
     pub(super) async fn find(cx: &Cx<'_>, caller: &Caller, resource: &Resource) -> Result<Self> {
         match resource {
@@ -70,7 +79,7 @@ impl Identified {
                 };
                 change(&mut found);
                 let arn = kind.arn(account, &found.path, &found.name);
-                let known = Self::tagged(tx, account, arn, &found.id)?;
+                let known = Self::tagged(tx, arn, &found.id)?;
                 Ok(Some(Self {
                     boundary: found.boundary,
                     ..known
@@ -78,7 +87,6 @@ impl Identified {
             })
             .await?;
         Ok(found.unwrap_or_else(|| Self {
-            account,
             arn: kind.arn(account, "/", name),
             tags: Vec::new(),
             boundary: None,
@@ -93,12 +101,11 @@ impl Identified {
             .read(move |tx| {
                 let owner = access_key::owner(tx, account, &wanted)?;
                 owner
-                    .map(|(id, arn)| Self::tagged(tx, account, arn, &id))
+                    .map(|(id, arn)| Self::tagged(tx, arn, &id))
                     .transpose()
             })
             .await?;
         Ok(found.unwrap_or_else(|| Self {
-            account,
             arn: "*".to_owned(),
             tags: Vec::new(),
             boundary: None,
@@ -111,18 +118,16 @@ impl Identified {
             let text = "Must specify userName when calling with non-User credentials";
             return Err(Fault::Validation.because(text));
         }
-        let (account, id) = (known.account, known.id.clone());
-        let arn = known.principal_arn.to_string();
+        let (id, arn) = (known.id.clone(), known.principal_arn.to_string());
         cx.core
             .meta
-            .read(move |tx| Self::tagged(tx, account, arn, &id))
+            .read(move |tx| Self::tagged(tx, arn, &id))
             .await
     }
 
-    fn tagged(tx: &mut dyn Tx, account: AccountId, arn: String, id: &str) -> Result<Self> {
+    fn tagged(tx: &mut dyn Tx, arn: String, id: &str) -> Result<Self> {
         let tags = identity_tag::all(tx, id)?;
         Ok(Self {
-            account,
             arn,
             tags,
             boundary: None,

@@ -94,10 +94,12 @@ impl Place {
             | Resource::Renamed(..)
             | Resource::AccessKey { .. }
             | Resource::CallersUser => {
+                // The version first: what is read after it is never older than the version says.
+                let registry = cx.scope.registry_of(Identified::account(caller, resource));
+                let place = Self::in_registry(cx, registry, String::new(), freshness).await?;
                 let found = Identified::find(cx, caller, resource).await?;
-                let registry = cx.scope.registry_of(Some(found.account));
-                let place = Self::in_registry(cx, registry, found.arn, freshness).await?;
                 Ok(Self {
+                    arn: found.arn,
                     identity_tags: found.tags,
                     boundary: found.boundary,
                     sort: Sort::Account,

@@ -29,7 +29,8 @@ pub(crate) async fn authorize_web_identity(
     identity: WebIdentity<'_>,
 ) -> Result<Grant> {
     let keys = Arc::new(identity.needs.keys);
-    let mut grant = None;
+    // The first rests on the oldest rows: as long as those hold, the others do.
+    let mut first = None;
     for need in identity.needs.required {
         let need = Need {
             keys: keys.clone(),
@@ -39,9 +40,10 @@ pub(crate) async fn authorize_web_identity(
         if !is_trusted(cx, identity.provider, &need, &place) {
             return Err(denied());
         }
-        grant = Some(Grant::of(&Caller::Anonymous, need, &place)?);
+        let grant = Grant::of(&Caller::Anonymous, need, &place)?;
+        first.get_or_insert(grant);
     }
-    grant.ok_or_else(|| Error::internal("a web identity that needs nothing"))
+    first.ok_or_else(|| Error::internal("a web identity that needs nothing"))
 }
 
 fn is_trusted(cx: &Cx<'_>, provider: &str, need: &Need, place: &Place) -> bool {

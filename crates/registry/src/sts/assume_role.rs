@@ -8,7 +8,7 @@ use super::{
     terms::{PolicyDescriptor, Terms, inherited_tags},
 };
 use crate::{
-    authz::{self, Needs, Permit, Resource, Sts},
+    authz::{self, Grant, Needs, Permit, Resource, Sts},
     cx::{Cx, Scope},
     error::{Error, Fault, Result},
     iam::{
@@ -73,13 +73,14 @@ impl Operation for AssumeRole {
         let mut session = self.session()?;
         let caller = cx.caller.known().ok_or(Error::AuthenticationRequired)?;
         self.check_caller(caller)?;
+        let mut grants = vec![permit.grant().clone()];
         if let Some(from) = caller.session() {
-            self.chain(cx, &mut session, from).await?;
+            grants.extend(self.chain(cx, &mut session, from).await?);
         }
         let packed_policy_size = session.terms.packed_percent()?;
         let role = session.role.clone();
         let made = cx
-            .read(permit.grant(), move |tx, _| session.make(tx))
+            .read_all(grants, move |tx, _| session.make(tx))
             .await?
             .ok_or_else(|| not_authorized(caller, &role))?;
         Ok(RoleCredentials {
@@ -148,8 +149,13 @@ impl AssumeRole {
         Ok(())
     }
 
-    /// Adds what a session hands on: what it inherits must be allowed as if it was asked for.
-    async fn chain(&self, cx: &Cx<'_>, session: &mut RoleSession, from: &Session) -> Result<()> {
+    /// Adds what a session hands on: what it inherits must be allowed as if it was asked for, by the grants returned.
+    async fn chain(
+        &self,
+        cx: &Cx<'_>,
+        session: &mut RoleSession,
+        from: &Session,
+    ) -> Result<Vec<Grant>> {
         let is_role = matches!(
             from.kind,
             SessionKind::AssumedRole | SessionKind::WebIdentity
@@ -170,17 +176,21 @@ impl AssumeRole {
             ));
         }
         let role = || Resource::Role(session.role.clone());
+        let mut grants = Vec::new();
         let tags = inherited_tags(from);
         if !tags.is_empty() {
             let needs = tag::requested(Needs::one(Sts::TagSession, role()), &tags);
-            authz::authorize::<Self>(cx, self.asked(needs, identity)).await?;
+            let permit = authz::authorize::<Self>(cx, self.asked(needs, identity)).await?;
+            grants.push(permit.grant().clone());
         }
         if identity.is_some() && self.source_identity.is_none() {
             let needs = Needs::one(Sts::SetSourceIdentity, role());
-            authz::authorize::<Self>(cx, self.asked(needs, identity)).await?;
+            let permit = authz::authorize::<Self>(cx, self.asked(needs, identity)).await?;
+            grants.push(permit.grant().clone());
             session.source_identity = identity.cloned();
         }
-        session.terms.inherit(from)
+        session.terms.inherit(from)?;
+        Ok(grants)
     }
 }
 

@@ -30,10 +30,12 @@ impl Operation for GetCallerIdentity {
         Ok(Needs::one(Sts::GetCallerIdentity, Resource::Caller))
     }
 
-    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CallerIdentity> {
-        // The principal is still there.
-        cx.read(permit.grant(), |_, _| Ok(())).await?;
-        let known = cx.caller.known().ok_or(Error::AuthenticationRequired)?;
+    async fn run(self, cx: &Cx<'_>, _: Permit<Self>) -> Result<CallerIdentity> {
+        // The principal is still there, perhaps by another name.
+        let core = cx.core;
+        let caller = core.principals.refresh(&core.meta, &core.keys, &cx.caller);
+        let caller = caller.await?;
+        let known = caller.known().ok_or(Error::AuthenticationRequired)?;
         Ok(CallerIdentity {
             user_id: known.user_id(),
             account: known.account,

@@ -1,6 +1,7 @@
 //! Who may do what: policies of callers, repositories and registries, and how fast a change acts.
 
 mod anonymous;
+mod chaining;
 mod context;
 mod cost;
 mod decisions;

@@ -95,6 +95,31 @@ async fn conditions_see_who_calls_and_how() {
 }
 
 #[tokio::test]
+async fn conditions_see_no_more_than_512_characters_of_what_a_client_writes() {
+    let t = TestCore::start().await;
+    let people = People(&t);
+    let id = people.user(ACCOUNT, "alice").await;
+    let action = "ecr:GetAuthorizationToken";
+    for (end, expected) in [(511, true), (512, false)] {
+        let header = format!("{}x", "a".repeat(end));
+        for key in ["aws:UserAgent", "aws:Referer"] {
+            let facts = RequestFacts {
+                user_agent: Some(&header),
+                referer: Some(&header),
+                ..RequestFacts::default()
+            };
+            let document = when(action, "StringLike", key, &json!("a*x"));
+            people.inline(ACCOUNT, &id, "p", &document).await;
+            let alice = people.caller(&id).await;
+            let ask: GetAuthorizationToken = serde_json::from_value(json!({})).unwrap();
+            let outcome = t.run_with(alice, facts, ask).await;
+            assert_eq!(outcome.is_ok(), expected, "{key} {end}");
+            people.take(ACCOUNT, &id, "p").await;
+        }
+    }
+}
+
+#[tokio::test]
 async fn conditions_see_a_session_for_what_it_is() {
     let t = TestCore::start().await;
     let people = People(&t);

@@ -1,18 +1,21 @@
 //! Two servers over one store: each remembers by itself, and each sees what the other did on its next request.
 
 use longshore_registry::{
+    oci::blob::DownloadLayer,
     op::{
         image::ListImages,
+        layer::GetDownloadUrlForLayer,
         registry::{DeleteRegistryPolicy, PutRegistryPolicy},
         repository::{DeleteRepositoryPolicy, SetRepositoryPolicy},
         resource::TagResource,
     },
     principal::Caller,
+    token::{LayerGrant, Purpose},
 };
 use serde_json::{Value, json};
 
 use super::people::{People, allow, grant, policy};
-use crate::harness::{ACCOUNT, OTHER, TestCore, name_of};
+use crate::harness::{ACCOUNT, OTHER, TestCore, digest_of, name_of};
 
 /// What both answer, each with its own idea of who calls; they must agree.
 async fn outcome(both: [&TestCore; 2], id: &str) -> String {
@@ -91,4 +94,55 @@ async fn a_repository_made_again_by_one_is_new_to_the_other() {
     assert_eq!(outcome(both, &id).await, "AccessDenied");
     two.repository("app").await;
     assert_eq!(outcome(both, &id).await, "AccessDenied");
+}
+
+/// The URL of the one layer in `app` that `caller` gets from `t`.
+async fn url(t: &TestCore, caller: &Caller) -> LayerGrant {
+    let digest = digest_of(b"layer of one").to_string();
+    let input = json!({"repositoryName": "app", "registryId": ACCOUNT, "layerDigest": digest});
+    let answer = t.call_as::<GetDownloadUrlForLayer>(caller.clone(), input);
+    let url = answer.await.unwrap()["downloadUrl"].take();
+    let (_, sealed) = url.as_str().unwrap().split_once("grant=").unwrap();
+    t.core.tokens.open(Purpose::Layer, sealed).unwrap()
+}
+
+/// A download by a layer URL of `caller` on the server `t`.
+async fn download(t: &TestCore, caller: &Caller, grant: &LayerGrant) -> String {
+    let operation = DownloadLayer {
+        grant: grant.clone(),
+        range: None,
+    };
+    let answer = t.run_as(caller.clone(), operation).await;
+    answer.map_or_else(|error| name_of(&error), |_| "allowed".to_owned())
+}
+
+#[tokio::test]
+async fn a_layer_url_follows_what_was_changed_elsewhere() {
+    let one = TestCore::start().await;
+    let two = one.replica().await;
+    let people = People(&one);
+    people.account(OTHER).await;
+    one.repository("app").await;
+    one.image("app", "one", None).await;
+    let id = people.user(OTHER, "bob").await;
+    people.inline(OTHER, &id, "p", &allow("ecr:*")).await;
+    let open = set(&grant("ecr:GetDownloadUrlForLayer", OTHER));
+    one.ok::<SetRepositoryPolicy>(open.clone()).await;
+    let bob = People(&two).caller(&id).await;
+    let url = url(&two, &bob).await;
+    assert_eq!(download(&two, &bob, &url).await, "allowed");
+
+    // A change of the account that decides nothing about it.
+    people.user(ACCOUNT, "carol").await;
+    assert_eq!(download(&two, &bob, &url).await, "allowed");
+    // The repository's policy goes and comes back, by the other server.
+    let of = json!({"repositoryName": "app"});
+    one.ok::<DeleteRepositoryPolicy>(of).await;
+    assert_eq!(download(&two, &bob, &url).await, "AccessDenied");
+    one.ok::<SetRepositoryPolicy>(open).await;
+    assert_eq!(download(&two, &bob, &url).await, "allowed");
+    // A new incarnation of the name is not it.
+    one.delete_repository("app").await;
+    one.repository("app").await;
+    assert_eq!(download(&two, &bob, &url).await, "BlobUnknown");
 }

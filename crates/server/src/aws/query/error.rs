@@ -13,6 +13,9 @@ use crate::aws::{
     sigv4::SignatureError,
 };
 
+/// The most characters of a message that are told; no ARN or name that is one of ours is cut.
+const MAX_MESSAGE: usize = 8192;
+
 /// An error's code, status and text.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct QueryError {
@@ -68,7 +71,7 @@ impl QueryError {
         let mut body = format!("<ErrorResponse xmlns=\"{}\"><Error>", service.namespace());
         write_text(&mut body, "Type", fault);
         write_text(&mut body, "Code", self.code);
-        write_text(&mut body, "Message", &self.message);
+        write_text(&mut body, "Message", shown(&self.message));
         body.push_str("</Error>");
         write_text(&mut body, "RequestId", &id.to_string());
         body.push_str("</ErrorResponse>\n");
@@ -76,6 +79,14 @@ impl QueryError {
         add_encoded(&mut response, self.encoded.as_deref());
         response
     }
+}
+
+/// What is told of a message. Most repeat what the caller sent, which may be long and, escaped, six times as long: an
+/// answer that nobody had to sign for must not be a burden.
+fn shown(message: &str) -> &str {
+    let end = message.char_indices().nth(MAX_MESSAGE);
+    end.and_then(|(end, _)| message.get(..end))
+        .unwrap_or(message)
 }
 
 impl From<MalformedInput> for QueryError {
@@ -226,6 +237,18 @@ mod tests {
                  <RequestId>{id}</RequestId></ErrorResponse>\n"
             )
         );
+    }
+
+    #[test]
+    fn a_long_message_is_cut() {
+        let id: RequestId = "0190f3a0-0000-7000-8000-000000000001".parse().unwrap();
+        let length = |text: String| {
+            let error = QueryError::from(Fault::Validation.because(text));
+            error.into_response(Service::Sts, id).body().len()
+        };
+        assert!(length("\'".repeat(1_000_000)) < 64 * 1024);
+        assert_eq!(length("é".repeat(8193)), length("é".repeat(8192)));
+        assert_ne!(length("é".repeat(8192)), length("é".repeat(8191)));
     }
 
     #[test]
