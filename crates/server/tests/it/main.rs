@@ -16,3 +16,4 @@ mod op;
 mod organizations;
 mod secrets;
 mod sts;
+mod walk;

@@ -1,0 +1,268 @@
+//! Accounts and credentials: calls over HTTP, signed as AWS's clients sign them.
+
+use longshore::first_start::Credentials;
+use longshore_registry::secret::AccessKeyPair;
+use serde_json::{Value, json};
+
+use crate::harness::{Answer, Request, TestServer, basic, password_of, sign};
+
+const REGION: &str = "us-east-1";
+const JSON: &str = "application/x-amz-json-1.1";
+
+/// Credentials, and the server that they are for.
+#[derive(Clone, Debug)]
+pub(super) struct Signer {
+    pub(super) credentials: Credentials,
+    /// The session token of temporary ones.
+    pub(super) token: Option<String>,
+    address: std::net::SocketAddr,
+}
+
+impl Signer {
+    /// The credentials that the first start made.
+    pub(super) fn root(t: &TestServer) -> Self {
+        Self {
+            credentials: t.credentials.clone(),
+            token: None,
+            address: t.address(),
+        }
+    }
+
+    /// Other credentials for the same server.
+    pub(super) fn with(&self, id: String, secret: String, token: Option<String>) -> Self {
+        let mut credentials = self.credentials.clone();
+        credentials.key = AccessKeyPair { id, secret };
+        Self {
+            credentials,
+            token,
+            address: self.address,
+        }
+    }
+
+    /// The credentials in an answer, whose secret is `SecretAccessKey`.
+    pub(super) fn of(&self, answer: &Answer) -> Self {
+        let element = |name| answer.element(name);
+        let [id, secret] = ["AccessKeyId", "SecretAccessKey"].map(|name| element(name).unwrap());
+        self.with(id, secret, element("SessionToken"))
+    }
+
+    pub(super) fn request(&self, method: &str, target: &str) -> Request {
+        Request::new(self.address, method, target)
+    }
+
+    /// Signs a call for a service.
+    pub(super) fn sign(&self, call: Call) -> Request {
+        let request = match &self.token {
+            Some(token) => call.request.header("X-Amz-Security-Token", token.clone()),
+            None => call.request,
+        };
+        sign(request, &self.credentials, REGION, call.service)
+    }
+
+    /// Makes a call.
+    pub(super) async fn call(
+        &self,
+        service: &'static str,
+        operation: &str,
+        input: &Value,
+    ) -> Answer {
+        let call = Call::new(self, service, operation, input);
+        self.sign(call).send().await
+    }
+
+    /// Makes a call that must succeed.
+    #[track_caller]
+    pub(super) fn done(
+        &self,
+        service: &'static str,
+        operation: &str,
+        input: &Value,
+    ) -> impl Future<Output = Answer> {
+        let call = self.call(service, operation, input);
+        let what = format!("{operation} {input}");
+        async move {
+            let answer = call.await;
+            assert_eq!(answer.status, 200, "{what}: {}", answer.text());
+            answer
+        }
+    }
+
+    /// A fresh registry password.
+    pub(super) async fn password(&self) -> String {
+        password_of(&self.done("ecr", "GetAuthorizationToken", &json!({})).await)
+    }
+}
+
+/// A call that is not signed yet.
+#[derive(Clone, Debug)]
+pub(super) struct Call {
+    pub(super) service: &'static str,
+    pub(super) request: Request,
+}
+
+impl Call {
+    pub(super) fn new(to: &Signer, service: &'static str, operation: &str, input: &Value) -> Self {
+        let request = to.request("POST", "/");
+        let request = match service {
+            "iam" | "sts" => form(request, service, operation, input),
+            _ => request
+                .header("Content-Type", JSON)
+                .header("X-Amz-Target", format!("{}.{operation}", prefix(service)))
+                .body(input.to_string()),
+        };
+        Self { service, request }
+    }
+}
+
+fn prefix(service: &str) -> &'static str {
+    match service {
+        "organizations" => "AWSOrganizationsV20161128",
+        _ => "AmazonEC2ContainerRegistry_V20150921",
+    }
+}
+
+fn form(request: Request, service: &str, operation: &str, input: &Value) -> Request {
+    let version = if service == "sts" {
+        "2011-06-15"
+    } else {
+        "2010-05-08"
+    };
+    let mut pairs = vec![format!("Action={operation}"), format!("Version={version}")];
+    flatten(&mut pairs, "", input);
+    request
+        .header("Content-Type", "application/x-www-form-urlencoded")
+        .body(pairs.join("&"))
+}
+
+/// Writes the members of an input as the pairs of a form.
+fn flatten(pairs: &mut Vec<String>, name: &str, value: &Value) {
+    let within = |step: &str| match name {
+        "" => step.to_owned(),
+        name => format!("{name}.{step}"),
+    };
+    let text = match value {
+        Value::Object(members) => {
+            for (member, value) in members {
+                flatten(pairs, &within(member), value);
+            }
+            return;
+        }
+        Value::Array(items) => {
+            for (idx, item) in items.iter().enumerate() {
+                flatten(pairs, &within(&format!("member.{}", idx + 1)), item);
+            }
+            return;
+        }
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    let escaped = percent_encoding::utf8_percent_encode(&text, percent_encoding::NON_ALPHANUMERIC);
+    pairs.push(format!("{name}={escaped}"));
+}
+
+/// An account, with the credentials of one who may do anything in it.
+#[derive(Clone, Debug)]
+pub(super) struct Account {
+    pub(super) id: String,
+    pub(super) admin: Signer,
+    /// A user who may assume roles, which root may not.
+    pub(super) assumer: Signer,
+    password: String,
+}
+
+impl Account {
+    pub(super) async fn new(id: &str, admin: Signer) -> Self {
+        let mut account = Self {
+            id: id.to_owned(),
+            password: admin.password().await,
+            assumer: admin.clone(),
+            admin,
+        };
+        account.assumer = account.user("assumer").await;
+        let policy = r#"{"Statement":{"Effect":"Allow","Action":"sts:AssumeRole","Resource":"*"}}"#;
+        let policy =
+            json!({ "UserName": "assumer", "PolicyName": "assume", "PolicyDocument": policy });
+        account.iam("PutUserPolicy", &policy).await;
+        account
+    }
+
+    /// The ARN of something of IAM's.
+    pub(super) fn arn(&self, resource: &str) -> String {
+        format!("arn:aws:iam::{}:{resource}", self.id)
+    }
+
+    pub(super) fn repository_arn(&self, repository: &str) -> String {
+        format!("arn:aws:ecr:{REGION}:{}:repository/{repository}", self.id)
+    }
+
+    /// The host of its registry.
+    pub(super) fn host(&self) -> String {
+        format!("{}.dkr.ecr.{REGION}.amazonaws.com", self.id)
+    }
+
+    pub(super) async fn ecr(&self, operation: &str, input: &Value) -> Answer {
+        self.admin.done("ecr", operation, input).await
+    }
+
+    pub(super) async fn iam(&self, operation: &str, input: &Value) -> Answer {
+        self.admin.done("iam", operation, input).await
+    }
+
+    /// A request under `/v2` of its registry by its administrator.
+    pub(super) fn v2(&self, method: &str, path: &str) -> Request {
+        let request = self.admin.request(method, &format!("/v2/{path}"));
+        let request = request.host(&self.host());
+        request.header("Authorization", basic("AWS", &self.password))
+    }
+
+    /// Makes a user with a key.
+    pub(super) async fn user(&self, name: &str) -> Signer {
+        let named = json!({ "UserName": name });
+        self.iam("CreateUser", &named).await;
+        self.admin.of(&self.iam("CreateAccessKey", &named).await)
+    }
+
+    /// Makes a role that trusts the account.
+    pub(super) async fn role(&self, name: &str) {
+        let role = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust(&self.id) });
+        self.iam("CreateRole", &role).await;
+    }
+
+    pub(super) async fn attach(&self, user: &str, policy: &str) {
+        let input = json!({ "UserName": user, "PolicyArn": policy });
+        self.iam("AttachUserPolicy", &input).await;
+    }
+
+    pub(super) async fn detach(&self, user: &str, policy: &str) {
+        let input = json!({ "UserName": user, "PolicyArn": policy });
+        self.iam("DetachUserPolicy", &input).await;
+    }
+
+    pub(super) async fn attach_role(&self, role: &str, policy: &str) {
+        let input = json!({ "RoleName": role, "PolicyArn": policy });
+        self.iam("AttachRolePolicy", &input).await;
+    }
+
+    pub(super) async fn bound(&self, user: &str, policy: &str) {
+        let input = json!({ "UserName": user, "PermissionsBoundary": policy });
+        self.iam("PutUserPermissionsBoundary", &input).await;
+    }
+
+    /// A session of a role.
+    pub(super) async fn assume(&self, role: &str, session: &str, policy: Option<&str>) -> Signer {
+        let mut input =
+            json!({ "RoleArn": self.arn(&format!("role/{role}")), "RoleSessionName": session });
+        if let Some(policy) = policy {
+            input["Policy"] = json!(policy);
+        }
+        let answer = self.assumer.done("sts", "AssumeRole", &input).await;
+        self.admin.of(&answer)
+    }
+}
+
+/// A policy that lets the principals of an account assume a role.
+pub(super) fn trust(account: &str) -> String {
+    let statement =
+        json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": account } });
+    json!({ "Version": "2012-10-17", "Statement": statement }).to_string()
+}

@@ -1,0 +1,262 @@
+//! Which action each operation and route needs, on what: transcribed from `behaviour.md` sections 4, 13.5 and AWS's
+//! Service Authorization Reference, not from the product.
+
+/// What an action of ECR is done to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum On {
+    /// The repository that the call names.
+    Repository,
+    /// A repository that is not there yet: its policy cannot bear on it.
+    NewRepository,
+    /// All repositories of the registry.
+    Repositories,
+    /// No resource type: `*`, and the caller's own registry.
+    Registry,
+}
+
+/// The operations of `ecr`, each with its action (section 13.5) and what that is done to.
+pub(super) const ECR: &[(&str, &str, On)] = &[
+    (
+        "BatchCheckLayerAvailability",
+        "ecr:BatchCheckLayerAvailability",
+        On::Repository,
+    ),
+    ("BatchDeleteImage", "ecr:BatchDeleteImage", On::Repository),
+    ("BatchGetImage", "ecr:BatchGetImage", On::Repository),
+    (
+        "CompleteLayerUpload",
+        "ecr:CompleteLayerUpload",
+        On::Repository,
+    ),
+    (
+        "CreateRepository",
+        "ecr:CreateRepository",
+        On::NewRepository,
+    ),
+    (
+        "DeleteRegistryPolicy",
+        "ecr:DeleteRegistryPolicy",
+        On::Registry,
+    ),
+    ("DeleteRepository", "ecr:DeleteRepository", On::Repository),
+    (
+        "DeleteRepositoryPolicy",
+        "ecr:DeleteRepositoryPolicy",
+        On::Repository,
+    ),
+    ("DescribeImages", "ecr:DescribeImages", On::Repository),
+    ("DescribeRegistry", "ecr:DescribeRegistry", On::Registry),
+    (
+        "DescribeRepositories",
+        "ecr:DescribeRepositories",
+        On::Repositories,
+    ),
+    ("GetAccountSetting", "ecr:GetAccountSetting", On::Registry),
+    (
+        "GetAuthorizationToken",
+        "ecr:GetAuthorizationToken",
+        On::Registry,
+    ),
+    (
+        "GetDownloadUrlForLayer",
+        "ecr:GetDownloadUrlForLayer",
+        On::Repository,
+    ),
+    ("GetRegistryPolicy", "ecr:GetRegistryPolicy", On::Registry),
+    (
+        "GetRepositoryPolicy",
+        "ecr:GetRepositoryPolicy",
+        On::Repository,
+    ),
+    (
+        "InitiateLayerUpload",
+        "ecr:InitiateLayerUpload",
+        On::Repository,
+    ),
+    // There is no action of its name.
+    ("ListImageReferrers", "ecr:BatchGetImage", On::Repository),
+    ("ListImages", "ecr:ListImages", On::Repository),
+    (
+        "ListTagsForResource",
+        "ecr:ListTagsForResource",
+        On::Repository,
+    ),
+    ("PutAccountSetting", "ecr:PutAccountSetting", On::Registry),
+    ("PutImage", "ecr:PutImage", On::Repository),
+    (
+        "PutImageTagMutability",
+        "ecr:PutImageTagMutability",
+        On::Repository,
+    ),
+    ("PutRegistryPolicy", "ecr:PutRegistryPolicy", On::Registry),
+    (
+        "SetRepositoryPolicy",
+        "ecr:SetRepositoryPolicy",
+        On::Repository,
+    ),
+    ("TagResource", "ecr:TagResource", On::Repository),
+    ("UntagResource", "ecr:UntagResource", On::Repository),
+    ("UploadLayerPart", "ecr:UploadLayerPart", On::Repository),
+];
+
+/// An action of a route, and one that is as good.
+pub(super) type RouteNeed = (&'static str, Option<&'static str>, On);
+
+const fn on_repository(action: &'static str) -> RouteNeed {
+    (action, None, On::Repository)
+}
+
+/// What is asked for under `/v2/`: a name, the method, the actions (section 4), and the status of a success.
+pub(super) const ROUTES: &[(&str, &str, &[RouteNeed], u16)] = &[
+    (
+        "catalog",
+        "GET",
+        &[("ecr:DescribeRepositories", None, On::Repositories)],
+        200,
+    ),
+    (
+        "catalog",
+        "HEAD",
+        &[("ecr:DescribeRepositories", None, On::Repositories)],
+        200,
+    ),
+    ("tags", "GET", &[on_repository("ecr:ListImages")], 200),
+    ("tags", "HEAD", &[on_repository("ecr:ListImages")], 200),
+    (
+        "manifest by tag",
+        "GET",
+        &[on_repository("ecr:BatchGetImage")],
+        200,
+    ),
+    (
+        "manifest by tag",
+        "HEAD",
+        &[on_repository("ecr:BatchGetImage")],
+        200,
+    ),
+    (
+        "manifest by tag",
+        "PUT",
+        &[on_repository("ecr:PutImage")],
+        201,
+    ),
+    (
+        "manifest by tag",
+        "DELETE",
+        &[on_repository("ecr:BatchDeleteImage")],
+        202,
+    ),
+    (
+        "manifest by digest",
+        "GET",
+        &[on_repository("ecr:BatchGetImage")],
+        200,
+    ),
+    (
+        "manifest by digest",
+        "HEAD",
+        &[on_repository("ecr:BatchGetImage")],
+        200,
+    ),
+    (
+        "manifest by digest",
+        "PUT",
+        &[on_repository("ecr:PutImage")],
+        201,
+    ),
+    (
+        "manifest by digest",
+        "DELETE",
+        &[on_repository("ecr:BatchDeleteImage")],
+        202,
+    ),
+    (
+        "blob",
+        "GET",
+        &[on_repository("ecr:GetDownloadUrlForLayer")],
+        200,
+    ),
+    (
+        "blob",
+        "HEAD",
+        &[(
+            "ecr:BatchCheckLayerAvailability",
+            Some("ecr:GetDownloadUrlForLayer"),
+            On::Repository,
+        )],
+        200,
+    ),
+    (
+        "unreferenced blob",
+        "DELETE",
+        &[on_repository("ecr:BatchDeleteImage")],
+        202,
+    ),
+    (
+        "uploads",
+        "POST",
+        &[on_repository("ecr:InitiateLayerUpload")],
+        202,
+    ),
+    (
+        "mount",
+        "POST",
+        &[on_repository("ecr:InitiateLayerUpload")],
+        201,
+    ),
+    (
+        "monolithic",
+        "POST",
+        &[
+            on_repository("ecr:InitiateLayerUpload"),
+            on_repository("ecr:UploadLayerPart"),
+            on_repository("ecr:CompleteLayerUpload"),
+        ],
+        201,
+    ),
+    (
+        "upload",
+        "GET",
+        &[on_repository("ecr:UploadLayerPart")],
+        204,
+    ),
+    (
+        "upload",
+        "PATCH",
+        &[on_repository("ecr:UploadLayerPart")],
+        202,
+    ),
+    (
+        "upload",
+        "PUT",
+        &[on_repository("ecr:CompleteLayerUpload")],
+        201,
+    ),
+    (
+        "upload with the last part",
+        "PUT",
+        &[
+            on_repository("ecr:CompleteLayerUpload"),
+            on_repository("ecr:UploadLayerPart"),
+        ],
+        201,
+    ),
+    (
+        "upload",
+        "DELETE",
+        &[on_repository("ecr:UploadLayerPart")],
+        204,
+    ),
+    (
+        "referrers",
+        "GET",
+        &[on_repository("ecr:BatchGetImage")],
+        200,
+    ),
+    (
+        "referrers",
+        "HEAD",
+        &[on_repository("ecr:BatchGetImage")],
+        200,
+    ),
+];

@@ -1,0 +1,65 @@
+//! The operations that the server has, read from its own tables, so that none is left out.
+
+const JSON: &str = include_str!("../../../src/aws/table.rs");
+const QUERY: &str = include_str!("../../../src/aws/query/table.rs");
+
+/// The operations of a service that are signed.
+pub(super) fn operations(service: &str) -> Vec<String> {
+    let found: Vec<String> = match service {
+        "iam" => of_query("const IAM"),
+        "sts" => of_query("const STS"),
+        _ => of_json(&format!("fn {service}(")),
+    };
+    assert!(
+        found.len() > 3,
+        "the table of {service} is not where it was"
+    );
+    found
+}
+
+/// The operations of STS that nobody signs.
+pub(super) fn unsigned() -> Vec<String> {
+    of_query("const UNSIGNED")
+}
+
+/// The lines `"NAME" => run::<…>` of a function.
+fn of_json(function: &str) -> Vec<String> {
+    let (_, from) = JSON.split_once(function).unwrap();
+    let (table, _) = from.split_once("\n}\n").unwrap();
+    let names = table.lines().filter(|line| line.contains("=> run::<"));
+    names
+        .map(|line| line.split('"').nth(1).unwrap().to_owned())
+        .collect()
+}
+
+/// The words `module::NAME` of a list.
+fn of_query(list: &str) -> Vec<String> {
+    let (_, from) = QUERY.split_once(list).unwrap();
+    let (_, from) = from.split_once("operations! {").unwrap();
+    let (table, _) = from.split_once('}').unwrap();
+    let words = table.split_whitespace();
+    words
+        .map(|word| word.rsplit("::").next().unwrap().to_owned())
+        .collect()
+}
+
+#[test]
+fn every_operation_of_ecr_is_walked() {
+    let mut built = operations("ecr");
+    // The one whose body is not kept whole has a way of its own.
+    assert!(
+        include_str!("../../../src/aws.rs").contains(r#"const STREAMED: &str = "UploadLayerPart""#)
+    );
+    built.push("UploadLayerPart".to_owned());
+    built.sort();
+    let walked: Vec<&str> = super::table::ECR
+        .iter()
+        .map(|(operation, ..)| *operation)
+        .collect();
+    assert_eq!(built, walked);
+}
+
+#[test]
+fn nobody_signs_what_makes_somebody_of_nobody() {
+    assert_eq!(unsigned(), ["AssumeRoleWithWebIdentity"]);
+}
