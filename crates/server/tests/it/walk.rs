@@ -13,6 +13,7 @@ mod rules;
 mod scene;
 mod second_account;
 mod sts;
+mod swaps;
 mod table;
 mod tables;
 

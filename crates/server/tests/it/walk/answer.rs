@@ -17,6 +17,13 @@ pub(super) enum Wire {
 }
 
 impl Wire {
+    pub(super) fn of(service: &str) -> Self {
+        match service {
+            "iam" | "sts" => Self::Query,
+            _ => Self::Json,
+        }
+    }
+
     /// What a refusal should be.
     pub(super) fn refusal(self, refusal: &Refusal) -> String {
         let Refusal::Denied {
