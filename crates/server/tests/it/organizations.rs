@@ -17,7 +17,7 @@ impl TestServer {
                 format!("AWSOrganizationsV20161128.{operation}"),
             )
             .body(input.to_string());
-        self.sign_by(call, who, "organizations").send().await
+        who.sign(call, "organizations").send().await
     }
 }
 

@@ -7,6 +7,7 @@ mod answer;
 mod ecr;
 mod exceptions;
 mod iam;
+mod methods;
 mod people;
 mod routes;
 mod rules;

@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use longshore::first_start::Credentials;
 use longshore_registry::secret::AccessKeyPair;
 use serde_json::Value;
 
@@ -10,6 +11,8 @@ use super::{
     server::{TestServer, password_of},
     signer,
 };
+
+const REGION: &str = "us-east-1";
 
 /// Credentials of somebody.
 #[derive(Clone, Debug)]
@@ -30,6 +33,20 @@ impl Person {
             },
             token: answer.element("SessionToken"),
         }
+    }
+
+    /// Signs a request for a service, with the session token if there is one.
+    pub(crate) fn sign(&self, request: Request, service: &str) -> Request {
+        let credentials = Credentials {
+            key: self.key.clone(),
+            url: String::new(),
+            region: REGION.parse().unwrap(),
+        };
+        let request = match &self.token {
+            Some(token) => request.header("X-Amz-Security-Token", token.clone()),
+            None => request,
+        };
+        signer::sign(request, &credentials, REGION, service)
     }
 }
 
@@ -89,17 +106,6 @@ impl TestServer {
         (text("account"), root)
     }
 
-    /// Signs as `who`, with the session token if there is one.
-    pub(crate) fn sign_by(&self, request: Request, who: &Person, service: &str) -> Request {
-        let mut credentials = self.credentials.clone();
-        credentials.key = who.key.clone();
-        let request = match &who.token {
-            Some(token) => request.header("X-Amz-Security-Token", token.clone()),
-            None => request,
-        };
-        signer::sign(request, &credentials, "us-east-1", service)
-    }
-
     /// Makes a call of IAM or STS as `who`.
     pub(crate) async fn query(
         &self,
@@ -109,7 +115,7 @@ impl TestServer {
         members: &[(&str, &str)],
     ) -> Answer {
         let call = self.form(service, action, members);
-        self.sign_by(call, who, service).send().await
+        who.sign(call, service).send().await
     }
 
     /// Makes a call of STS as `who`.
@@ -119,9 +125,7 @@ impl TestServer {
 
     /// Makes a call of ECR as `who`.
     pub(crate) async fn ecr(&self, who: &Person, operation: &str, input: &Value) -> Answer {
-        self.sign_by(self.call(operation, input), who, "ecr")
-            .send()
-            .await
+        who.sign(self.call(operation, input), "ecr").send().await
     }
 
     /// A registry password of `who`.

@@ -1,49 +1,39 @@
 //! Accounts and credentials: calls over HTTP, signed as AWS's clients sign them.
 
-use longshore::first_start::Credentials;
-use longshore_registry::secret::AccessKeyPair;
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Request, TestServer, basic, password_of, sign};
+use crate::harness::{Answer, Person, Request, TestServer, basic, password_of};
 
 const REGION: &str = "us-east-1";
 const JSON: &str = "application/x-amz-json-1.1";
 
-/// Credentials, and the server that they are for.
+/// Somebody's credentials, and the server that they are for.
 #[derive(Clone, Debug)]
 pub(super) struct Signer {
-    pub(super) credentials: Credentials,
-    /// The session token of temporary ones.
-    pub(super) token: Option<String>,
-    address: std::net::SocketAddr,
+    pub(super) person: Person,
+    address: SocketAddr,
 }
 
 impl Signer {
-    /// The credentials that the first start made.
+    /// The administrator of the first account.
     pub(super) fn root(t: &TestServer) -> Self {
         Self {
-            credentials: t.credentials.clone(),
-            token: None,
+            person: t.root(),
             address: t.address(),
         }
     }
 
-    /// Other credentials for the same server.
-    pub(super) fn with(&self, id: String, secret: String, token: Option<String>) -> Self {
-        let mut credentials = self.credentials.clone();
-        credentials.key = AccessKeyPair { id, secret };
-        Self {
-            credentials,
-            token,
-            address: self.address,
-        }
+    /// Somebody else at the same server.
+    pub(super) fn with(&self, person: Person) -> Self {
+        let address = self.address;
+        Self { person, address }
     }
 
-    /// The credentials in an answer, whose secret is `SecretAccessKey`.
+    /// Those to whom an answer gives credentials.
     pub(super) fn of(&self, answer: &Answer) -> Self {
-        let element = |name| answer.element(name);
-        let [id, secret] = ["AccessKeyId", "SecretAccessKey"].map(|name| element(name).unwrap());
-        self.with(id, secret, element("SessionToken"))
+        self.with(Person::of(answer))
     }
 
     pub(super) fn request(&self, method: &str, target: &str) -> Request {
@@ -52,11 +42,7 @@ impl Signer {
 
     /// Signs a call for a service.
     pub(super) fn sign(&self, call: Call) -> Request {
-        let request = match &self.token {
-            Some(token) => call.request.header("X-Amz-Security-Token", token.clone()),
-            None => call.request,
-        };
-        sign(request, &self.credentials, REGION, call.service)
+        self.person.sign(call.request, call.service)
     }
 
     /// Makes a call.

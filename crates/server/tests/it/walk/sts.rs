@@ -9,7 +9,7 @@ pub(super) async fn ask(scene: &Scene, account: &Account, operation: &str) -> (V
     let star = |input| (input, "*".to_owned());
     match operation {
         "GetCallerIdentity" | "GetSessionToken" => star(json!({})),
-        "GetAccessKeyInfo" => star(json!({ "AccessKeyId": account.assumer.credentials.key.id })),
+        "GetAccessKeyInfo" => star(json!({ "AccessKeyId": account.assumer.person.key.id })),
         "DecodeAuthorizationMessage" => star(json!({ "EncodedMessage": message(account).await })),
         "GetFederationToken" => {
             let arn = format!("arn:aws:sts::{}:federated-user/fed", account.id);

@@ -20,7 +20,7 @@ struct Victim {
 impl Victim {
     async fn make(scene: &Scene) -> Self {
         let (ours, theirs) = (&scene.ours, &scene.theirs);
-        let key = ours.user("victim").await.credentials.key.id;
+        let key = ours.user("victim").await.person.key.id;
         ours.role("victim").await;
         let provider = json!({ "Url": "https://victim.example.com", "ClientIDList": ["a"], "ThumbprintList": ["a".repeat(40)] });
         for (operation, input) in [

@@ -1,8 +1,21 @@
 //! Access keys, session tokens and what is sealed.
 
+use longshore_registry::secret::AccessKeyPair;
 use serde_json::json;
 
-use crate::walk::{account::Signer, scene::Scene};
+use crate::{
+    harness::Person,
+    walk::{account::Signer, scene::Scene},
+};
+
+/// Somebody with these parts of credentials.
+fn mixed_of(like: &Signer, id: &str, secret: &str, token: Option<String>) -> Signer {
+    let key = AccessKeyPair {
+        id: id.to_owned(),
+        secret: secret.to_owned(),
+    };
+    like.with(Person { key, token })
+}
 
 async fn status(signer: &Signer) -> u16 {
     signer
@@ -19,31 +32,31 @@ async fn a_key_a_secret_and_a_session_token_belong_together() {
     let session = ours.assume("walker", "ours", None).await;
     let other = &theirs.admin;
     assert_eq!((status(&session).await, status(other).await), (200, 200));
-    let (first, second) = (&session.credentials.key, &other.credentials.key);
+    let (first, second) = (&session.person.key, &other.person.key);
     for (what, id, secret, token) in [
         (
             "the key of another session",
             &second.id,
             &first.secret,
-            &session.token,
+            &session.person.token,
         ),
         (
             "the secret of another session",
             &first.id,
             &second.secret,
-            &session.token,
+            &session.person.token,
         ),
         (
             "the token of another session",
             &first.id,
             &first.secret,
-            &other.token,
+            &other.person.token,
         ),
         (
             "another session's token with its key",
             &second.id,
             &first.secret,
-            &other.token,
+            &other.person.token,
         ),
         ("no token", &first.id, &first.secret, &None),
         (
@@ -53,22 +66,27 @@ async fn a_key_a_secret_and_a_session_token_belong_together() {
             &Some(String::new()),
         ),
     ] {
-        let mixed = session.with(id.clone(), secret.clone(), token.clone());
+        let mixed = mixed_of(&session, id, secret, token.clone());
         assert_eq!(status(&mixed).await, 403, "{what}");
     }
     // A key of a user takes no token beside it.
-    let user = &ours.assumer.credentials.key;
-    let mixed = session.with(user.id.clone(), user.secret.clone(), session.token.clone());
+    let user = &ours.assumer.person.key;
+    let mixed = mixed_of(
+        &session,
+        &user.id,
+        &user.secret,
+        session.person.token.clone(),
+    );
     assert_eq!(status(&mixed).await, 403);
     let password = ours.admin.password().await;
-    let mixed = session.with(first.id.clone(), first.secret.clone(), Some(password));
+    let mixed = mixed_of(&session, &first.id, &first.secret, Some(password));
     assert_eq!(status(&mixed).await, 403);
 }
 
 #[tokio::test]
 async fn a_session_token_is_no_password_and_a_password_is_for_its_holder() {
     let scene = Scene::empty().await;
-    let session = scene.theirs.admin.token.clone().unwrap();
+    let session = scene.theirs.admin.person.token.clone().unwrap();
     let ping = scene.ours.admin.request("GET", "/v2/").bearer(&session);
     ping.send().await.expect(401);
 }
