@@ -28,6 +28,8 @@ use crate::{
 };
 
 const PREFIX: &str = "/";
+/// The most that one page tells of: each may have hundreds of kilobytes of policies.
+const MOST: usize = 100;
 /// The sorts of what is told, by IAM's names and in the order of the pages.
 const SORTS: &[&str] = &[
     "User",
@@ -180,6 +182,7 @@ impl Operation for GetAccountAuthorizationDetails {
         let list = format!("GetAccountAuthorizationDetails {account} {wanted:?}");
         let paging: Paging<Place> =
             Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
+        let paging = paging.at_most(MOST);
         let (after, limit) = (paging.after.clone(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {

@@ -19,6 +19,9 @@ use crate::{
     table::{account, inline_policy},
 };
 
+/// The most bytes of all policies of one holder with their white space, which IAM does not count.
+const MAX_LENGTH: usize = 256 * 1024;
+
 fn check_policy_name(name: &str) -> Result<()> {
     member::name("policyName", name, member::MAX_NAME)
 }
@@ -87,11 +90,13 @@ fn put(
         IdentityKind::Role => quota::ROLE_POLICY_SIZE,
     };
     let all = inline_policy::all(tx, &holder.id)?;
-    let size: i64 = all
-        .iter()
-        .map(|(_, document)| document::size(document))
+    let documents = all.iter().map(|(_, document)| document);
+    let size: i64 = documents
+        .clone()
+        .map(|document| document::size(document))
         .sum();
-    if size > most {
+    let length: usize = documents.map(String::len).sum();
+    if size > most || length > MAX_LENGTH {
         return Err(Fault::LimitExceeded.because(format!(
             "Maximum policy size of {most} bytes exceeded for {} {}",
             kind.as_str(),

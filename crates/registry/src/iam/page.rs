@@ -67,6 +67,12 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
         Ok(Self { list, size, after })
     }
 
+    /// Makes the page shorter than the caller asked for, where one of that length could be too much.
+    pub(crate) fn at_most(mut self, size: usize) -> Self {
+        self.size = self.size.min(size);
+        self
+    }
+
     /// How many rows to read: one more than the page has, to see whether there is more.
     pub(crate) fn limit(&self) -> i64 {
         i64::try_from(self.size + 1).unwrap_or(i64::MAX)

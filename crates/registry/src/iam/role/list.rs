@@ -16,6 +16,9 @@ use crate::{
     table::{identity::name_key, role},
 };
 
+/// The most roles of one page: a trust policy may be 128 KiB of white space.
+const MOST: usize = 100;
+
 /// Tells the roles of the account in pages by name.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -55,6 +58,7 @@ impl Operation for ListRoles {
         let list = format!("ListRoles {account} {prefix}");
         let paging: Paging<String> =
             Paging::new(cx.core, &list, self.marker.as_deref(), self.max_items)?;
+        let paging = paging.at_most(MOST);
         let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let rows = cx
             .read(permit.grant(), move |tx, _| {

@@ -24,22 +24,53 @@ pub(super) fn of_statements(document: &str) -> Vec<(Position, Position)> {
     };
     let list: Vec<&RawValue> =
         serde_json::from_str(statement.get()).unwrap_or_else(|_| vec![statement]);
-    let place = |value: &&RawValue| {
+    let mut cursor = Cursor::at_start_of(document);
+    let mut place = |value: &&RawValue| {
         // The value is a part of the document, so that the distance of their addresses is its offset.
         let start = value.get().as_ptr().addr() - document.as_ptr().addr();
         let end = start + value.get().len() - 1;
-        (position(document, start), position(document, end))
+        (cursor.go_to(start), cursor.go_to(end))
     };
-    list.iter().map(place).collect()
+    list.iter().map(&mut place).collect()
 }
 
-fn position(document: &str, offset: usize) -> Position {
-    let before = document.get(..offset).unwrap_or_default();
-    let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
-    let in_line = before.get(line_start..).unwrap_or_default();
-    Position {
-        line: before.matches('\n').count() + 1,
-        column: in_line.chars().count() + 2,
+/// Counts lines and columns from one place of a text to a later one.
+struct Cursor<'a> {
+    text: &'a str,
+    offset: usize,
+    line: usize,
+    column: usize,
+}
+
+impl<'a> Cursor<'a> {
+    fn at_start_of(text: &'a str) -> Self {
+        Self {
+            text,
+            offset: 0,
+            line: 1,
+            column: 2,
+        }
+    }
+
+    fn go_to(&mut self, offset: usize) -> Position {
+        for letter in self
+            .text
+            .get(self.offset..offset)
+            .unwrap_or_default()
+            .chars()
+        {
+            if letter == '\n' {
+                self.line += 1;
+                self.column = 2;
+            } else {
+                self.column += 1;
+            }
+        }
+        self.offset = offset;
+        Position {
+            line: self.line,
+            column: self.column,
+        }
     }
 }
 

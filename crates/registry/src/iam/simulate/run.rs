@@ -10,11 +10,13 @@ use longshore_types::{account::AccountId, arn::Arn};
 
 use super::{
     input::Simulation,
-    position,
     result::{BoundaryDetail, EvaluationResult, MatchedStatement, ResourceResult, Simulated},
     source::{Source, Sources},
 };
 use crate::{core::Core, error::Result, iam::page::Paging};
+
+/// The most statements that are looked at for one page, which is shorter where there are many.
+const STATEMENTS_PER_PAGE: usize = 50_000;
 
 /// Who calls in a simulation, as policies know it.
 #[derive(Debug)]
@@ -70,7 +72,9 @@ impl Scenario<'_> {
             })
             .collect();
         let marker = self.input.marker.as_deref();
-        let paging: Paging<usize> = Paging::new(core, list, marker, self.input.max_items)?;
+        let list = format!("{list} {combinations:?}");
+        let paging: Paging<usize> = Paging::new(core, &list, marker, self.input.max_items)?;
+        let paging = paging.at_most((STATEMENTS_PER_PAGE / self.n_statements().max(1)).max(1));
         let skipped = paging.after.unwrap_or(0);
         let limit = usize::try_from(paging.limit()).unwrap_or(usize::MAX);
         let wanted = combinations.into_iter().enumerate().skip(skipped);
@@ -84,6 +88,13 @@ impl Scenario<'_> {
             is_truncated: page.is_truncated,
             marker: page.marker,
         })
+    }
+
+    fn n_statements(&self) -> usize {
+        let resource = self.resource.as_ref();
+        self.identity.n_statements()
+            + self.boundary.as_ref().map_or(0, Sources::n_statements)
+            + resource.map_or(0, |(_, source)| source.places.len())
     }
 
     fn decide(&self, core: &Core, action: &str, resource: &str) -> Result<EvaluationResult> {
@@ -194,8 +205,7 @@ impl Scenario<'_> {
         ids.into_iter()
             .filter_map(|id| {
                 let source = self.source(id)?;
-                let positions = position::of_statements(&source.document);
-                let (start, end) = positions.get(id.index).copied().unzip();
+                let (start, end) = source.places.get(id.index).copied().unzip();
                 Some(MatchedStatement {
                     source_policy_id: source.id.clone(),
                     source_policy_type: source.sort,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use longshore_policy::{Kind, Policy, PolicySet};
 use longshore_store::meta::Tx;
 
+use super::position::{self, Position};
 use crate::{
     error::{Error, Result},
     iam::{identity::IdentityKind, managed},
@@ -16,47 +17,45 @@ use crate::{
 pub(super) struct Source {
     pub(super) id: String,
     pub(super) sort: &'static str,
-    pub(super) document: String,
+    /// Where its statements stand.
+    pub(super) places: Vec<(Position, Position)>,
+    document: String,
 }
 
 impl Source {
+    fn new(id: String, sort: &'static str, document: String) -> Self {
+        Self {
+            id,
+            sort,
+            places: position::of_statements(&document),
+            document,
+        }
+    }
+
     /// The policies that an input has in `list`.
     pub(super) fn of_input(name: &str, list: Option<&Vec<String>>) -> Vec<Self> {
-        let source = |(idx, document): (usize, &String)| Self {
-            id: format!("{name}.{}", idx + 1),
-            sort: "none",
-            document: document.clone(),
+        let source = |(idx, document): (usize, &String)| {
+            Self::new(format!("{name}.{}", idx + 1), "none", document.clone())
         };
         list.into_iter().flatten().enumerate().map(source).collect()
     }
 
     /// The policy of a resource that an input has.
     pub(super) fn of_resource(document: &str) -> Self {
-        Self {
-            id: "ResourcePolicy".to_owned(),
-            sort: "resource",
-            document: document.to_owned(),
-        }
+        Self::new("ResourcePolicy".to_owned(), "resource", document.to_owned())
     }
 
     /// The managed policy of that ARN, if it is there.
     pub(super) fn managed(tx: &mut dyn Tx, arn: &str) -> Result<Option<Self>> {
         if let Some(policy) = managed::find(arn) {
-            return Ok(Some(Self {
-                id: policy.name.to_owned(),
-                sort: "aws-managed",
-                document: policy.document.to_owned(),
-            }));
+            let (name, document) = (policy.name.to_owned(), policy.document.to_owned());
+            return Ok(Some(Self::new(name, "aws-managed", document)));
         }
         let Some(policy) = managed_policy::by_arn(tx, arn)? else {
             return Ok(None);
         };
         let version = managed_policy::version(tx, arn, policy.default_version)?;
-        Ok(version.map(|version| Self {
-            id: policy.name,
-            sort: "user-managed",
-            document: version.document,
-        }))
+        Ok(version.map(|version| Self::new(policy.name, "user-managed", version.document)))
     }
 
     /// The policies that a user, group or role has itself.
@@ -69,10 +68,8 @@ impl Source {
         let inline = inline_policy::all(tx, &identity.id)?;
         let mut sources: Vec<Self> = inline
             .into_iter()
-            .map(|(name, document)| Self {
-                id: format!("{sort}_{}_{name}", identity.name),
-                sort,
-                document,
+            .map(|(name, document)| {
+                Self::new(format!("{sort}_{}_{name}", identity.name), sort, document)
             })
             .collect();
         for arn in attachment::of(tx, &identity.id)? {
@@ -85,7 +82,7 @@ impl Source {
 /// Policies that count as one. Each is called by its number.
 #[derive(Debug)]
 pub(super) struct Sources {
-    pub(super) list: Vec<Source>,
+    list: Vec<Source>,
     pub(super) set: PolicySet,
 }
 
@@ -103,6 +100,11 @@ impl Sources {
             set: PolicySet::new(policies),
             list,
         })
+    }
+
+    /// How many statements there are.
+    pub(super) fn n_statements(&self) -> usize {
+        self.list.iter().map(|source| source.places.len()).sum()
     }
 
     /// The policy that a decision calls by that name.

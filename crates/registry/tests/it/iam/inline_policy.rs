@@ -200,3 +200,14 @@ async fn what_is_put_decides_from_the_next_request_on() {
         .await;
     assert!(describe().await.is_err());
 }
+
+#[tokio::test]
+async fn white_space_is_free_up_to_a_bound() {
+    let t = TestCore::start().await;
+    user(&t, "u").await;
+    let spaced = policy("Allow", "ecr:*", "*") + &" ".repeat(120_000);
+    let put = |name: &str| json!({"UserName": "u", "PolicyName": name, "PolicyDocument": spaced});
+    t.ok::<PutUserPolicy>(put("a")).await;
+    t.ok::<PutUserPolicy>(put("b")).await;
+    assert_eq!(code::<PutUserPolicy>(&t, put("c")).await, "LimitExceeded");
+}

@@ -532,3 +532,24 @@ fn simulations_come_true() {
     });
     outcome.unwrap();
 }
+
+#[tokio::test]
+async fn a_page_is_shorter_where_there_are_many_statements() {
+    let t = TestCore::start().await;
+    let allow = json!({"Effect": "Allow", "Action": "ecr:*", "Resource": "*"});
+    let many = json!({"Version": "2012-10-17", "Statement": vec![allow; 1000]}).to_string();
+    let actions: Vec<String> = (0..60).map(|idx| format!("ecr:Action{idx}")).collect();
+    let mut input = json!({"PolicyInputList": [many], "ActionNames": actions});
+    let first = t.ok::<SimulateCustomPolicy>(input.clone()).await;
+    assert_eq!(first["EvaluationResults"].as_array().unwrap().len(), 50);
+    input["Marker"] = first["Marker"].clone();
+    let second = t.ok::<SimulateCustomPolicy>(input.clone()).await;
+    assert_eq!(second["EvaluationResults"].as_array().unwrap().len(), 10);
+    assert_eq!(second["IsTruncated"], false);
+    // A marker is good for the simulation that it came of.
+    input["ActionNames"] = json!(["ecr:Other"]);
+    assert_eq!(
+        code::<SimulateCustomPolicy>(&t, input).await,
+        "ValidationError"
+    );
+}
