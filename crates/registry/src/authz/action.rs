@@ -141,6 +141,7 @@ actions! { Iam, "iam":
     DeleteAccountAlias
     DeleteGroup
     DeleteGroupPolicy
+    DeleteLoginProfile
     DeleteOpenIDConnectProvider
     DeletePolicy
     DeletePolicyVersion

@@ -161,25 +161,37 @@ impl Operation for ListInstanceProfilesForRole {
     }
 }
 
-/// Tells the password of a user for the console: none, whoever it is.
-#[derive(Debug, Deserialize)]
-#[serde(rename_all = "PascalCase")]
-pub struct GetLoginProfile {
-    user_name: Option<String>,
+macro_rules! password {
+    ($($(#[$meta:meta])* $operation:ident)*) => { $(
+        $(#[$meta])*
+        #[derive(Debug, Deserialize)]
+        #[serde(rename_all = "PascalCase")]
+        pub struct $operation {
+            user_name: Option<String>,
+        }
+
+        impl Operation for $operation {
+            type Output = ();
+
+            fn needs(&self, scope: &Scope) -> Result<Needs> {
+                holder::on(Iam::$operation, scope, self.user_name.as_deref())
+            }
+
+            async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
+                let name = check_user(cx, permit.grant(), self.user_name).await?;
+                let name = name.unwrap_or_else(|| "root".to_owned());
+                let text = format!("Login Profile for User {name} cannot be found.");
+                Err(Fault::NoSuchEntity.because(text))
+            }
+        }
+    )* };
 }
 
-impl Operation for GetLoginProfile {
-    type Output = ();
-
-    fn needs(&self, scope: &Scope) -> Result<Needs> {
-        holder::on(Iam::GetLoginProfile, scope, self.user_name.as_deref())
-    }
-
-    async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        let name = check_user(cx, permit.grant(), self.user_name).await?;
-        let name = name.unwrap_or_else(|| "root".to_owned());
-        Err(Fault::NoSuchEntity.because(format!("Login Profile for User {name} cannot be found.")))
-    }
+password! {
+    /// Tells the password of a user for the console: none, whoever it is.
+    GetLoginProfile
+    /// Takes a password for the console away: there is none, whoever it is.
+    DeleteLoginProfile
 }
 
 /// Fails unless there is such a user; returns its name, which the root has not.

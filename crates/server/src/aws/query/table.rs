@@ -76,6 +76,7 @@ const IAM: &[Entry] = operations! {
     account_alias::DeleteAccountAlias
     group::DeleteGroup
     inline_policy::DeleteGroupPolicy
+    absent::DeleteLoginProfile
     oidc_provider::DeleteOpenIDConnectProvider
     managed_policy::DeletePolicy
     managed_policy::DeletePolicyVersion

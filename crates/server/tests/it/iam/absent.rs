@@ -44,14 +44,15 @@ async fn nobody_has_a_password() {
     t.iam("CreateUser", &[("UserName", "bob")])
         .await
         .expect(200);
-    let none = t.iam("GetLoginProfile", &[("UserName", "bob")]).await;
-    let none = none.expect(404);
-    assert_eq!(none.refusal(), "NoSuchEntity");
-    let text = "Login Profile for User bob cannot be found.";
-    assert_eq!(none.element("Message").unwrap(), text);
-    let absent = t.iam("GetLoginProfile", &[("UserName", "eve")]).await;
-    let text = "The user with name eve cannot be found.";
-    assert_eq!(absent.expect(404).element("Message").unwrap(), text);
+    for action in ["GetLoginProfile", "DeleteLoginProfile"] {
+        let none = t.iam(action, &[("UserName", "bob")]).await.expect(404);
+        assert_eq!(none.refusal(), "NoSuchEntity");
+        let text = "Login Profile for User bob cannot be found.";
+        assert_eq!(none.element("Message").unwrap(), text);
+        let absent = t.iam(action, &[("UserName", "eve")]).await.expect(404);
+        let text = "The user with name eve cannot be found.";
+        assert_eq!(absent.element("Message").unwrap(), text);
+    }
 }
 
 #[tokio::test]

@@ -40,6 +40,7 @@ pub(super) fn minimal(scene: &Scene, operation: &str) -> Option<Value> {
         | "ListUsers"
         | "ListVirtualMFADevices" => json!({}),
         "CreateAccessKey"
+        | "DeleteLoginProfile"
         | "DeleteUser"
         | "GetLoginProfile"
         | "GetUser"
