@@ -7,7 +7,10 @@ use http::{HeaderMap, Response, header::CONTENT_TYPE};
 use longshore_registry::{Cx, Scope, principal::Caller};
 use longshore_types::{account::Registry, id::RequestId};
 
-use self::table::{Asked, Entry};
+use self::{
+    form::UNSIGNED_LIMIT,
+    table::{Asked, Entry},
+};
 use super::{
     refusal::Refusal,
     sigv4::{PayloadHash, SignatureError, SignedRequest},
@@ -78,7 +81,7 @@ async fn run_signed(
 ) -> Result<Response<Bytes>, QueryError> {
     let (key, region) =
         super::known(app, call.origin.client, signed, service.signing_name()).await?;
-    let body = whole(&mut call).await?;
+    let body = whole(&mut call, BODY_LIMIT).await?;
     super::verify(
         app,
         call.origin.client,
@@ -102,7 +105,7 @@ async fn run_unsigned(
     mut call: Call,
     id: RequestId,
 ) -> Result<Response<Bytes>, QueryError> {
-    let form = Node::parse(&whole(&mut call).await?)?;
+    let form = Node::parse(&whole(&mut call, UNSIGNED_LIMIT).await?)?;
     let entry = form
         .text("Action")
         .filter(|_| form.text("Version") == Some(Service::Sts.version()))
@@ -139,8 +142,8 @@ async fn run(
     asked.answer(&cx).await
 }
 
-async fn whole(call: &mut Call) -> Result<Bytes, Refusal> {
-    let body = call.body.whole(BODY_LIMIT).await?;
+async fn whole(call: &mut Call, limit: usize) -> Result<Bytes, Refusal> {
+    let body = call.body.whole(limit).await?;
     body.ok_or(Refusal::BodyTooLarge)
 }
 

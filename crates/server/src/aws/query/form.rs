@@ -8,8 +8,10 @@ use super::decode::{MalformedInput, malformed};
 
 /// The largest body of a call, in bytes: the longest policy document with every character escaped, and room for more.
 pub const BODY_LIMIT: usize = 1024 * 1024;
-/// The most pairs in a form.
-const MAX_PAIRS: usize = 4096;
+/// The largest body of a call that nobody signed, in bytes: a web identity's token and session policies, escaped.
+pub(super) const UNSIGNED_LIMIT: usize = 128 * 1024;
+/// The most members in a form, on all levels together: what is small on the wire must not become large in memory.
+const MAX_MEMBERS: usize = 8192;
 /// The longest path, in steps; the deepest member of these services has six.
 const MAX_DEPTH: usize = 10;
 /// The longest name of a pair, in bytes.
@@ -31,18 +33,16 @@ impl fmt::Debug for Node {
 impl Node {
     /// Reads a body in `application/x-www-form-urlencoded`.
     pub fn parse(body: &[u8]) -> Result<Self, MalformedInput> {
-        let mut root = Self::default();
+        let (mut root, mut room) = (Self::default(), MAX_MEMBERS);
         let pairs = body
             .split(|byte| *byte == b'&')
             .filter(|pair| !pair.is_empty());
-        for (idx, pair) in pairs.enumerate() {
-            if idx == MAX_PAIRS {
-                return Err(malformed(format!("More than {MAX_PAIRS} parameters")));
-            }
+        for pair in pairs {
             let equals = pair.iter().position(|byte| *byte == b'=');
             let (name, value) = pair.split_at(equals.unwrap_or(pair.len()));
             let name = decoded(name)?;
-            root.insert(&name, decoded(value.get(1..).unwrap_or_default())?)?;
+            let value = decoded(value.get(1..).unwrap_or_default())?;
+            root.insert(&name, value, &mut room)?;
         }
         Ok(root)
     }
@@ -52,13 +52,23 @@ impl Node {
         self.members.get(name)?.value.as_deref()
     }
 
-    fn insert(&mut self, path: &str, value: String) -> Result<(), MalformedInput> {
+    fn insert(
+        &mut self,
+        path: &str,
+        value: String,
+        room: &mut usize,
+    ) -> Result<(), MalformedInput> {
         if path.len() > MAX_NAME || path.split('.').count() > MAX_DEPTH {
             return Err(malformed("The name of a parameter is too long"));
         }
-        let node = path.split('.').fold(self, |node, step| {
-            node.members.entry(step.to_owned()).or_default()
-        });
+        let mut node = self;
+        for step in path.split('.') {
+            if !node.members.contains_key(step) {
+                let left = room.checked_sub(1);
+                *room = left.ok_or_else(|| malformed("There are too many parameters"))?;
+            }
+            node = node.members.entry(step.to_owned()).or_default();
+        }
         match node.value.replace(value) {
             None => Ok(()),
             Some(_) => Err(malformed(format!("The parameter {path} is given twice"))),
@@ -103,9 +113,13 @@ mod tests {
     fn what_is_too_much_or_no_text_is_refused() {
         assert_eq!(refusal("a=1&a=2"), "The parameter a is given twice");
         assert_eq!(refusal("a=%ff"), "A parameter is not UTF-8");
-        let crowd: Vec<String> = (0..=MAX_PAIRS).map(|idx| format!("a{idx}")).collect();
+        let crowd: Vec<String> = (0..=MAX_MEMBERS).map(|idx| format!("a{idx}")).collect();
         assert!(Node::parse(crowd[1..].join("&").as_bytes()).is_ok());
-        assert_eq!(refusal(&crowd.join("&")), "More than 4096 parameters");
+        assert_eq!(refusal(&crowd.join("&")), "There are too many parameters");
+        let deep: Vec<String> = (0..=MAX_MEMBERS / 9)
+            .map(|idx| format!("{idx}.b.c.d.e.f.g.h.i"))
+            .collect();
+        assert_eq!(refusal(&deep.join("&")), "There are too many parameters");
         let deep = ["a"; MAX_DEPTH + 1].join(".");
         let deepest = ["a"; MAX_DEPTH].join(".");
         assert!(Node::parse(deepest.as_bytes()).is_ok());

@@ -71,6 +71,11 @@ async fn a_body_that_is_too_large_is_refused() {
     let call = t.request("POST", "/").body("a".repeat(1024 * 1024 + 1));
     let answer = t.sign_for(call, "us-east-1", "iam").send().await;
     assert_eq!(answer.expect(413).refusal(), "RequestEntityTooLarge");
+    // Who is nobody has less to say.
+    let mut call = t.form("sts", "AssumeRoleWithWebIdentity", &[]);
+    call.body.extend_from_slice(&vec![b'&'; 128 * 1024]);
+    let answer = call.send().await.expect(413);
+    assert_eq!(answer.refusal(), "RequestEntityTooLarge");
 }
 
 #[tokio::test]
