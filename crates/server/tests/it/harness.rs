@@ -1,5 +1,6 @@
 //! What all tests share: a server, a client that sends exactly what it is told, and images to push.
 
+mod account;
 mod client;
 mod image;
 mod issuer;
@@ -8,6 +9,7 @@ mod server;
 mod signer;
 
 pub(crate) use self::{
+    account::{Account, Call, Signer, trust_in},
     client::{Answer, Request},
     image::{Image, digest_of},
     issuer::{Issuer, signed},

@@ -14,6 +14,7 @@ mod oci;
 mod oidc;
 mod op;
 mod organizations;
+mod revocation;
 mod secrets;
 mod sts;
 mod walk;

@@ -2,7 +2,6 @@
 //! is held against one that is computed from AWS's rules (`rules`) and from which action a call needs (`table`). What is
 //! answered otherwise is in `walk/exceptions.txt`, with the reason.
 
-mod account;
 mod answer;
 mod ecr;
 mod exceptions;
@@ -12,14 +11,12 @@ mod people;
 mod routes;
 mod rules;
 mod scene;
-mod second_account;
 mod sts;
 mod swaps;
 mod table;
 mod tables;
 
 use self::{
-    account::{Account, Call},
     answer::Wire,
     exceptions::Found,
     iam::Named,
@@ -28,7 +25,7 @@ use self::{
     scene::Scene,
     table::On,
 };
-use crate::harness::{Request, basic};
+use crate::harness::{Account, Answer, Call, Request, basic};
 
 /// Somebody, or nobody, at a repository with that policy.
 #[derive(Clone, Copy)]
@@ -63,7 +60,7 @@ impl Visit<'_> {
     }
 
     /// Sends a call, signed if there is somebody to sign it.
-    async fn send(self, call: Call) -> crate::harness::Answer {
+    async fn send(self, call: Call) -> Answer {
         match self.person {
             Some(person) => person.signer.sign(call).send().await,
             None => call.request.send().await,
@@ -71,7 +68,7 @@ impl Visit<'_> {
     }
 
     /// Sends a request under `/v2/` with the caller's password, if there is one.
-    async fn send_v2(self, request: Request) -> crate::harness::Answer {
+    async fn send_v2(self, request: Request) -> Answer {
         let request = match self.person {
             Some(person) => request.header("Authorization", basic("AWS", &person.password)),
             None => request,

@@ -3,8 +3,8 @@
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use super::{account::Account, rules::Opened, scene::Scene, table::On};
-use crate::harness::{Image, digest_of};
+use super::{rules::Opened, scene::Scene, table::On};
+use crate::harness::{Account, Image, digest_of};
 
 /// An input, and the ARN of what it is about.
 pub(super) struct Asked {

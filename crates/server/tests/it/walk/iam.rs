@@ -2,10 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{
-    account::{Account, trust},
-    scene::Scene,
-};
+use super::scene::Scene;
+use crate::harness::{Account, trust_in};
 
 /// An input, and the ARN of what it is about.
 pub(super) struct Asked {
@@ -88,7 +86,7 @@ pub(super) async fn ask(scene: &Scene, account: &Account, operation: &str) -> As
         "CreateGroup" => made(scene, account, "GroupName", "group"),
         "CreateRole" => {
             let mut asked = made(scene, account, "RoleName", "role");
-            asked.input["AssumeRolePolicyDocument"] = json!(trust(&account.id));
+            asked.input["AssumeRolePolicyDocument"] = json!(trust_in(&account.id));
             asked
         }
         "CreatePolicy" => {
@@ -296,7 +294,7 @@ async fn of_role(scene: &Scene, account: &Account, operation: &str) -> Asked {
         "TagRole" => with(json!({ "Tags": [{ "Key": "k", "Value": "v" }] })),
         "UntagRole" => with(json!({ "TagKeys": ["k"] })),
         "UpdateRoleDescription" => with(json!({ "Description": "d" })),
-        "UpdateAssumeRolePolicy" => with(json!({ "PolicyDocument": trust(&account.id) })),
+        "UpdateAssumeRolePolicy" => with(json!({ "PolicyDocument": trust_in(&account.id) })),
         "DeleteRole"
         | "GetRole"
         | "ListAttachedRolePolicies"

@@ -1,6 +1,6 @@
 //! Who walks: what each may do, as AWS's guides say it, and with what they sign and log in.
 
-use super::account::{Account, Signer};
+use crate::harness::{Account, Signer};
 
 /// What a policy allows, on every resource.
 #[derive(Clone, Copy, Debug)]

@@ -5,11 +5,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use super::{
-    account::{Account, Signer},
     people::{self, Person},
     rules::Opened,
 };
-use crate::harness::{Image, TestServer, digest_of};
+use crate::harness::{Account, Image, Signer, TestServer, digest_of};
 
 #[derive(Debug)]
 pub(super) struct Scene {
@@ -42,7 +41,7 @@ impl Scene {
     pub(super) async fn empty() -> Self {
         let server = TestServer::start().await;
         let ours = Account::new("000000000000", Signer::root(&server)).await;
-        let theirs = super::second_account::make(&ours).await;
+        let theirs = ours.another("theirs").await;
         Self {
             ours,
             theirs,

@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 
-use super::{account::Account, rules::Need, scene::Scene};
+use super::{rules::Need, scene::Scene};
+use crate::harness::Account;
 
 /// An input of STS, and the ARN of what it is about.
 pub(super) async fn ask(scene: &Scene, account: &Account, operation: &str) -> (Value, String) {

@@ -9,12 +9,8 @@ mod sessions;
 
 use serde_json::{Value, json};
 
-use super::{
-    account::{Account, Call, Signer},
-    answer::Wire,
-    scene::Scene,
-};
-use crate::harness::{Answer, Request, basic};
+use super::{answer::Wire, scene::Scene};
+use crate::harness::{Account, Answer, Call, Request, Signer, basic};
 
 /// The same call twice: once with an id of ours, once with one that there never was.
 struct Swap {

@@ -3,9 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Swap, check_all};
-use crate::walk::{
-    account::{Account, trust},
-    scene::Scene,
+use crate::{
+    harness::{Account, trust_in},
+    walk::scene::Scene,
 };
 
 const DOCUMENT: &str =
@@ -64,7 +64,7 @@ async fn names_of_another_account_are_not_told_from_others() {
     let scene = Scene::empty().await;
     Victim::make(&scene).await;
     let by = &scene.theirs;
-    let trust = json!({ "PolicyDocument": trust(&by.id) });
+    let trust = json!({ "PolicyDocument": trust_in(&by.id) });
     let none = json!({});
     let swaps = [
         ("GetUser", "UserName", &none),

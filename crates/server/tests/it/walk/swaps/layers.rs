@@ -6,8 +6,8 @@ use uuid::Uuid;
 
 use super::{Swap, check_all, v2};
 use crate::{
-    harness::{Image, digest_of},
-    walk::{account::Account, answer::Wire, rules::Opened, scene::Scene},
+    harness::{Account, Image, digest_of},
+    walk::{answer::Wire, rules::Opened, scene::Scene},
 };
 
 /// The stranger's own repository.

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::Swap;
-use crate::walk::{account::Account, scene::Scene};
+use crate::{harness::Account, walk::scene::Scene};
 
 /// The token of a list's first page, of one item.
 async fn token(account: &Account, service: &'static str, operation: &str, input: &Value) -> String {

@@ -2,9 +2,8 @@
 
 use super::{Swap, check_all, v2_by_stranger};
 use crate::{
-    harness::Request,
+    harness::{Call, Request},
     walk::{
-        account::Call,
         answer::Wire,
         ecr, routes,
         rules::Opened,

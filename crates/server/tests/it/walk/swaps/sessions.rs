@@ -4,8 +4,8 @@ use longshore_registry::secret::AccessKeyPair;
 use serde_json::json;
 
 use crate::{
-    harness::Person,
-    walk::{account::Signer, scene::Scene},
+    harness::{Person, Signer},
+    walk::scene::Scene,
 };
 
 /// Somebody with these parts of credentials.

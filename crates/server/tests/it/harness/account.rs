@@ -4,21 +4,25 @@ use std::net::SocketAddr;
 
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Person, Request, TestServer, basic, password_of};
+use super::{
+    client::{Answer, Request},
+    person::Person,
+    server::{TestServer, basic, password_of},
+};
 
 const REGION: &str = "us-east-1";
 const JSON: &str = "application/x-amz-json-1.1";
 
 /// Somebody's credentials, and the server that they are for.
 #[derive(Clone, Debug)]
-pub(super) struct Signer {
-    pub(super) person: Person,
+pub(crate) struct Signer {
+    pub(crate) person: Person,
     address: SocketAddr,
 }
 
 impl Signer {
     /// The administrator of the first account.
-    pub(super) fn root(t: &TestServer) -> Self {
+    pub(crate) fn root(t: &TestServer) -> Self {
         Self {
             person: t.root(),
             address: t.address(),
@@ -26,27 +30,27 @@ impl Signer {
     }
 
     /// Somebody else at the same server.
-    pub(super) fn with(&self, person: Person) -> Self {
+    pub(crate) fn with(&self, person: Person) -> Self {
         let address = self.address;
         Self { person, address }
     }
 
     /// Those to whom an answer gives credentials.
-    pub(super) fn of(&self, answer: &Answer) -> Self {
+    pub(crate) fn of(&self, answer: &Answer) -> Self {
         self.with(Person::of(answer))
     }
 
-    pub(super) fn request(&self, method: &str, target: &str) -> Request {
+    pub(crate) fn request(&self, method: &str, target: &str) -> Request {
         Request::new(self.address, method, target)
     }
 
     /// Signs a call for a service.
-    pub(super) fn sign(&self, call: Call) -> Request {
+    pub(crate) fn sign(&self, call: Call) -> Request {
         self.person.sign(call.request, call.service)
     }
 
     /// Makes a call.
-    pub(super) async fn call(
+    pub(crate) async fn call(
         &self,
         service: &'static str,
         operation: &str,
@@ -58,7 +62,7 @@ impl Signer {
 
     /// Makes a call that must succeed.
     #[track_caller]
-    pub(super) fn done(
+    pub(crate) fn done(
         &self,
         service: &'static str,
         operation: &str,
@@ -74,20 +78,20 @@ impl Signer {
     }
 
     /// A fresh registry password.
-    pub(super) async fn password(&self) -> String {
+    pub(crate) async fn password(&self) -> String {
         password_of(&self.done("ecr", "GetAuthorizationToken", &json!({})).await)
     }
 }
 
 /// A call that is not signed yet.
 #[derive(Clone, Debug)]
-pub(super) struct Call {
-    pub(super) service: &'static str,
-    pub(super) request: Request,
+pub(crate) struct Call {
+    pub(crate) service: &'static str,
+    pub(crate) request: Request,
 }
 
 impl Call {
-    pub(super) fn new(to: &Signer, service: &'static str, operation: &str, input: &Value) -> Self {
+    pub(crate) fn new(to: &Signer, service: &'static str, operation: &str, input: &Value) -> Self {
         let request = to.request("POST", "/");
         let request = match service {
             "iam" | "sts" => form(request, service, operation, input),
@@ -148,16 +152,16 @@ fn flatten(pairs: &mut Vec<String>, name: &str, value: &Value) {
 
 /// An account, with the credentials of one who may do anything in it.
 #[derive(Clone, Debug)]
-pub(super) struct Account {
-    pub(super) id: String,
-    pub(super) admin: Signer,
+pub(crate) struct Account {
+    pub(crate) id: String,
+    pub(crate) admin: Signer,
     /// A user who may assume roles, which root may not.
-    pub(super) assumer: Signer,
+    pub(crate) assumer: Signer,
     password: String,
 }
 
 impl Account {
-    pub(super) async fn new(id: &str, admin: Signer) -> Self {
+    pub(crate) async fn new(id: &str, admin: Signer) -> Self {
         let mut account = Self {
             id: id.to_owned(),
             password: admin.password().await,
@@ -172,70 +176,85 @@ impl Account {
         account
     }
 
+    /// Makes another account, as Organizations does, and becomes its administrator by the role that it comes with.
+    pub(crate) async fn another(&self, name: &str) -> Self {
+        let create = json!({ "AccountName": name, "Email": format!("{name}@example.com") });
+        let made = self
+            .admin
+            .done("organizations", "CreateAccount", &create)
+            .await;
+        let status = made.json();
+        let id = status["CreateAccountStatus"]["AccountId"].as_str().unwrap();
+        let role = format!("arn:aws:iam::{id}:role/OrganizationAccountAccessRole");
+        let assume = json!({ "RoleArn": role, "RoleSessionName": "administrator" });
+        let session = self.assumer.done("sts", "AssumeRole", &assume).await;
+        Self::new(id, self.admin.of(&session)).await
+    }
+
     /// The ARN of something of IAM's.
-    pub(super) fn arn(&self, resource: &str) -> String {
+    pub(crate) fn arn(&self, resource: &str) -> String {
         format!("arn:aws:iam::{}:{resource}", self.id)
     }
 
-    pub(super) fn repository_arn(&self, repository: &str) -> String {
+    pub(crate) fn repository_arn(&self, repository: &str) -> String {
         format!("arn:aws:ecr:{REGION}:{}:repository/{repository}", self.id)
     }
 
     /// The host of its registry.
-    pub(super) fn host(&self) -> String {
+    pub(crate) fn host(&self) -> String {
         format!("{}.dkr.ecr.{REGION}.amazonaws.com", self.id)
     }
 
-    pub(super) async fn ecr(&self, operation: &str, input: &Value) -> Answer {
+    pub(crate) async fn ecr(&self, operation: &str, input: &Value) -> Answer {
         self.admin.done("ecr", operation, input).await
     }
 
-    pub(super) async fn iam(&self, operation: &str, input: &Value) -> Answer {
+    pub(crate) async fn iam(&self, operation: &str, input: &Value) -> Answer {
         self.admin.done("iam", operation, input).await
     }
 
     /// A request under `/v2` of its registry by its administrator.
-    pub(super) fn v2(&self, method: &str, path: &str) -> Request {
+    pub(crate) fn v2(&self, method: &str, path: &str) -> Request {
         let request = self.admin.request(method, &format!("/v2/{path}"));
         let request = request.host(&self.host());
         request.header("Authorization", basic("AWS", &self.password))
     }
 
     /// Makes a user with a key.
-    pub(super) async fn user(&self, name: &str) -> Signer {
+    pub(crate) async fn user(&self, name: &str) -> Signer {
         let named = json!({ "UserName": name });
         self.iam("CreateUser", &named).await;
         self.admin.of(&self.iam("CreateAccessKey", &named).await)
     }
 
     /// Makes a role that trusts the account.
-    pub(super) async fn role(&self, name: &str) {
-        let role = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust(&self.id) });
+    pub(crate) async fn role(&self, name: &str) {
+        let role = json!({ "RoleName": name, "AssumeRolePolicyDocument": trust_in(&self.id) });
         self.iam("CreateRole", &role).await;
     }
 
-    pub(super) async fn attach(&self, user: &str, policy: &str) {
+    pub(crate) async fn attach(&self, user: &str, policy: &str) {
         let input = json!({ "UserName": user, "PolicyArn": policy });
         self.iam("AttachUserPolicy", &input).await;
     }
 
-    pub(super) async fn detach(&self, user: &str, policy: &str) {
+    pub(crate) async fn detach(&self, user: &str, policy: &str) {
         let input = json!({ "UserName": user, "PolicyArn": policy });
         self.iam("DetachUserPolicy", &input).await;
     }
 
-    pub(super) async fn attach_role(&self, role: &str, policy: &str) {
+    pub(crate) async fn attach_role(&self, role: &str, policy: &str) {
         let input = json!({ "RoleName": role, "PolicyArn": policy });
         self.iam("AttachRolePolicy", &input).await;
     }
 
-    pub(super) async fn bound(&self, user: &str, policy: &str) {
+    pub(crate) async fn bound(&self, user: &str, policy: &str) {
         let input = json!({ "UserName": user, "PermissionsBoundary": policy });
         self.iam("PutUserPermissionsBoundary", &input).await;
     }
 
     /// A session of a role.
-    pub(super) async fn assume(&self, role: &str, session: &str, policy: Option<&str>) -> Signer {
+    pub(crate) async fn assume(&self, role: &str, session: &str, policy: Option<&str>) -> Signer {
         let mut input =
             json!({ "RoleArn": self.arn(&format!("role/{role}")), "RoleSessionName": session });
         if let Some(policy) = policy {
@@ -247,7 +266,7 @@ impl Account {
 }
 
 /// A policy that lets the principals of an account assume a role.
-pub(super) fn trust(account: &str) -> String {
+pub(crate) fn trust_in(account: &str) -> String {
     let statement =
         json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": account } });
     json!({ "Version": "2012-10-17", "Statement": statement }).to_string()
