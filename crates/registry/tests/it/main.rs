@@ -19,3 +19,4 @@ mod rate;
 mod registry;
 mod repository;
 mod resource;
+mod sts;
