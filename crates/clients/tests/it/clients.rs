@@ -3,6 +3,7 @@
 mod aws_cli;
 mod aws_iam;
 mod aws_iam_policies;
+mod aws_sts;
 mod boto3;
 mod buildah;
 mod cosign;
@@ -23,6 +24,7 @@ pub(crate) fn all() -> Vec<Client> {
         aws_cli::client(),
         aws_iam::client(),
         aws_iam_policies::client(),
+        aws_sts::client(),
         docker::client(),
         boto3::client(),
         cosign::client(),

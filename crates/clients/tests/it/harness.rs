@@ -5,6 +5,7 @@ pub(crate) mod command;
 pub(crate) mod dockerd;
 pub(crate) mod gzip;
 pub(crate) mod image;
+pub(crate) mod issuer;
 pub(crate) mod namespace;
 pub(crate) mod runner;
 pub(crate) mod scene;

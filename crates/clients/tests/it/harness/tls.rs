@@ -1,4 +1,4 @@
-//! A certificate authority for one run, and the certificate it signs for the ECR-shaped host names.
+//! A certificate authority for one run, and the certificate it signs for some host names.
 
 use std::fs;
 use std::path::PathBuf;
@@ -17,11 +17,18 @@ pub(crate) struct Authority {
 }
 
 impl Authority {
+    /// Signs for the ECR-shaped host names.
     pub(crate) fn create() -> Result<Self> {
+        Self::of(&[ECR_HOST, ECR_API_HOST])
+    }
+
+    /// Signs for `hosts`.
+    pub(crate) fn of(hosts: &[&str]) -> Result<Self> {
         let authority = Self {
             directory: TempDir::with_prefix("longshore-ca-")?,
         };
-        let names = format!("subjectAltName=DNS:{ECR_HOST},DNS:{ECR_API_HOST}\n");
+        let names: Vec<String> = hosts.iter().map(|host| format!("DNS:{host}")).collect();
+        let names = format!("subjectAltName={}\n", names.join(","));
         fs::write(authority.file("names"), names)?;
         authority.openssl(
             &[
