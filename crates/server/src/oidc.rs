@@ -30,6 +30,8 @@ pub use self::trust::TrustError;
 
 /// How long a document may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long one address may take to accept a connection, so that another can be tried.
+const ONE_ADDRESS: Duration = Duration::from_secs(2);
 /// The port of URLs that name none.
 const HTTPS: u16 = 443;
 
@@ -89,9 +91,10 @@ impl HttpsFetch {
             .collect();
         let mut last = FetchError::Address;
         for address in allowed {
-            match TcpStream::connect(address).await {
-                Ok(stream) => return Ok(stream),
-                Err(error) => last = unreachable(error),
+            match timeout(ONE_ADDRESS, TcpStream::connect(address)).await {
+                Ok(Ok(stream)) => return Ok(stream),
+                Ok(Err(error)) => last = unreachable(error),
+                Err(_) => last = unreachable("an address does not answer"),
             }
         }
         Err(last)

@@ -73,11 +73,11 @@ impl Operation for AssumeRole {
         let mut session = self.session()?;
         let caller = cx.caller.known().ok_or(Error::AuthenticationRequired)?;
         self.check_caller(caller)?;
-        let mut grants = vec![permit.grant().clone()];
+        let mut grants: Vec<Grant> = permit.grants().cloned().collect();
         if let Some(from) = caller.session() {
             grants.extend(self.chain(cx, &mut session, from).await?);
         }
-        let packed_policy_size = session.terms.packed_percent()?;
+        let packed_policy_size = session.terms.packed_percent(None)?;
         let role = session.role.clone();
         let made = cx
             .read_all(grants, move |tx, _| session.make(tx))
@@ -149,7 +149,7 @@ impl AssumeRole {
         Ok(())
     }
 
-    /// Adds what a session hands on: what it inherits must be allowed as if it was asked for, by the grants returned.
+    /// Adds what a session hands on, which must be allowed as if it was asked for; returns the grants for that.
     async fn chain(
         &self,
         cx: &Cx<'_>,
@@ -181,12 +181,12 @@ impl AssumeRole {
         if !tags.is_empty() {
             let needs = tag::requested(Needs::one(Sts::TagSession, role()), &tags);
             let permit = authz::authorize::<Self>(cx, self.asked(needs, identity)).await?;
-            grants.push(permit.grant().clone());
+            grants.extend(permit.grants().cloned());
         }
         if identity.is_some() && self.source_identity.is_none() {
             let needs = Needs::one(Sts::SetSourceIdentity, role());
             let permit = authz::authorize::<Self>(cx, self.asked(needs, identity)).await?;
-            grants.push(permit.grant().clone());
+            grants.extend(permit.grants().cloned());
             session.source_identity = identity.cloned();
         }
         session.terms.inherit(from)?;

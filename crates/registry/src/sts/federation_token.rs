@@ -67,11 +67,11 @@ impl Operation for GetFederationToken {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<FederationToken> {
         let known = cx.caller.known().ok_or(Error::AuthenticationRequired)?;
         let terms = self.terms()?;
-        let packed_policy_size = terms.packed_percent()?;
+        let packed_policy_size = terms.packed_percent(None)?;
         let account = known.account;
         let checked = terms.clone();
         let now = cx
-            .read(permit.grant(), move |tx, _| {
+            .read_all(permit.grants().cloned().collect(), move |tx, _| {
                 checked.check_managed(tx, account)?;
                 Ok(tx.now())
             })

@@ -11,7 +11,7 @@ use crate::{
         managed, member,
         tag::{self, Tag},
     },
-    session::Session,
+    session::{Provider, Session},
     table::managed_policy,
 };
 
@@ -121,13 +121,15 @@ impl Terms {
         Ok(())
     }
 
-    /// How much of the room the terms take, in percent; nothing when there are none. Fails when it is too much.
-    pub(super) fn packed_percent(&self) -> Result<Option<u64>> {
+    /// How much of the room the terms take with what a `provider` tells, in percent; nothing when there are none. Fails
+    /// when it is too much.
+    pub(super) fn packed_percent(&self, provider: Option<&Provider>) -> Result<Option<u64>> {
         let has_policy = self.policy.is_some() || !self.policy_arns.is_empty();
         if !has_policy && self.tags.is_empty() {
             return Ok(None);
         }
-        let size = serde_json::to_vec(self).map_or(usize::MAX, |packed| packed.len());
+        let packed = serde_json::to_vec(&(self, provider));
+        let size = packed.map_or(usize::MAX, |packed| packed.len());
         let what = if has_policy {
             "Packed policy consumes"
         } else {
@@ -222,7 +224,7 @@ mod tests {
     fn policies_are_parsed_and_bounded() {
         let good = Terms::policies(Some(&ALLOW.to_owned()), None).unwrap();
         assert!(
-            good.packed_percent()
+            good.packed_percent(None)
                 .unwrap()
                 .is_some_and(|percent| percent < 10)
         );
@@ -267,8 +269,8 @@ mod tests {
             Tag::all(tags.collect())
         };
         let terms = |count| Terms::default().with_tags(Some(&tags(count)), None);
-        assert!(terms(20).unwrap().packed_percent().is_ok());
-        let refused = terms(40).unwrap().packed_percent().unwrap_err();
+        assert!(terms(20).unwrap().packed_percent(None).is_ok());
+        let refused = terms(40).unwrap().packed_percent(None).unwrap_err();
         assert!(
             refused
                 .to_string()

@@ -86,7 +86,7 @@ impl Operation for AssumeRoleWithWebIdentity {
     async fn run(self, cx: &Cx<'_>, _: Permit<Self>) -> Result<WebIdentityRole> {
         let (provider, claims) = self.verified(cx).await?;
         let session = self.vouched(&provider, &claims)?;
-        let packed_policy_size = session.terms.packed_percent()?;
+        let packed_policy_size = session.terms.packed_percent(session.provider.as_ref())?;
         let role = session.role.clone();
         let made = make(cx, session, &provider, &claims).await?;
         Ok(WebIdentityRole {

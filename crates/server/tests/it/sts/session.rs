@@ -234,3 +234,58 @@ async fn a_layer_url_of_a_session_ends_with_its_role() {
     t.iam("DeleteRole", &[("RoleName", "ci")]).await.expect(200);
     download().await.expect(401);
 }
+
+#[tokio::test]
+async fn the_password_of_the_largest_session_fits_a_header() {
+    let t = TestServer::start().await;
+    let alice = t.user("alice").await;
+    let role = t
+        .role(
+            "ci",
+            &trust(&json!({ "AWS": "arn:aws:iam::000000000000:user/alice" })),
+        )
+        .await;
+    let everything = json!({ "Effect": "Allow", "Action": "ecr:*", "Resource": "*" });
+    t.allow_role("ci", &everything).await;
+    let name = "n".repeat(64);
+    let mut policy = crate::harness::policy(&everything);
+    policy.insert_str(
+        policy.len() - 1,
+        &format!(",\"Id\":\"{}\"", "x".repeat(1800)),
+    );
+    let mut members = vec![
+        ("RoleArn".to_owned(), role),
+        ("RoleSessionName".to_owned(), name.clone()),
+        ("SourceIdentity".to_owned(), name),
+        ("Policy".to_owned(), policy),
+    ];
+    let assume = async |members: &[(String, String)]| {
+        let members: Vec<(&str, &str)> = members
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        t.sts(&alice, "AssumeRole", &members).await
+    };
+    let mut last = None;
+    for at in 1..=50 {
+        members.push((format!("Tags.member.{at}.Key"), format!("k{at}")));
+        members.push((format!("Tags.member.{at}.Value"), "v".repeat(100)));
+        let answer = assume(&members).await;
+        if answer.status != 200 {
+            assert_eq!(answer.refusal(), "PackedPolicyTooLarge");
+            break;
+        }
+        last = Some(answer);
+    }
+    let largest = last.unwrap();
+    let percent: u32 = largest
+        .element("PackedPolicySize")
+        .unwrap()
+        .parse()
+        .unwrap();
+    assert!((95..=100).contains(&percent), "{percent}");
+    let password = t.password_for(&Person::of(&largest)).await;
+    let header = format!("Authorization: {}", basic("AWS", &password));
+    assert!(header.len() <= 8192, "{}", header.len());
+    t.v2(&password, "GET", "").send().await.expect(200);
+}
