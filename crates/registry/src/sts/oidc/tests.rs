@@ -15,6 +15,7 @@ use aws_lc_rs::{
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD as BASE64};
 use bytes::Bytes;
 use longshore_types::time::Timestamp;
+use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
@@ -499,4 +500,28 @@ async fn a_provider_can_set_session_tags_and_the_source_identity() {
         .filter_map(|(key, _)| key.split(':').nth(1))
         .collect();
     assert_eq!(names, ["aud", "oaud", "sub"]);
+}
+
+proptest! {
+    #[test]
+    fn no_text_breaks_the_reader(text in ".{0,200}", parts in prop::collection::vec("[a-zA-Z0-9_=-]{0,40}", 0..5)) {
+        for token in [text, parts.join(".")] {
+            let _ = Unverified::parse(&token);
+        }
+    }
+
+    #[test]
+    fn no_document_breaks_the_key_set(bytes in prop::collection::vec(any::<u8>(), 0..200), text in "[\\[\\]{}:,\"kidtyRSAEC0-9]{0,200}") {
+        let _ = super::keys::KeySet::parse(&bytes);
+        let _ = super::keys::KeySet::parse(text.as_bytes());
+    }
+
+    #[test]
+    fn no_claims_are_both_wrong_and_accepted(exp in any::<i64>(), iat in any::<i64>(), aud in "[a-z]{1,3}|sts") {
+        let claims = json!({ "sub": "s", "aud": aud, "exp": exp, "iat": iat });
+        let claims = Claims::new(claims.as_object().unwrap().clone());
+        let accepted = claims.check(&["sts".to_owned()], now()).is_ok();
+        let holds = aud == "sts" && exp > NOW - 60 && iat <= NOW + 60;
+        prop_assert_eq!(accepted, holds);
+    }
 }
