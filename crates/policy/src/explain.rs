@@ -1,5 +1,7 @@
 //! A decision with everything that bears on it, for simulators.
 
+use std::collections::HashSet;
+
 use crate::decision::{Decision, StatementId};
 use crate::evaluate::{Policies, Question, evaluate};
 use crate::request::Request;
@@ -21,11 +23,10 @@ pub struct Explanation<'p> {
 pub fn explain<'p>(request: &Request<'_>, policies: &Policies<'p>) -> Explanation<'p> {
     let question = Question::new(request, policies);
     let mut matched = Vec::new();
-    let mut missing: Vec<&'p str> = Vec::new();
+    let (mut missing, mut seen) = (Vec::new(), HashSet::new());
     for (id, statement) in question.about() {
         for key in statement.keys() {
-            let known = missing.iter().any(|other| other.eq_ignore_ascii_case(key));
-            if !known && !request.context.contains(key) {
+            if seen.insert(key.to_ascii_lowercase()) && !request.context.contains(key) {
                 missing.push(key);
             }
         }

@@ -1,6 +1,6 @@
 //! A policy document: parsed, validated and compiled.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use longshore_types::account::AccountId;
 
@@ -182,13 +182,10 @@ impl Policy {
 
     /// The context keys that conditions and variables read, each once, in the first spelling met.
     pub fn context_keys(&self) -> Vec<&str> {
-        let mut keys: Vec<&str> = Vec::new();
-        for key in self.statements.iter().flat_map(Statement::keys) {
-            if !keys.iter().any(|other| other.eq_ignore_ascii_case(key)) {
-                keys.push(key);
-            }
-        }
-        keys
+        let mut seen = HashSet::new();
+        let keys = self.statements.iter().flat_map(Statement::keys);
+        keys.filter(|key| seen.insert(key.to_ascii_lowercase()))
+            .collect()
     }
 
     pub(crate) fn statements(&self) -> &[Statement] {

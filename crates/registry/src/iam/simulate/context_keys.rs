@@ -1,5 +1,7 @@
 //! `GetContextKeysForCustomPolicy` and `GetContextKeysForPrincipalPolicy`.
 
+use std::collections::HashSet;
+
 use longshore_policy::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -24,14 +26,11 @@ pub struct ContextKeys {
 
 impl ContextKeys {
     fn of<'a>(policies: impl IntoIterator<Item = &'a Policy>) -> Self {
-        let mut names: Vec<String> = Vec::new();
-        for key in policies.into_iter().flat_map(Policy::context_keys) {
-            if !names.iter().any(|name| name.eq_ignore_ascii_case(key)) {
-                names.push(key.to_owned());
-            }
-        }
+        let mut seen = HashSet::new();
+        let keys = policies.into_iter().flat_map(Policy::context_keys);
+        let keys = keys.filter(|key| seen.insert(key.to_ascii_lowercase()));
         Self {
-            context_key_names: names,
+            context_key_names: keys.map(str::to_owned).collect(),
         }
     }
 }

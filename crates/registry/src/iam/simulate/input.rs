@@ -14,6 +14,9 @@ use crate::{
 
 const MAX_ACTION: usize = 128;
 const MAX_RESOURCE: usize = 2048;
+/// The most characters that all policies of one call have together: as many as one may have.
+const MAX_POLICIES: usize = 131_072;
+const MAX_ENTRIES: usize = 256;
 /// The most combinations of an action and a resource in one call.
 const MAX_COMBINATIONS: usize = 10_000;
 const TYPES: &[&str] = &[
@@ -91,11 +94,41 @@ impl Simulation {
         if let Some(option) = &self.resource_handling_option {
             member::length("resourceHandlingOption", option, 1, 64)?;
         }
+        self.check_lengths()?;
         self.caller()?;
         self.owner()?;
         self.add_entries(&mut Context::new())?;
         page::size(self.max_items)?;
         Ok(())
+    }
+
+    /// What a decision costs grows with the policies and with the context.
+    fn check_lengths(&self) -> Result<()> {
+        let boundaries = self.permissions_boundary_policy_input_list.as_ref();
+        let lists = self.policy_input_list.iter().chain(boundaries).flatten();
+        let policies = lists.chain(&self.resource_policy);
+        if policies.map(String::len).sum::<usize>() > MAX_POLICIES {
+            return Err(invalid(format!(
+                "The policies have more than {MAX_POLICIES} characters together"
+            )));
+        }
+        if self.entries() > MAX_ENTRIES {
+            return Err(invalid(format!("More than {MAX_ENTRIES} context entries")));
+        }
+        Ok(())
+    }
+
+    /// How many keys the input gives.
+    pub(super) fn entries(&self) -> usize {
+        self.context_entries.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Whether the input says what values `key` has, be it none.
+    pub(super) fn gives(&self, key: &str) -> bool {
+        let names = self.context_entries.iter().flatten();
+        names
+            .filter_map(|entry| entry.name.as_deref())
+            .any(|name| name.eq_ignore_ascii_case(key))
     }
 
     /// The resources; `*` unless there are any.

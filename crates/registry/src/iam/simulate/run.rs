@@ -15,8 +15,12 @@ use super::{
 };
 use crate::{core::Core, error::Result, iam::page::Paging};
 
-/// The most statements that are looked at for one page, which is shorter where there are many.
-const STATEMENTS_PER_PAGE: usize = 50_000;
+/// The most statements that are looked at and context keys that are told for one page, which is shorter where there are
+/// many.
+const PARTS_PER_PAGE: usize = 50_000;
+/// How many characters of policies are held against how many context keys for one page.
+const COST_PER_PAGE: usize = 500_000_000;
+const RESOURCE_ACCOUNT: &str = "aws:ResourceAccount";
 
 /// Who calls in a simulation, as policies know it.
 #[derive(Debug)]
@@ -74,7 +78,8 @@ impl Scenario<'_> {
         let marker = self.input.marker.as_deref();
         let list = format!("{list} {combinations:?}");
         let paging: Paging<usize> = Paging::new(core, &list, marker, self.input.max_items)?;
-        let paging = paging.at_most((STATEMENTS_PER_PAGE / self.n_statements().max(1)).max(1));
+        let paging = paging.at_most(self.affordable());
+        let context = self.context(core)?;
         let skipped = paging.after.unwrap_or(0);
         let limit = usize::try_from(paging.limit()).unwrap_or(usize::MAX);
         let wanted = combinations.into_iter().enumerate().skip(skipped);
@@ -82,7 +87,7 @@ impl Scenario<'_> {
         let results = page
             .rows
             .into_iter()
-            .map(|(_, (action, resource))| self.decide(core, action, resource));
+            .map(|(_, (action, resource))| self.decide(&context, action, resource));
         Ok(Simulated {
             evaluation_results: results.collect::<Result<_>>()?,
             is_truncated: page.is_truncated,
@@ -90,16 +95,35 @@ impl Scenario<'_> {
         })
     }
 
-    fn n_statements(&self) -> usize {
-        let resource = self.resource.as_ref();
-        self.identity.n_statements()
-            + self.boundary.as_ref().map_or(0, Sources::n_statements)
-            + resource.map_or(0, |(_, source)| source.places.len())
+    /// How many decisions one page may take.
+    fn affordable(&self) -> usize {
+        let sets = [Some(&self.identity), self.boundary.as_ref()];
+        let sets = sets.into_iter().flatten();
+        let (mut parts, mut length) = (0, 0);
+        for sources in sets {
+            parts += sources.n_statements() + sources.set.context_keys().len();
+            length += sources.length();
+        }
+        if let Some((policy, source)) = &self.resource {
+            parts += source.places.len() + policy.context_keys().len();
+            length += source.length();
+        }
+        let cost = length * (1 + self.actor.keys.len() + self.input.entries());
+        let most = (PARTS_PER_PAGE / parts.max(1)).min(COST_PER_PAGE / cost.max(1));
+        most.max(1)
     }
 
-    fn decide(&self, core: &Core, action: &str, resource: &str) -> Result<EvaluationResult> {
+    fn decide(
+        &self,
+        context: &Context<'_>,
+        action: &str,
+        resource: &str,
+    ) -> Result<EvaluationResult> {
         let owner = self.owner_of(resource)?;
-        let context = self.context(core, owner)?;
+        let mut context = context.clone();
+        if !self.input.gives(RESOURCE_ACCOUNT) {
+            context.add(RESOURCE_ACCOUNT, owner.to_string());
+        }
         let of_resource: Vec<&Policy> = self.resource.iter().map(|(policy, _)| policy).collect();
         let request = Request {
             principal: self.actor.principal(),
@@ -126,13 +150,12 @@ impl Scenario<'_> {
     }
 
     /// The keys of the input beside those that every request has.
-    fn context<'c>(&'c self, core: &Core, owner: AccountId) -> Result<Context<'c>> {
+    fn context<'c>(&'c self, core: &Core) -> Result<Context<'c>> {
         let now = core.meta.now();
         let mut context = Context::new();
         context.add("aws:CurrentTime", now.to_rfc3339());
         let seconds = now.as_millis().div_euclid(1000);
         context.add("aws:EpochTime", seconds.to_string());
-        context.add("aws:ResourceAccount", owner.to_string());
         for (key, value) in &self.actor.keys {
             context.add(key.as_str(), value.as_str());
         }

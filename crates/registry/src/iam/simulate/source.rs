@@ -32,6 +32,11 @@ impl Source {
         }
     }
 
+    /// How many bytes it has.
+    pub(super) fn length(&self) -> usize {
+        self.document.len()
+    }
+
     /// The policies that an input has in `list`.
     pub(super) fn of_input(name: &str, list: Option<&Vec<String>>) -> Vec<Self> {
         let source = |(idx, document): (usize, &String)| {
@@ -100,6 +105,11 @@ impl Sources {
             set: PolicySet::new(policies),
             list,
         })
+    }
+
+    /// How many bytes the policies have.
+    pub(super) fn length(&self) -> usize {
+        self.list.iter().map(Source::length).sum()
     }
 
     /// How many statements there are.

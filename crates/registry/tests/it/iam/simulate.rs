@@ -392,6 +392,91 @@ async fn bad_inputs_are_refused() {
     assert_eq!(refused.0, "AccessDenied");
 }
 
+/// A policy of so many statements that all allow everything.
+fn crowd(statements: usize) -> String {
+    let statement = json!({"Effect": "Allow", "Action": "*", "Resource": "*"});
+    json!({"Version": "2012-10-17", "Statement": vec![statement; statements]}).to_string()
+}
+
+#[tokio::test]
+async fn short_pages_tell_all_in_their_order() {
+    let t = TestCore::start().await;
+    let actions: Vec<String> = (0..10).map(|idx| format!("ecr:Action{idx}")).collect();
+    let resources: Vec<String> = (0..3)
+        .map(|idx| repository(ACCOUNT, &idx.to_string()))
+        .collect();
+    let mut input = json!({
+        "PolicyInputList": [crowd(2000)], "ActionNames": actions, "ResourceArns": resources,
+    });
+    let (mut told, mut pages) = (Vec::new(), 0);
+    loop {
+        let answer = t.ok::<SimulateCustomPolicy>(input.clone()).await;
+        for result in answer["EvaluationResults"].as_array().unwrap() {
+            assert_eq!(result["MatchedStatements"].as_array().unwrap().len(), 2000);
+            let name = |member: &str| result[member].as_str().unwrap().to_owned();
+            told.push((name("EvalActionName"), name("EvalResourceName")));
+        }
+        pages += 1;
+        if answer["IsTruncated"] == false {
+            break;
+        }
+        input["Marker"] = answer["Marker"].clone();
+    }
+    assert_eq!(pages, 2);
+    let all = actions.iter().flat_map(|action| {
+        let of = |resource: &String| (action.clone(), resource.clone());
+        resources.iter().map(of).collect::<Vec<_>>()
+    });
+    assert_eq!(told, all.collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn policies_and_context_of_a_simulation_are_bounded() {
+    let t = TestCore::start().await;
+    let entry = json!({
+        "ContextKeyName": "aws:SourceIp", "ContextKeyValues": ["10.0.0.1"], "ContextKeyType": "ip",
+    });
+    let input = |policies: Vec<String>, entries: usize| {
+        json!({
+            "PolicyInputList": policies,
+            "ActionNames": ["ecr:PutImage"],
+            "ContextEntries": vec![entry.clone(); entries],
+        })
+    };
+    t.ok::<SimulateCustomPolicy>(input(vec![crowd(1000), crowd(1000)], 256))
+        .await;
+    for (policies, entries) in [(vec![crowd(1500), crowd(1500)], 0), (vec![crowd(1)], 257)] {
+        let refused = code::<SimulateCustomPolicy>(&t, input(policies, entries)).await;
+        assert_eq!(refused, "InvalidInput");
+    }
+}
+
+/// A policy that reads so many context keys.
+fn curious(keys: usize) -> String {
+    let key = |idx| (format!("x:{idx}"), json!("false"));
+    let conditions: Value = (0..keys).map(key).collect();
+    json!({
+        "Version": "2012-10-17",
+        "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*", "Condition": {"Null": conditions}},
+    })
+    .to_string()
+}
+
+#[tokio::test]
+async fn very_many_context_keys_are_told_each_once_and_on_short_pages() {
+    let t = TestCore::start().await;
+    let input = json!({"PolicyInputList": [curious(7000), curious(7000)]});
+    let told = t.ok::<GetContextKeysForCustomPolicy>(input).await;
+    assert_eq!(told["ContextKeyNames"].as_array().unwrap().len(), 7000);
+    let actions: Vec<String> = (0..30).map(|idx| format!("ecr:Action{idx}")).collect();
+    let input = json!({"PolicyInputList": [curious(7000)], "ActionNames": actions});
+    let answer = t.ok::<SimulateCustomPolicy>(input).await;
+    let results = answer["EvaluationResults"].as_array().unwrap();
+    assert_eq!((results.len(), &answer["IsTruncated"]), (7, &json!(true)));
+    let missing = results[0]["MissingContextValues"].as_array().unwrap();
+    assert_eq!(missing.len(), 7000);
+}
+
 #[tokio::test]
 async fn context_keys_are_those_that_policies_read() {
     let t = TestCore::start().await;
