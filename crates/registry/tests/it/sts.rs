@@ -48,7 +48,7 @@ async fn a_password_ends_with_its_session() {
     let made = t
         .ok::<GetSessionToken>(json!({ "DurationSeconds": 900 }))
         .await;
-    t.advance(Duration::from_secs(600));
+    t.advance(Duration::from_mins(10));
     let session = caller(signer(&t, &made["Credentials"]).await);
     let operation: GetAuthorizationToken = serde_json::from_value(json!({})).unwrap();
     let output = t.run_as(session.clone(), operation).await.unwrap();
@@ -61,5 +61,5 @@ async fn a_password_ends_with_its_session() {
     let holder = Holder::of(&session).unwrap();
     let token = RegistryToken::new(Some(holder), &t.registry(), now);
     let left = Timestamp::from_millis(token.expires_at).since(now);
-    assert_eq!(left, Duration::from_secs(300));
+    assert_eq!(left, Duration::from_mins(5));
 }
