@@ -8,11 +8,19 @@ pub(crate) const MAX_PRINCIPAL_NAME: usize = 64;
 pub(crate) const MAX_NAME: usize = 128;
 /// The longest path, and the longest prefix of one.
 const MAX_PATH: usize = 512;
+/// How many characters of a value an error tells.
+const SHOWN: usize = 256;
 const MIN_ARN: usize = 20;
 const MAX_ARN: usize = 2048;
 
-/// The error of a value that breaks a constraint.
+/// The error of a value that breaks a constraint. Of a long one the beginning is told, so that member and constraint are
+/// told in any case.
 pub(crate) fn invalid(member: &str, value: &str, constraint: impl std::fmt::Display) -> Error {
+    let cut = value
+        .char_indices()
+        .nth(SHOWN)
+        .map_or(value.len(), |(end, _)| end);
+    let value = value.get(..cut).unwrap_or_default();
     Fault::Validation.because(format!(
         "1 validation error detected: Value '{value}' at '{member}' failed to satisfy constraint: {constraint}"
     ))
@@ -132,6 +140,11 @@ mod tests {
             name("roleName", "aaa", 2).unwrap_err().to_string(),
             "1 validation error detected: Value 'aaa' at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 2"
         );
+        let long = name("roleName", &"a".repeat(100_000), 64)
+            .unwrap_err()
+            .to_string();
+        assert!(long.ends_with("at 'roleName' failed to satisfy constraint: Member must have length less than or equal to 64"));
+        assert!(long.len() < 500);
         assert!(name("roleName", "", 64).is_err());
         assert!(name("roleName", "ä", 64).is_err());
     }
