@@ -46,11 +46,13 @@ pub(crate) fn bind(
 }
 
 /// The ids of the principals that a policy names, for [`Policy::bind`]; who is not there is known by the ARN.
-pub(crate) fn ids_or_names(
-    tx: &mut dyn Tx,
-    policy: &Policy,
-) -> Result<BTreeMap<String, String>> {
-    let bind = |arn: &str| Ok((arn.to_owned(), id_of(tx, arn)?.unwrap_or_else(|| arn.to_owned())));
+pub(crate) fn ids_or_names(tx: &mut dyn Tx, policy: &Policy) -> Result<BTreeMap<String, String>> {
+    let bind = |arn: &str| {
+        Ok((
+            arn.to_owned(),
+            id_of(tx, arn)?.unwrap_or_else(|| arn.to_owned()),
+        ))
+    };
     policy.principal_arns().into_iter().map(bind).collect()
 }
 

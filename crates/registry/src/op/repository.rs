@@ -16,8 +16,6 @@ pub use self::{
         EncryptionConfiguration, ImageScanningConfiguration, ImageTagMutabilityExclusionFilter,
         Repository,
     },
-    policy::{
-        DeleteRepositoryPolicy, GetRepositoryPolicy, RepositoryPolicy, SetRepositoryPolicy,
-    },
+    policy::{DeleteRepositoryPolicy, GetRepositoryPolicy, RepositoryPolicy, SetRepositoryPolicy},
     put_image_tag_mutability::{ImageTagMutabilityPut, PutImageTagMutability},
 };

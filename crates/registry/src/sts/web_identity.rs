@@ -128,7 +128,9 @@ impl AssumeRoleWithWebIdentity {
         };
         let now = cx.core.meta.now();
         let key = cx.core.issuers.key(&issuer, token.kid(), now).await;
-        let claims = token.verify(&key.map_err(|error| no_key(&error))?).map_err(invalid)?;
+        let claims = token
+            .verify(&key.map_err(|error| no_key(&error))?)
+            .map_err(invalid)?;
         // A provider's clock is that of the world, not of the store.
         let now = cx.core.meta.system_now();
         let claims = claims.check(&provider.client_ids, now).map_err(invalid)?;
