@@ -193,7 +193,7 @@ async fn of_user(scene: &Scene, account: &Account, operation: &str) -> Asked {
         ),
         "GetAccessKeyLastUsed" => key_of(account, &of).await,
         // Nobody has a password for a console.
-        "GetLoginProfile" => {
+        "GetLoginProfile" | "DeleteLoginProfile" => {
             return Asked {
                 answer: Some("404 NoSuchEntity"),
                 ..Asked::new(with(json!({})), resource)
