@@ -5,6 +5,7 @@
     reason = "functions that tests share are tests too"
 )]
 
+mod advisories;
 mod cli;
 mod garbage;
 mod harness;
