@@ -37,8 +37,13 @@ impl TrustedProxies {
         if self.0.is_empty() || !self.trusts(peer) {
             return Forwarded::default();
         }
-        let hops = standard(headers).unwrap_or_else(|| customary(headers));
-        self.outermost(hops)
+        // Most proxies write the customary headers and hand on the standard one as the client made it up.
+        let hops = customary(headers);
+        self.outermost(if hops.is_empty() {
+            standard(headers)
+        } else {
+            hops
+        })
     }
 
     /// Walks from the nearest hop outwards as long as hops are believed, and takes the last word on each point.
@@ -58,12 +63,9 @@ impl TrustedProxies {
 }
 
 /// `Forwarded` (RFC 7239), one element a hop.
-fn standard(headers: &HeaderMap) -> Option<Vec<Forwarded>> {
+fn standard(headers: &HeaderMap) -> Vec<Forwarded> {
     let elements = list(headers, "forwarded");
-    if elements.is_empty() {
-        return None;
-    }
-    Some(elements.into_iter().map(element).collect())
+    elements.into_iter().map(element).collect()
 }
 
 fn element(text: &str) -> Forwarded {
@@ -187,17 +189,26 @@ mod tests {
     }
 
     #[test]
-    fn the_standard_header_wins() {
-        let headers = headers(&[
-            (
-                "forwarded",
-                r#"for="[2001:db8::1]:4711";proto=https;host=one.example, for=10.0.0.3"#,
-            ),
-            ("x-forwarded-host", "two.example"),
-        ]);
+    fn the_standard_header_tells_the_same() {
+        let headers = headers(&[(
+            "forwarded",
+            r#"for="[2001:db8::1]:4711";proto=https;host=one.example, for=10.0.0.3"#,
+        )]);
         let told = proxies().forwarded(ip("10.0.0.1"), &headers);
         assert_eq!(told.host.as_deref(), Some("one.example"));
         assert_eq!(told.client, Some(ip("2001:db8::1")));
+    }
+
+    #[test]
+    fn a_client_cannot_make_up_the_header_that_its_proxy_does_not_write() {
+        let made_up = ("forwarded", "for=192.0.2.99;proto=https;host=evil.example");
+        let written = ("x-forwarded-for", "192.0.2.1");
+        let told = proxies().forwarded(ip("10.0.0.1"), &headers(&[made_up, written]));
+        let expected = Forwarded {
+            client: Some(ip("192.0.2.1")),
+            ..Forwarded::default()
+        };
+        assert_eq!(told, expected);
     }
 
     #[test]

@@ -29,6 +29,8 @@ const REMEMBERED: NonZeroUsize = NonZeroUsize::new(128).expect("128 is not zero"
 const FETCHES: usize = 32;
 /// How many callers may wait for them.
 const WAITING: usize = 512;
+/// How many of those may wait for one provider, so that one that does not answer is not what everybody waits for.
+const WAITING_FOR_ONE: usize = 128;
 
 /// An identity provider as an account registered it.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -90,7 +92,12 @@ impl Issuers {
     /// Returns the key `kid` of a provider, fetching its keys when they are old or lack it.
     pub async fn key(&self, issuer: &Issuer, kid: &str, now: Timestamp) -> Result<Key, NoKey> {
         let _place = self.waiting.try_acquire().map_err(|_| NoKey::Busy)?;
-        let entry = self.entry(issuer).lock_owned().await;
+        let entry = self.entry(issuer);
+        // Whoever waits has a share in the entry, and so has the cache.
+        if Arc::strong_count(&entry) > WAITING_FOR_ONE + 1 {
+            return Err(NoKey::Busy);
+        }
+        let entry = entry.lock_owned().await;
         if let Some(key) = entry.key(kid, now, FRESH) {
             return Ok(key);
         }

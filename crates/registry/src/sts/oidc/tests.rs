@@ -340,6 +340,42 @@ async fn keys_are_fetched_once_for_all_who_wait() {
     assert_eq!(provider.fetches(), 2);
 }
 
+/// Takes every question and answers none.
+#[derive(Debug)]
+struct Silent;
+
+#[async_trait]
+impl Fetch for Silent {
+    async fn get(&self, _: &str, _: &[String]) -> Result<Bytes, FetchError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test]
+async fn a_provider_that_does_not_answer_keeps_nobody_from_the_others() {
+    let issuers = Arc::new(Issuers::new(Arc::new(Silent)));
+    let ask = |issuer: Issuer| {
+        let issuers = issuers.clone();
+        tokio::spawn(async move { issuers.key(&issuer, "k", now()).await.map(drop) })
+    };
+    let settle = async || {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+    };
+    let waiting: Vec<_> = (0..600).map(|_| ask(issuer())).collect();
+    settle().await;
+    let refused = waiting.iter().filter(|asked| asked.is_finished()).count();
+    assert_eq!(refused, 600 - 128);
+    let other = Issuer {
+        url: "https://other.example".to_owned(),
+        ..issuer()
+    };
+    let other = ask(other);
+    settle().await;
+    assert!(!other.is_finished(), "{:?}", other.await);
+}
+
 #[tokio::test]
 async fn a_new_key_is_found_and_an_unknown_one_does_not_make_the_server_fetch_again_and_again() {
     let provider = Provider::new();
