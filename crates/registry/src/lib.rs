@@ -7,6 +7,7 @@ mod account_setting;
 pub mod authz;
 pub mod body;
 pub mod bootstrap;
+mod cache;
 pub mod core;
 pub mod cx;
 pub mod endpoints;

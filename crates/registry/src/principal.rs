@@ -11,10 +11,10 @@ use longshore_types::{
     account::AccountId,
     arn::{PrincipalArn, PrincipalKind},
 };
-use lru::LruCache;
 
 use self::documents::Documents;
 use crate::{
+    cache::Cache,
     error::{Error, Result},
     keys::Keys,
     session::{Session, SessionKind},
@@ -25,6 +25,8 @@ mod documents;
 mod keys;
 
 const CACHED: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not zero");
+/// How many bytes of policies the principals in one cache have together. Compiled, they take about twelve times as many.
+const CACHED_BYTES: usize = 4 << 20;
 
 /// The identity behind a request. Nobody is an identity like any other.
 #[derive(Clone, Debug)]
@@ -87,6 +89,8 @@ pub struct IdentityPolicies {
     pub boundary: Option<Arc<PolicySet>>,
     /// The session policies, if the session was made with any.
     pub session: Option<Arc<PolicySet>>,
+    /// How long their texts are together.
+    bytes: usize,
 }
 
 impl Known {
@@ -155,17 +159,17 @@ impl std::fmt::Debug for AccessKey {
 /// Recently seen principals. It only saves a query: decisions prove the account's version where they are used.
 #[derive(Debug)]
 pub struct Principals {
-    keys: Mutex<LruCache<String, AccessKey>>,
+    keys: Mutex<Cache<String, AccessKey>>,
     /// By the principal's id, or by the access key id of its session.
-    known: Mutex<LruCache<String, Arc<Known>>>,
+    known: Mutex<Cache<String, Arc<Known>>>,
     documents: Documents,
 }
 
 impl Default for Principals {
     fn default() -> Self {
         Self {
-            keys: Mutex::new(LruCache::new(CACHED)),
-            known: Mutex::new(LruCache::new(CACHED)),
+            keys: Mutex::new(Cache::new(CACHED, CACHED_BYTES)),
+            known: Mutex::new(Cache::new(CACHED, CACHED_BYTES)),
             documents: Documents::default(),
         }
     }
@@ -251,7 +255,7 @@ impl Principals {
             secret: secret.into(),
             known: Arc::new(known),
         };
-        lock(&self.keys).put(id.to_owned(), key.clone());
+        lock(&self.keys).put(id.to_owned(), key.clone(), key.known.policies.bytes);
         Ok(Some(key))
     }
 
@@ -284,9 +288,9 @@ impl Principals {
         let known = known.map(Arc::new);
         let mut cache = lock(&self.known);
         match &known {
-            Some(known) => cache.put(key.to_owned(), known.clone()),
+            Some(known) => cache.put(key.to_owned(), known.clone(), known.policies.bytes),
             None => cache.pop(key),
-        };
+        }
         known
     }
 
@@ -294,11 +298,14 @@ impl Principals {
     fn compiled(&self, row: PrincipalRow, credential: Credential) -> Result<Known> {
         let of_its_own = row.inline.into_iter().chain(row.attached);
         let boundary = row.boundary.map(|boundary| self.documents.set([boundary]));
+        let (identity, own_bytes) = self.documents.set(of_its_own)?;
+        let (boundary, boundary_bytes) = boundary.transpose()?.unzip();
         Ok(Known {
             policies: IdentityPolicies {
-                identity: self.documents.set(of_its_own)?,
-                boundary: boundary.transpose()?,
+                identity,
+                boundary,
                 session: None,
+                bytes: own_bytes + boundary_bytes.unwrap_or_default(),
             },
             id: row.id,
             principal_arn: row.arn.clone(),
@@ -326,10 +333,13 @@ impl Principals {
                 .retain(|(other, _)| !other.eq_ignore_ascii_case(key));
             known.tags.push((key.clone(), value.clone()));
         }
-        known.policies.session = self.documents.of_session(session, asked)?;
+        if let Some((policies, bytes)) = self.documents.of_session(session, &asked)? {
+            known.policies.session = Some(policies);
+            known.policies.bytes += bytes;
+        }
         if known.kind == PrincipalKind::Root && session.kind == SessionKind::FederatedUser {
             // Root has no identity policies; a session that it lends its rights to is bounded by its own.
-            known.policies.identity = self.documents.everything()?;
+            (known.policies.identity, _) = self.documents.everything()?;
         }
         Ok(known.with_keys())
     }

@@ -11,10 +11,10 @@ use longshore_store::meta::Metadata;
 use longshore_types::{
     account::Registry, arn::PrincipalArn, id::Incarnation, name::RepositoryName,
 };
-use lru::LruCache;
 
 use crate::{
     account_setting::PolicyScope,
+    cache::Cache,
     error::{Error, Result},
     table::{
         repository::{self, Repository},
@@ -55,26 +55,28 @@ pub(crate) struct Target {
 /// Recently used repositories and registries. What is not there is never remembered.
 #[derive(Debug)]
 pub(crate) struct Targets {
-    cache: Mutex<Cache>,
+    caches: Mutex<Caches>,
 }
 
 #[derive(Debug)]
-struct Cache {
-    repositories: LruCache<(Registry, RepositoryName), Arc<RepositoryTarget>>,
-    registries: LruCache<Registry, Arc<RegistryTarget>>,
+struct Caches {
+    repositories: Cache<(Registry, RepositoryName), Arc<RepositoryTarget>>,
+    registries: Cache<Registry, Arc<RegistryTarget>>,
     /// How often something was forgotten: a row read before that is not to be remembered after it.
     forgotten: u64,
 }
 
 const REPOSITORIES: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not zero");
 const REGISTRIES: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
+/// How many bytes of policies and tags repositories have together, and registries.
+const BYTES: usize = 4 << 20;
 
 impl Default for Targets {
     fn default() -> Self {
         Self {
-            cache: Mutex::new(Cache {
-                repositories: LruCache::new(REPOSITORIES),
-                registries: LruCache::new(REGISTRIES),
+            caches: Mutex::new(Caches {
+                repositories: Cache::new(REPOSITORIES, BYTES),
+                registries: Cache::new(REGISTRIES, BYTES),
                 forgotten: 0,
             }),
         }
@@ -110,10 +112,10 @@ impl Targets {
         let mut cache = self.lock();
         if cache.forgotten == forgotten {
             if let Some(row) = &target.registry {
-                cache.registries.put(*registry, row.clone());
+                cache.registries.put(*registry, row.clone(), row.bytes());
             }
             if let Some(row) = &target.repository {
-                cache.repositories.put(key, row.clone());
+                cache.repositories.put(key, row.clone(), row.bytes());
             }
         }
         Ok(target)
@@ -143,7 +145,9 @@ impl Targets {
         if cache.forgotten == forgotten
             && let Some(found) = &found
         {
-            cache.registries.put(*registry, found.clone());
+            cache
+                .registries
+                .put(*registry, found.clone(), found.bytes());
         }
         Ok(found)
     }
@@ -175,8 +179,8 @@ impl Targets {
         cache.forgotten += 1;
     }
 
-    fn lock(&self) -> MutexGuard<'_, Cache> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Caches> {
+        self.caches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -206,6 +210,10 @@ impl RegistryTarget {
             policy_scope: PolicyScope::of(&row.settings),
         })
     }
+
+    fn bytes(&self) -> usize {
+        self.policy.as_ref().map_or(0, Policy::size)
+    }
 }
 
 impl RepositoryTarget {
@@ -215,6 +223,11 @@ impl RepositoryTarget {
             policy: compile(row.policy.as_ref(), Kind::Repository)?,
             tags: row.tags,
         })
+    }
+
+    fn bytes(&self) -> usize {
+        let tags = self.tags.iter().map(|(key, value)| key.len() + value.len());
+        self.policy.as_ref().map_or(0, Policy::size) + tags.sum::<usize>()
     }
 
     /// The same with another policy.

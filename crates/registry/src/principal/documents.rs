@@ -1,15 +1,16 @@
-//! Compiled policy documents by their text, so that a change of one policy compiles that one alone.
+//! Compiled policy documents by their text, so that a change of one policy compiles that one alone, and sets of them, so
+//! that all sessions of a role have one.
 
 use std::{
     num::NonZeroUsize,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use aws_lc_rs::digest::{SHA256, digest};
+use aws_lc_rs::digest::{Context, SHA256};
 use longshore_policy::{Kind, Policy, PolicySet};
-use lru::LruCache;
 
 use crate::{
+    cache::Cache,
     error::{Error, Result},
     iam::managed,
     session::{Session, SessionKind},
@@ -17,16 +18,32 @@ use crate::{
 };
 
 const CACHED: NonZeroUsize = NonZeroUsize::new(4096).expect("4096 is not zero");
+/// How many bytes of text are remembered compiled, and how many as sets.
+const CACHED_BYTES: usize = 4 << 20;
 
-/// Recently compiled documents, by the SHA-256 of their texts.
+/// Policies that count as one, and how long their texts are together.
+pub(super) type Weighed = (Arc<PolicySet>, usize);
+
+/// A policy with its name: an ARN, or an inline name.
+struct Named<'t> {
+    name: String,
+    text: &'t str,
+    kind: Kind,
+}
+
+type Hash = [u8; 32];
+
+/// Recently compiled documents and sets of them, by the SHA-256 of all that they are made of.
 pub(super) struct Documents {
-    compiled: Mutex<LruCache<[u8; 32], Arc<Policy>>>,
+    compiled: Mutex<Cache<Hash, Arc<Policy>>>,
+    sets: Mutex<Cache<Hash, Arc<PolicySet>>>,
 }
 
 impl Default for Documents {
     fn default() -> Self {
         Self {
-            compiled: Mutex::new(LruCache::new(CACHED)),
+            compiled: Mutex::new(Cache::new(CACHED, CACHED_BYTES)),
+            sets: Mutex::new(Cache::new(CACHED, CACHED_BYTES)),
         }
     }
 }
@@ -42,22 +59,19 @@ impl Documents {
     pub(super) fn set(
         &self,
         documents: impl IntoIterator<Item = NamedDocument>,
-    ) -> Result<Arc<PolicySet>> {
-        let mut policies = Vec::new();
-        for (name, document) in documents {
-            let text = document.as_deref().or_else(|| managed::document(&name));
-            if let Some(text) = text {
-                policies.push((name.into(), self.compile(text, Kind::Identity)?));
-            }
-        }
-        Ok(Arc::new(PolicySet::new(policies)))
+    ) -> Result<Weighed> {
+        let documents: Vec<NamedDocument> = documents.into_iter().collect();
+        self.together(documents.iter().filter_map(of_identity).collect())
     }
 
     /// What allows everything.
-    pub(super) fn everything(&self) -> Result<Arc<PolicySet>> {
+    pub(super) fn everything(&self) -> Result<Weighed> {
         const EVERYTHING: &str = r#"{"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}}"#;
-        let policy = self.compile(EVERYTHING, Kind::Identity)?;
-        Ok(Arc::new(PolicySet::new([("".into(), policy)])))
+        self.together(vec![Named {
+            name: String::new(),
+            text: EVERYTHING,
+            kind: Kind::Identity,
+        }])
     }
 
     /// Compiles what a session was made with; `customers` are those of its managed policies that have a row. A managed
@@ -66,41 +80,82 @@ impl Documents {
     pub(super) fn of_session(
         &self,
         session: &Session,
-        customers: Vec<NamedDocument>,
-    ) -> Result<Option<Arc<PolicySet>>> {
+        customers: &[NamedDocument],
+    ) -> Result<Option<Weighed>> {
         let has_none = session.policy.is_none() && session.policy_arns.is_empty();
         if has_none && session.kind != SessionKind::FederatedUser {
             return Ok(None);
         }
         let aws = session.policy_arns.iter().filter_map(|arn| {
-            let document = managed::document(arn)?;
-            Some((arn.clone(), Some(document.to_owned())))
+            Some(Named {
+                name: arn.clone(),
+                text: managed::document(arn)?,
+                kind: Kind::Identity,
+            })
         });
-        let mut policies = Vec::new();
-        for (name, document) in customers.into_iter().chain(aws) {
-            if let Some(text) = document {
-                policies.push((name.into(), self.compile(&text, Kind::Identity)?));
-            }
+        let inline = session.policy.iter().map(|text| Named {
+            name: String::new(),
+            text,
+            kind: Kind::Session,
+        });
+        let customers = customers.iter().filter_map(of_identity);
+        self.together(customers.chain(aws).chain(inline).collect())
+            .map(Some)
+    }
+
+    fn together(&self, documents: Vec<Named<'_>>) -> Result<Weighed> {
+        let bytes = documents.iter().map(|document| document.text.len()).sum();
+        let parts = documents.iter().flat_map(|document| {
+            let Named { name, text, kind } = document;
+            [name.as_str(), kind.as_str(), *text]
+        });
+        let hash = hash(parts);
+        if let Some(set) = lock(&self.sets).get(&hash) {
+            return Ok((set.clone(), bytes));
         }
-        if let Some(text) = &session.policy {
-            policies.push(("".into(), self.compile(text, Kind::Session)?));
-        }
-        Ok(Some(Arc::new(PolicySet::new(policies))))
+        let policies = documents.into_iter().map(|Named { name, text, kind }| {
+            let policy = self.compile(text, kind)?;
+            Ok((name.into(), policy))
+        });
+        let set = Arc::new(PolicySet::new(policies.collect::<Result<Vec<_>>>()?));
+        lock(&self.sets).put(hash, set.clone(), bytes);
+        Ok((set, bytes))
     }
 
     /// A stored policy that cannot be read denies by failing: nobody knows what it would have denied.
     fn compile(&self, text: &str, kind: Kind) -> Result<Arc<Policy>> {
-        let mut key = [0; 32];
-        key.copy_from_slice(digest(&SHA256, text.as_bytes()).as_ref());
-        if let Some(policy) = self.lock().get(&key) {
+        let hash = hash([kind.as_str(), text]);
+        if let Some(policy) = lock(&self.compiled).get(&hash) {
             return Ok(policy.clone());
         }
         let policy = Arc::new(Policy::parse(text, kind).map_err(Error::internal)?);
-        self.lock().put(key, policy.clone());
+        lock(&self.compiled).put(hash, policy.clone(), text.len());
         Ok(policy)
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, LruCache<[u8; 32], Arc<Policy>>> {
-        self.compiled.lock().unwrap_or_else(PoisonError::into_inner)
+/// A stored policy; AWS's own have their text in the program.
+fn of_identity((name, document): &NamedDocument) -> Option<Named<'_>> {
+    let text = document.as_deref().or_else(|| managed::document(name))?;
+    Some(Named {
+        name: name.clone(),
+        text,
+        kind: Kind::Identity,
+    })
+}
+
+/// The hash of texts, none of which runs into the next.
+fn hash<'t>(texts: impl IntoIterator<Item = &'t str>) -> Hash {
+    let mut context = Context::new(&SHA256);
+    for text in texts {
+        context.update(&text.len().to_le_bytes());
+        context.update(text.as_bytes());
     }
+    let mut hash = [0; 32];
+    hash.copy_from_slice(context.finish().as_ref());
+    hash
+}
+
+fn lock<T>(cache: &Mutex<T>) -> MutexGuard<'_, T> {
+    cache.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,3 +1,5 @@
+use std::sync::Arc;
+
 use longshore_registry::{
     Error,
     oci::blob::HeadBlob,
@@ -127,6 +129,22 @@ async fn boundaries_and_session_policies_only_limit() {
     assert_eq!(list(&t, &ci, "app").await, denial(&arn, "app", clause));
     people.take(ACCOUNT, &id, "all").await;
     assert_eq!(list(&t, &ci, "app").await, denial(&arn, "app", NO_IDENTITY));
+}
+
+#[tokio::test]
+async fn sessions_of_a_role_share_its_policies_in_memory() {
+    let t = TestCore::start().await;
+    let people = People(&t);
+    let id = people.role(ACCOUNT, "ci").await;
+    people.inline(ACCOUNT, &id, "all", &allow("ecr:*")).await;
+    let role = SessionKind::AssumedRole;
+    let one = people.session(&id, role, None).await;
+    let other = people.session(&id, role, Some(&allow("ecr:*"))).await;
+    let of = |caller: &Caller| caller.known().unwrap().policies.clone();
+    assert!(Arc::ptr_eq(&of(&one).identity, &of(&other).identity));
+    // Its session policy is another policy, though its text is the same.
+    let of_session = of(&other).session.unwrap();
+    assert!(!Arc::ptr_eq(&of(&one).identity, &of_session));
 }
 
 #[tokio::test]
