@@ -3,7 +3,8 @@
 use std::{fmt, net::SocketAddr, sync::Arc, time::Instant};
 
 use http::{
-    HeaderMap, HeaderName, HeaderValue, Request, StatusCode, Version, header, request::Parts,
+    HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode, Version, header,
+    request::Parts,
 };
 use hyper::body::Incoming;
 use serde_json::json;
@@ -75,6 +76,9 @@ pub(crate) async fn handle(
         reply
             .headers_mut()
             .insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
+    if method == Method::HEAD {
+        reply = reply::head_of(reply);
     }
     let (status, elapsed) = (reply.status(), started.elapsed());
     app.metrics.answered(label, &method, status, elapsed);

@@ -123,6 +123,20 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
+/// The answer to `HEAD`: the length of the body, and none of it. HTTP/2 would send it, which clients take for a breach.
+pub(crate) fn head_of(mut reply: Reply) -> Reply {
+    if let Some(length) = reply
+        .body()
+        .size_hint()
+        .exact()
+        .filter(|length| *length > 0)
+    {
+        let length = HeaderValue::from(length);
+        reply.headers_mut().insert(header::CONTENT_LENGTH, length);
+    }
+    reply.map(|_| ReplyBody::empty())
+}
+
 /// An answer of bytes in memory.
 pub(crate) fn bytes(
     status: StatusCode,

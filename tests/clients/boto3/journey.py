@@ -2,6 +2,7 @@
 
 import base64
 import concurrent.futures
+import datetime
 import hashlib
 import json
 import os
@@ -618,6 +619,66 @@ def serves_many_callers_at_once():
     pages = ecr.get_paginator("list_images").paginate(repositoryName=name)
     listed = {(image["imageTag"], image["imageDigest"]) for page in pages for image in page["imageIds"]}
     assert listed == {(f"v{n}", digest(text.encode())) for n, text in enumerate(pushed)}, listed
+
+
+def identity(suffix, policy):
+    """A role that a user of its own may assume; returns a session of the user and the role's ARN."""
+    name = f"{PREFIX}-{suffix}".replace("/", "-")
+    iam = boto3.client("iam")
+    user = iam.create_user(UserName=name)["User"]["Arn"]
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    statement = {"Effect": "Allow", "Principal": {"AWS": user}, "Action": "sts:AssumeRole"}
+    trust = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument=trust)["Role"]["Arn"]
+    iam.attach_role_policy(RoleName=name, PolicyArn=f"arn:aws:iam::aws:policy/{policy}")
+    return boto3.Session(key["AccessKeyId"], key["SecretAccessKey"]), role
+
+
+def session_of(credentials):
+    return boto3.Session(
+        credentials["AccessKeyId"], credentials["SecretAccessKey"], aws_session_token=credentials["SessionToken"]
+    )
+
+
+@case
+def assumes_a_role():
+    name = repository("assumed")
+    user, role = identity("assumed", "AmazonEC2ContainerRegistryPowerUser")
+    assumed = user.client("sts").assume_role(RoleArn=role, RoleSessionName="run-1", DurationSeconds=900)
+    left = assumed["Credentials"]["Expiration"] - datetime.datetime.now(datetime.timezone.utc)
+    assert datetime.timedelta(0) < left <= datetime.timedelta(seconds=900), left
+    session = session_of(assumed["Credentials"])
+    arn = session.client("sts").get_caller_identity()["Arn"]
+    assert arn == assumed["AssumedRoleUser"]["Arn"] and arn.endswith("/run-1"), arn
+    assert session.client("ecr").list_images(repositoryName=name)["imageIds"] == []
+    fails("AccessDeniedException", session.client("ecr").delete_repository, repositoryName=name)
+    expires = session.client("ecr").get_authorization_token()["authorizationData"][0]["expiresAt"]
+    # STS tells whole seconds.
+    assert expires - assumed["Credentials"]["Expiration"] < datetime.timedelta(seconds=1), "a password outlives its session"
+
+
+@case
+def bounds_a_session_by_its_policy():
+    name = repository("bounded")
+    user, role = identity("bounded", "AmazonEC2ContainerRegistryPowerUser")
+    statement = {"Effect": "Allow", "Action": "ecr:Describe*", "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    assumed = user.client("sts").assume_role(RoleArn=role, RoleSessionName="run-1", Policy=policy)
+    bounded = session_of(assumed["Credentials"]).client("ecr")
+    bounded.describe_images(repositoryName=name)
+    fails("AccessDeniedException", bounded.list_images, repositoryName=name)
+
+
+@case
+def is_told_why_it_may_not():
+    name = repository("told")
+    user, _ = identity("told", "AmazonEC2ContainerRegistryPowerUser")
+    try:
+        user.client("ecr").list_images(repositoryName=name)
+    except ClientError as error:
+        said = error.response["Error"]["Message"]
+    end = "because no identity-based policy allows the ecr:ListImages action"
+    assert said.startswith("User: arn:aws:iam::000000000000:user/") and said.endswith(end), said
 
 
 def main():

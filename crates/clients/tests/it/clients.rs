@@ -1,8 +1,10 @@
 //! One module per client; each tells its version and lists its cases.
 
 mod aws_cli;
+mod aws_ecr_policies;
 mod aws_iam;
 mod aws_iam_policies;
+mod aws_profiles;
 mod aws_sts;
 mod boto3;
 mod buildah;
@@ -12,6 +14,7 @@ mod credential_helper;
 mod curl;
 mod docker;
 mod helm;
+mod kubelet;
 mod regctl;
 mod sdk;
 mod skopeo;
@@ -30,6 +33,9 @@ pub(crate) fn all() -> Vec<Client> {
         cosign::client(),
         buildah::client(),
         credential_helper::client(),
+        kubelet::client(),
+        aws_profiles::client(),
+        aws_ecr_policies::client(),
         sdk::java(),
         sdk::js(),
         sdk::go(),

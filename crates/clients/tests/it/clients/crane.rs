@@ -55,6 +55,10 @@ const CASES: &[Case] = &[
         "is_told_that_a_tag_is_immutable",
         is_told_that_a_tag_is_immutable,
     ),
+    Case::new(
+        "pulls_without_a_name_what_is_open_to_all",
+        pulls_without_a_name_what_is_open_to_all,
+    ),
 ];
 
 /// Pushes an image with these contents and returns its digest.
@@ -349,4 +353,34 @@ fn is_told_that_a_tag_is_immutable(scene: &Scene<'_>) -> Result<()> {
         .arg(&layout.path)
         .arg(&target)
         .refused(&["TAG_INVALID", &reason])
+}
+
+fn pulls_without_a_name_what_is_open_to_all(scene: &Scene<'_>) -> Result<()> {
+    let name = scene.logged_in()?.repository("app")?;
+    let target = format!("{}/{name}:v1", scene.host());
+    let digest = push(scene, &target, b"public")?;
+    scene.logged_out()?;
+    scene
+        .command("crane")
+        .args(["digest", &target])
+        .refused(&["UNAUTHORIZED"])?;
+    scene.open_to_all(&name)?;
+    ensure!(digest_of(scene, &target)? == digest, "the digest changed");
+    scene
+        .command("crane")
+        .args(["validate", "--remote", &target])
+        .run()?;
+    // It is open to pulls, not to changes or to a look around.
+    scene
+        .command("crane")
+        .args(["tag", &target, "v2"])
+        .refused(&["UNAUTHORIZED"])?;
+    scene
+        .command("crane")
+        .args(["delete", &target])
+        .refused(&["UNAUTHORIZED"])?;
+    scene
+        .command("crane")
+        .args(["catalog", scene.host()])
+        .refused(&["UNAUTHORIZED"])
 }

@@ -36,6 +36,10 @@ const CASES: &[Case] = &[
     Case::new("lets_skopeo_push_and_pull", lets_skopeo_push_and_pull),
     Case::new("lets_docker_push_and_pull", lets_docker_push_and_pull),
     Case::new(
+        "lets_crane_push_and_pull_as_an_assumed_role",
+        lets_crane_push_and_pull_as_an_assumed_role,
+    ),
+    Case::new(
         "gives_nothing_for_a_wrong_secret",
         gives_nothing_for_a_wrong_secret,
     ),
@@ -54,7 +58,7 @@ fn version(scene: &Scene<'_>) -> Result<String> {
 }
 
 /// A client that knows the ECR-shaped server's credentials and CA, and no endpoint at all.
-fn at_ecr(scene: &Scene<'_>, command: Command) -> Result<Command> {
+pub(super) fn at_ecr(scene: &Scene<'_>, command: Command) -> Result<Command> {
     let shaped = scene.world.ecr_shaped()?;
     let config = json!({"credHelpers": {ECR_HOST: "ecr-login"}});
     scene.file("docker/config.json", config.to_string())?;
@@ -73,12 +77,12 @@ fn at_ecr(scene: &Scene<'_>, command: Command) -> Result<Command> {
     Ok(command)
 }
 
-fn run(scene: &Scene<'_>, program: &str) -> Result<Command> {
+pub(super) fn run(scene: &Scene<'_>, program: &str) -> Result<Command> {
     at_ecr(scene, scene.command(program))
 }
 
 /// Creates a repository through the API's default endpoint and returns its URI.
-fn created(scene: &Scene<'_>) -> Result<String> {
+pub(super) fn created(scene: &Scene<'_>) -> Result<String> {
     let name = format!("{}/app", scene.prefix());
     let create = [
         "ecr",
@@ -177,6 +181,74 @@ fn lets_docker_push_and_pull(scene: &Scene<'_>) -> Result<()> {
     docker()?.args(["push", &target]).run()?;
     docker()?.args(["rmi", "--force", &target]).run()?;
     docker()?.args(["pull", &target]).run().map(drop)
+}
+
+/// A client whose profile assumes a role, with no credentials in its environment.
+fn by_role(scene: &Scene<'_>, program: &str) -> Result<Command> {
+    Ok(run(scene, program)?
+        .unset("AWS_ACCESS_KEY_ID")
+        .unset("AWS_SECRET_ACCESS_KEY")
+        .env("AWS_CONFIG_FILE", scene.path("aws-config"))
+        .env("AWS_SDK_LOAD_CONFIG", "1")
+        .env("AWS_PROFILE", "ci"))
+}
+
+fn lets_crane_push_and_pull_as_an_assumed_role(scene: &Scene<'_>) -> Result<()> {
+    let target = format!("{}:v1", created(scene)?);
+    let iam = |verb: &str| {
+        Ok::<_, anyhow::Error>(run(scene, "aws")?.args(["iam", verb, "--output", "json"]))
+    };
+    let (user, role) = ("ecr-login-base", "ecr-login-ci");
+    iam("create-user")?.args(["--user-name", user]).run()?;
+    let key = iam("create-access-key")?
+        .args(["--user-name", user])
+        .json()?;
+    let text = |name: &str| {
+        key["AccessKey"][name]
+            .as_str()
+            .unwrap_or_default()
+            .to_owned()
+    };
+    let trust = json!({"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "sts:AssumeRole",
+        "Principal": {"AWS": format!("arn:aws:iam::000000000000:user/{user}")}}]});
+    iam("create-role")?
+        .args([
+            "--role-name",
+            role,
+            "--assume-role-policy-document",
+            &trust.to_string(),
+        ])
+        .run()?;
+    let on_role = [
+        "--role-name",
+        role,
+        "--policy-arn",
+        "arn:aws:iam::aws:policy/AmazonEC2ContainerRegistryPowerUser",
+    ];
+    iam("attach-role-policy")?.args(on_role).run()?;
+    let (id, secret) = (text("AccessKeyId"), text("SecretAccessKey"));
+    scene.file(
+        "aws-config",
+        format!(
+            "[profile base]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n\
+             [profile ci]\nregion = us-east-1\nsource_profile = base\nrole_arn = arn:aws:iam::000000000000:role/{role}\n"
+        ),
+    )?;
+    let (layout, digest) = image::single(scene.path("layout"), &noise(32, 300_000))?;
+    let crane = || by_role(scene, "crane");
+    crane()?.arg("push").arg(layout.path).arg(&target).run()?;
+    ensure!(
+        crane()?.args(["digest", &target]).text()? == digest,
+        "the digest changed"
+    );
+    let delete = crane()?.args(["delete", &target]);
+    delete.refused(&[
+        "assumed-role/ecr-login-ci",
+        "is not authorized to perform: ecr:BatchDeleteImage",
+    ])?;
+    // The helper gets no password for a role that may not even ask for one.
+    iam("detach-role-policy")?.args(on_role).run()?;
+    crane()?.args(["digest", &target]).refused(&["UNAUTHORIZED"])
 }
 
 fn gives_nothing_for_a_wrong_secret(scene: &Scene<'_>) -> Result<()> {

@@ -67,6 +67,10 @@ const CASES: &[Case] = &[
         is_told_that_a_tag_is_immutable,
     ),
     Case::new("cannot_pull_once_logged_out", cannot_pull_once_logged_out),
+    Case::new(
+        "pulls_without_a_name_what_is_open_to_all",
+        pulls_without_a_name_what_is_open_to_all,
+    ),
 ];
 
 fn version(scene: &Scene<'_>) -> Result<String> {
@@ -361,4 +365,19 @@ fn cannot_pull_once_logged_out(scene: &Scene<'_>) -> Result<()> {
     forget(scene, &[&target])?;
     docker(scene)?.args(["logout", scene.host()]).run()?;
     docker(scene)?.args(["pull", &target]).refused(&[])
+}
+
+fn pulls_without_a_name_what_is_open_to_all(scene: &Scene<'_>) -> Result<()> {
+    let name = scene.logged_in()?.repository("app")?;
+    let target = format!("{}/{name}:v1", scene.host());
+    build(scene, &target, "public")?;
+    let id = image_id(scene, &target)?;
+    push(scene, &target)?;
+    forget(scene, &[&target])?;
+    scene.logged_out()?;
+    docker(scene)?.args(["pull", &target]).refused(&[])?;
+    scene.open_to_all(&name)?;
+    docker(scene)?.args(["pull", &target]).run()?;
+    ensure!(image_id(scene, &target)? == id, "another image came back");
+    docker(scene)?.args(["push", &target]).refused(&[])
 }

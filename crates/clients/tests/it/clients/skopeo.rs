@@ -52,6 +52,10 @@ const CASES: &[Case] = &[
         "is_told_that_a_tag_is_immutable",
         is_told_that_a_tag_is_immutable,
     ),
+    Case::new(
+        "pulls_without_a_name_what_is_open_to_all",
+        pulls_without_a_name_what_is_open_to_all,
+    ),
 ];
 
 fn version(scene: &Scene<'_>) -> Result<String> {
@@ -305,4 +309,22 @@ fn is_told_that_a_tag_is_immutable(scene: &Scene<'_>) -> Result<()> {
     copy(scene)
         .args([&format!("oci:{}:v1", layout.path.display()), &target])
         .refused(&[&reason])
+}
+
+fn pulls_without_a_name_what_is_open_to_all(scene: &Scene<'_>) -> Result<()> {
+    let name = scene.logged_in()?.repository("app")?;
+    let target = format!("docker://{}/{name}:v1", scene.host());
+    let digest = push(scene, &target, b"public")?;
+    scene.logged_out()?;
+    let pull = || copy(scene).args([target.as_str(), "oci:back:v1"]);
+    pull().refused(&["unauthorized"])?;
+    scene.open_to_all(&name)?;
+    pull().run()?;
+    let told = skopeo(scene, "inspect")
+        .args(["--no-tags", &target])
+        .json()?;
+    ensure!(told["Digest"] == digest.as_str(), "inspected {told}");
+    copy(scene)
+        .args(["oci:back:v1", &target])
+        .refused(&["unauthorized"])
 }

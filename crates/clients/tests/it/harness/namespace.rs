@@ -19,6 +19,14 @@ pub(crate) const ECR_HOST: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com"
 /// The host name of the ECR API that unconfigured SDKs call.
 pub(crate) const ECR_API_HOST: &str = "api.ecr.us-east-1.amazonaws.com";
 
+/// All host names of Amazon's that lead to the ECR-shaped server.
+pub(crate) const AMAZONS_HOSTS: [&str; 4] = [
+    ECR_HOST,
+    ECR_API_HOST,
+    "sts.us-east-1.amazonaws.com",
+    "iam.amazonaws.com",
+];
+
 /// Where this process turned out to be.
 pub(crate) enum Entered {
     /// Inside; the cases may run.
@@ -66,7 +74,10 @@ fn prepare() -> Result<()> {
     let hosts = env::temp_dir().join(format!("longshore-hosts-{}", std::process::id()));
     fs::write(
         &hosts,
-        format!("127.0.0.1 localhost\n{TLS_ADDRESS} {ECR_HOST} {ECR_API_HOST}\n"),
+        format!(
+            "127.0.0.1 localhost\n{TLS_ADDRESS} {}\n",
+            AMAZONS_HOSTS.join(" ")
+        ),
     )?;
     let mounted = run("mount", &["--bind", &hosts.to_string_lossy(), "/etc/hosts"]);
     fs::remove_file(&hosts)?;

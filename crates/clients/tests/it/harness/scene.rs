@@ -4,6 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -128,6 +130,29 @@ impl<'a> Scene<'a> {
             .exports
             .iter()
             .fold(command, |command, (name, value)| command.env(name, value))
+    }
+
+    /// Opens a repository to pulls by everybody.
+    pub(crate) fn open_to_all(&self, repository: &str) -> Result<()> {
+        let statement = json!({"Effect": "Allow", "Principal": "*",
+            "Action": ["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]});
+        let policy = json!({"Version": "2012-10-17", "Statement": [statement]});
+        let set = json!({"repositoryName": repository, "policyText": policy.to_string()});
+        self.api("SetRepositoryPolicy", &set).map(drop)
+    }
+
+    /// Logs every client of this case out.
+    pub(crate) fn logged_out(&self) -> Result<&Self> {
+        self.file("docker/config.json", "{}")?;
+        Ok(self)
+    }
+
+    /// Lets every client of this case use a password at a host.
+    pub(crate) fn with_password(&self, host: &str, password: &str) -> Result<&Self> {
+        let token = STANDARD.encode(format!("AWS:{password}"));
+        let config = json!({"auths": {host: {"auth": token}}});
+        self.file("docker/config.json", config.to_string())?;
+        Ok(self)
     }
 
     /// Logs every client of this case in, by the file that `docker login` would have written.

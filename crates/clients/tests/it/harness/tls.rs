@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 use anyhow::{Context, Result, ensure};
 use tempfile::TempDir;
 
-use super::namespace::{ECR_API_HOST, ECR_HOST};
+use super::namespace::AMAZONS_HOSTS;
 
 const SIGN: [&str; 6] = ["x509", "-req", "-days", "2", "-CAcreateserial", "-in"];
 
@@ -19,7 +19,7 @@ pub(crate) struct Authority {
 impl Authority {
     /// Signs for the ECR-shaped host names.
     pub(crate) fn create() -> Result<Self> {
-        Self::of(&[ECR_HOST, ECR_API_HOST])
+        Self::of(&AMAZONS_HOSTS)
     }
 
     /// Signs for `hosts`.

@@ -6,6 +6,7 @@ use anyhow::{Context, Result, anyhow};
 
 use super::command::Command;
 use super::dockerd::Dockerd;
+use super::issuer::Issuer;
 use super::server::Server;
 use super::tls::Authority;
 use super::tools::Tools;
@@ -24,6 +25,8 @@ pub(crate) struct World {
 pub(crate) struct EcrShaped {
     pub(crate) server: Server,
     pub(crate) authority: Authority,
+    /// An identity provider that the server may talk to.
+    pub(crate) issuer: Issuer,
 }
 
 impl World {
@@ -70,16 +73,23 @@ impl EcrShaped {
     fn start(tools: &Tools) -> Result<Self> {
         let authority = Authority::create()?;
         let (certificate, key) = (authority.certificate(), authority.key());
+        let issuer = Issuer::start()?;
+        let trusted = issuer.ca();
         let flags = [
             "--tls-cert",
             &certificate.to_string_lossy(),
             "--tls-key",
             &key.to_string_lossy(),
+            "--oidc-allow-network",
+            "127.0.0.0/8",
+            "--oidc-ca-file",
+            &trusted.to_string_lossy(),
         ];
         let listen = format!("{}:443", super::namespace::TLS_ADDRESS);
         Ok(Self {
             server: Server::start(&tools.server, &listen, &flags)?,
             authority,
+            issuer,
         })
     }
 }

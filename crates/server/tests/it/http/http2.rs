@@ -9,7 +9,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use serde_json::json;
 use tokio::net::TcpStream;
 
-use crate::harness::{Request, TestServer, digest_of};
+use crate::harness::{Image, Request, TestServer, digest_of};
 
 type Client = SendRequest<Full<Bytes>>;
 
@@ -83,6 +83,37 @@ async fn blobs_larger_than_the_windows_go_both_ways() {
     let (status, _, body) = send(&mut client, &t.host(), pull).await;
     assert_eq!(status, 200);
     assert_eq!(digest_of(&body), digest);
+}
+
+#[tokio::test]
+async fn an_answer_to_head_has_a_length_and_no_body() {
+    let t = TestServer::start().await;
+    let password = t.password().await;
+    t.create("app").await;
+    let digest = t.push(&password, "app", "v1", &Image::new("one", 1)).await;
+    let mut client = connect(t.address()).await;
+    let host = t.host();
+    for path in [
+        "app/manifests/v1".to_owned(),
+        format!("app/manifests/{digest}"),
+        "app/manifests/absent".to_owned(),
+        "absent/manifests/v1".to_owned(),
+        "app/tags/list".to_owned(),
+        "_catalog".to_owned(),
+        format!("app/referrers/{digest}"),
+        String::new(),
+    ] {
+        for authorized in [true, false] {
+            let ask = |method: &str| match authorized {
+                true => t.v2(&password, method, &path),
+                false => t.request(method, &format!("/v2/{path}")),
+            };
+            let (status, headers, body) = send(&mut client, &host, ask("HEAD")).await;
+            let (same, _, whole) = send(&mut client, &host, ask("GET")).await;
+            assert_eq!((status, body.len()), (same, 0), "{path}");
+            assert_eq!(headers["content-length"], whole.len().to_string(), "{path}");
+        }
+    }
 }
 
 #[tokio::test]
