@@ -248,7 +248,9 @@ fn lets_crane_push_and_pull_as_an_assumed_role(scene: &Scene<'_>) -> Result<()> 
     ])?;
     // The helper gets no password for a role that may not even ask for one.
     iam("detach-role-policy")?.args(on_role).run()?;
-    crane()?.args(["digest", &target]).refused(&["UNAUTHORIZED"])
+    crane()?
+        .args(["digest", &target])
+        .refused(&["UNAUTHORIZED"])
 }
 
 fn gives_nothing_for_a_wrong_secret(scene: &Scene<'_>) -> Result<()> {
