@@ -15,7 +15,7 @@ use hyper::body::Incoming;
 use longshore_registry::{Error, body::Body};
 use tokio::time::timeout;
 
-use self::memory::BodyMemory;
+use self::memory::{BodyMemory, Claim};
 use crate::config::Limits;
 
 pub(crate) mod memory;
@@ -29,6 +29,8 @@ pub struct BodyLimits {
     pub deadline: Duration,
     /// Memory for those.
     pub memory: BodyMemory,
+    /// Memory for those of strangers.
+    pub(crate) strangers: BodyMemory,
 }
 
 impl BodyLimits {
@@ -38,6 +40,7 @@ impl BodyLimits {
             stall: limits.stall,
             deadline: limits.body,
             memory: BodyMemory::new(limits.memory_wait),
+            strangers: BodyMemory::of_strangers(limits.memory_wait),
         }
     }
 }
@@ -106,18 +109,29 @@ impl RequestBody {
 
     /// Reads all of it; `Ok(None)` when it is larger than `limit`. It counts as memory until the last of it is dropped.
     pub(crate) async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+        let room = self.limits.memory.claim();
+        self.whole_in(room, limit).await
+    }
+
+    /// The same for a body that no key at all stands for. Its memory is another, so that nobody without a key takes away
+    /// what those with one need.
+    pub(crate) async fn whole_of_stranger(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+        let room = self.limits.strangers.claim();
+        self.whole_in(room, limit).await
+    }
+
+    async fn whole_in(&mut self, room: Claim, limit: usize) -> Result<Option<Bytes>, Error> {
         if self.announced.is_some_and(|length| length > limit as u64) {
             return Ok(None);
         }
         // Whoever holds memory must use it: a trickle would keep others out.
         let late = || Error::BodyBroken("it did not come in time".to_owned());
-        timeout(self.limits.deadline, self.read_whole(limit))
+        timeout(self.limits.deadline, self.read_whole(room, limit))
             .await
             .unwrap_or_else(|_| Err(late()))
     }
 
-    async fn read_whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
-        let mut room = self.limits.memory.claim();
+    async fn read_whole(&mut self, mut room: Claim, limit: usize) -> Result<Option<Bytes>, Error> {
         let (mut first, mut all) = (Bytes::new(), BytesMut::new());
         while let Some(piece) = self.piece().await {
             let piece = piece?;

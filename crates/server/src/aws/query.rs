@@ -81,7 +81,8 @@ async fn run_signed(
 ) -> Result<Response<Bytes>, QueryError> {
     let (key, region) =
         super::known(app, call.origin.client, signed, service.signing_name()).await?;
-    let body = whole(&mut call, BODY_LIMIT).await?;
+    let body = call.body.whole(BODY_LIMIT).await?;
+    let body = body.ok_or(Refusal::BodyTooLarge)?;
     super::verify(
         app,
         call.origin.client,
@@ -105,7 +106,8 @@ async fn run_unsigned(
     mut call: Call,
     id: RequestId,
 ) -> Result<Response<Bytes>, QueryError> {
-    let form = Node::parse(&whole(&mut call, UNSIGNED_LIMIT).await?)?;
+    let body = call.body.whole_of_stranger(UNSIGNED_LIMIT).await?;
+    let form = Node::parse(&body.ok_or(Refusal::BodyTooLarge)?)?;
     let entry = form
         .text("Action")
         .filter(|_| form.text("Version") == Some(Service::Sts.version()))
@@ -140,11 +142,6 @@ async fn run(
         request: call.origin.facts(&call.head.headers),
     };
     asked.answer(&cx).await
-}
-
-async fn whole(call: &mut Call, limit: usize) -> Result<Bytes, Refusal> {
-    let body = call.body.whole(limit).await?;
-    body.ok_or(Refusal::BodyTooLarge)
 }
 
 fn entry(service: Service, form: &Node) -> Result<&'static Entry, QueryError> {

@@ -11,6 +11,8 @@ use tokio::{
 
 /// How many bytes of whole bodies are held at a time. The largest body of all is 12 MiB.
 const BYTES: usize = 32 * 1024 * 1024;
+/// How many bytes of bodies that nobody signs are held at a time; such a body has a few thousand.
+const BYTES_OF_STRANGERS: usize = 2 * 1024 * 1024;
 
 /// What is left of the memory.
 #[derive(Clone)]
@@ -23,6 +25,11 @@ impl BodyMemory {
     /// 32 MiB; a body that finds them taken waits, unread, for `wait` and is then throttled.
     pub fn new(wait: Duration) -> Self {
         Self::of(BYTES, wait)
+    }
+
+    /// 2 MiB for bodies that nobody signs.
+    pub(super) fn of_strangers(wait: Duration) -> Self {
+        Self::of(BYTES_OF_STRANGERS, wait)
     }
 
     fn of(bytes: usize, wait: Duration) -> Self {

@@ -126,6 +126,41 @@ async fn bodies_that_are_kept_whole_share_one_memory() {
     t.aws("DescribeRegistry", &json!({})).await.expect(200);
 }
 
+#[tokio::test]
+async fn strangers_take_no_memory_from_those_who_sign() {
+    const FORM: &str = "application/x-www-form-urlencoded";
+    const LARGEST: usize = 128 * 1024;
+    let t = TestServer::with(|config| {
+        config.limits.memory_wait = Duration::from_millis(100);
+        config.metrics_listen = Some("127.0.0.1:0".to_owned());
+    })
+    .await;
+    let all = memory_left(&t).await;
+    let unsigned = |announced: usize| {
+        t.request("POST", "/")
+            .header("Content-Type", FORM)
+            .header("Content-Length", announced.to_string())
+    };
+    let mut held = Vec::new();
+    for _ in 0..16 {
+        let call = unsigned(LARGEST).body(vec![b'a'; LARGEST - 1]);
+        let mut connection = t.connect().await;
+        connection.write(&call.to_bytes()).await;
+        held.push(connection);
+    }
+    // What is left for strangers is less than this one needs, once all of the others are in.
+    let refused = loop {
+        let answer = unsigned(64).body("a".repeat(64)).send().await;
+        if answer.text().contains("<Code>Throttling</Code>") {
+            break answer;
+        }
+    };
+    refused.expect(400);
+    assert_eq!(memory_left(&t).await, all);
+    t.aws("DescribeRegistry", &json!({})).await.expect(200);
+    unsigned(LARGEST + 1).send().await.expect(413);
+}
+
 async fn memory_left(t: &TestServer) -> usize {
     let metrics = t.metrics().await;
     let name = "longshore_body_memory_free_bytes ";
