@@ -104,9 +104,12 @@ async fn an_answer_to_head_has_a_length_and_no_body() {
         String::new(),
     ] {
         for authorized in [true, false] {
-            let ask = |method: &str| match authorized {
-                true => t.v2(&password, method, &path),
-                false => t.request(method, &format!("/v2/{path}")),
+            let ask = |method: &str| {
+                if authorized {
+                    t.v2(&password, method, &path)
+                } else {
+                    t.request(method, &format!("/v2/{path}"))
+                }
             };
             let (status, headers, body) = send(&mut client, &host, ask("HEAD")).await;
             let (same, _, whole) = send(&mut client, &host, ask("GET")).await;
