@@ -10,6 +10,7 @@ pub mod constraint;
 pub mod digest;
 pub mod fuzz;
 pub mod id;
+pub mod lifecycle;
 pub mod manifest;
 pub mod media_type;
 pub mod mutability;

@@ -1,0 +1,290 @@
+//! Reading a policy: the document's form, then what its rules must be beside each other, then whether all is built.
+
+use std::collections::BTreeSet;
+use std::str::FromStr;
+
+use serde_json::Value;
+
+use super::schema::{NEITHER, Object, items, positive, text, texts, word};
+use super::{Condition, InvalidLifecyclePolicy, LifecyclePolicy, Rule, Selection};
+
+type Result<T> = std::result::Result<T, InvalidLifecyclePolicy>;
+
+/// The most rules that a policy may have (`behaviour.md` section 6).
+const MAX_RULES: usize = 50;
+/// The most `*` that a tag pattern may hold.
+const MAX_WILDCARDS: usize = 4;
+/// For how many days an archived image is paid for at least.
+const MIN_ARCHIVED_DAYS: u32 = 90;
+
+/// A rule as the document has it, with all that ECR knows.
+struct Written {
+    priority: u32,
+    selection: Selection,
+    class: Class,
+    count: Count,
+    number: u32,
+    action: Action,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Class {
+    Standard,
+    Archive,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Count {
+    MoreThan,
+    SincePushed,
+    SincePulled,
+    SinceTransitioned,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Expire,
+    Transition,
+}
+
+impl FromStr for LifecyclePolicy {
+    type Err = InvalidLifecyclePolicy;
+
+    fn from_str(document: &str) -> Result<Self> {
+        let unmapped =
+            || InvalidLifecyclePolicy::new("Could not map policyString into LifecyclePolicy.");
+        let document: Value = serde_json::from_str(document).map_err(|_| unmapped())?;
+        if !document.is_object() {
+            return Err(unmapped());
+        }
+        let mut rules = rules(&document)?;
+        rules.sort_by_key(|rule| rule.priority);
+        check_priorities(&rules)?;
+        check_classes(&rules)?;
+        let rules = rules.into_iter().map(built).collect::<Result<_>>()?;
+        Ok(Self { rules })
+    }
+}
+
+fn rules(document: &Value) -> Result<Vec<Written>> {
+    let reason = "object has missing required properties ([\"rules\"])";
+    if !document["rules"].is_array() {
+        return Err(InvalidLifecyclePolicy::new(reason));
+    }
+    let document = Object::of(document, &["rules"], &[])?;
+    let rules = items(document.member("rules"), MAX_RULES)?;
+    rules.iter().map(rule).collect()
+}
+
+fn rule(value: &Value) -> Result<Written> {
+    let rule = Object::of(
+        value,
+        &["rulePriority", "selection", "action"],
+        &["description"],
+    )?;
+    rule.find("description").map(text).transpose()?;
+    let priority = positive(rule.member("rulePriority"))?;
+    let action = action(rule.member("action"))?;
+    let required = ["tagStatus", "countType", "countNumber"];
+    let optional = [
+        "tagPatternList",
+        "tagPrefixList",
+        "storageClass",
+        "countUnit",
+    ];
+    let selecting = Object::of(rule.member("selection"), &required, &optional)?;
+    let written = Written {
+        priority,
+        action,
+        selection: selection(&selecting)?,
+        class: class(&selecting)?,
+        count: count(&selecting)?,
+        number: positive(selecting.member("countNumber"))?,
+    };
+    check_pairing(&written)?;
+    Ok(written)
+}
+
+fn action(value: &Value) -> Result<Action> {
+    let action = Object::of(value, &["type"], &["targetStorageClass"])?;
+    let class = action.find("targetStorageClass");
+    match (text(action.member("type"))?, class) {
+        ("transition", Some(class)) => {
+            word(class, &["archive"])?;
+            Ok(Action::Transition)
+        }
+        ("expire", None) => Ok(Action::Expire),
+        ("expire" | "transition", _) => Err(InvalidLifecyclePolicy::new(NEITHER)),
+        // The text is older than transitions.
+        _ => word(action.member("type"), &["expire"]).map(|_| Action::Expire),
+    }
+}
+
+fn class(selecting: &Object<'_>) -> Result<Class> {
+    let class = selecting.find("storageClass");
+    match class
+        .map(|class| word(class, &["archive", "standard"]))
+        .transpose()?
+    {
+        Some("archive") => Ok(Class::Archive),
+        _ => Ok(Class::Standard),
+    }
+}
+
+fn count(selecting: &Object<'_>) -> Result<Count> {
+    let count = match text(selecting.member("countType"))? {
+        "imageCountMoreThan" => Count::MoreThan,
+        "sinceImagePushed" => Count::SincePushed,
+        "sinceImagePulled" => Count::SincePulled,
+        "sinceImageTransitioned" => Count::SinceTransitioned,
+        _ => return Err(InvalidLifecyclePolicy::new(NEITHER)),
+    };
+    match (count, selecting.find("countUnit")) {
+        (Count::MoreThan, None) => {}
+        (Count::MoreThan, Some(_)) | (_, None) => return Err(InvalidLifecyclePolicy::new(NEITHER)),
+        (_, Some(unit)) => drop(word(unit, &["days"])?),
+    }
+    Ok(count)
+}
+
+fn selection(selecting: &Object<'_>) -> Result<Selection> {
+    let status = word(
+        selecting.member("tagStatus"),
+        &["any", "tagged", "untagged"],
+    )?;
+    let list = |name| selecting.find(name).map(texts).transpose();
+    match (status, list("tagPatternList")?, list("tagPrefixList")?) {
+        ("tagged", Some(patterns), None) => {
+            check_patterns(&patterns)?;
+            Ok(Selection::Patterns(patterns))
+        }
+        ("tagged", None, Some(prefixes)) => Ok(Selection::Prefixes(prefixes)),
+        ("tagged", None, None) => Err(InvalidLifecyclePolicy::new(
+            "Must specify tagPrefixList or tagPatternList when tagStatus=TAGGED.",
+        )),
+        ("tagged", Some(_), Some(_)) => Err(InvalidLifecyclePolicy::new(
+            "Must specify only one of tagPrefixList and tagPatternList when tagStatus=TAGGED.",
+        )),
+        ("any", None, None) => Ok(Selection::Any),
+        (_, None, None) => Ok(Selection::Untagged),
+        (status, ..) => Err(InvalidLifecyclePolicy(format!(
+            "Must not specify tagPrefixList or tagPatternList when tagStatus={}.",
+            status.to_uppercase()
+        ))),
+    }
+}
+
+fn check_patterns(patterns: &[String]) -> Result<()> {
+    let is_wild = |pattern: &&String| pattern.matches('*').count() > MAX_WILDCARDS;
+    match patterns.iter().find(is_wild) {
+        Some(pattern) => Err(InvalidLifecyclePolicy(format!(
+            "Tag pattern {pattern} has more than {MAX_WILDCARDS} wildcards."
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Which actions and storage classes go with which way of counting.
+fn check_pairing(rule: &Written) -> Result<()> {
+    let is_archived = rule.count == Count::SinceTransitioned;
+    let reason = match (rule.count, rule.action) {
+        (Count::SincePulled, Action::Expire) => {
+            "countType=SINCE_IMAGE_PULLED is for action type=TRANSITION only."
+        }
+        (Count::SinceTransitioned, Action::Transition) => {
+            "countType=SINCE_IMAGE_TRANSITIONED is for action type=EXPIRE only."
+        }
+        _ if is_archived && rule.class == Class::Standard => {
+            "Must specify storageClass=ARCHIVE when countType=SINCE_IMAGE_TRANSITIONED."
+        }
+        _ if !is_archived && rule.class == Class::Archive => {
+            "storageClass=ARCHIVE is for countType=SINCE_IMAGE_TRANSITIONED only."
+        }
+        _ if is_archived && rule.number < MIN_ARCHIVED_DAYS => {
+            "countNumber must be at least 90 when countType=SINCE_IMAGE_TRANSITIONED."
+        }
+        _ => return Ok(()),
+    };
+    Err(InvalidLifecyclePolicy::new(reason))
+}
+
+/// Takes the rules in order of priority.
+fn check_priorities(rules: &[Written]) -> Result<()> {
+    let twice = rules
+        .array_windows()
+        .find(|[one, next]| one.priority == next.priority);
+    match twice {
+        Some([rule, _]) => Err(InvalidLifecyclePolicy(format!(
+            "Rule priority {} is not unique.",
+            rule.priority
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// What holds for the rules of each storage class, in order of priority.
+fn check_classes(rules: &[Written]) -> Result<()> {
+    for class in [Class::Standard, Class::Archive] {
+        let of_class = rules.iter().filter(|rule| rule.class == class);
+        let selections: Vec<&Selection> = of_class.map(|rule| &rule.selection).collect();
+        check_selections(&selections)?;
+    }
+    Ok(())
+}
+
+fn check_selections(selections: &[&Selection]) -> Result<()> {
+    let others = selections
+        .split_last()
+        .map_or(&[][..], |(_, others)| others);
+    if others.contains(&&Selection::Any) {
+        return Err(InvalidLifecyclePolicy::new(
+            "Rule for tagStatus=ANY must have the lowest priority per storage class",
+        ));
+    }
+    let is_untagged = |selection: &&&Selection| ***selection == Selection::Untagged;
+    if selections.iter().filter(is_untagged).count() > 1 {
+        return Err(InvalidLifecyclePolicy::new(
+            "Only one rule can select Untagged images per storage class",
+        ));
+    }
+    let mut seen = BTreeSet::new();
+    for selection in selections {
+        let (kind, list) = match selection {
+            Selection::Patterns(list) => ("tagPatternList", list),
+            Selection::Prefixes(list) => ("tagPrefixList", list),
+            Selection::Any | Selection::Untagged => continue,
+        };
+        let set: BTreeSet<&str> = list.iter().map(String::as_str).collect();
+        if !seen.insert((kind, set)) {
+            return Err(InvalidLifecyclePolicy(format!(
+                "Each rule must have a unique {kind} per storage class."
+            )));
+        }
+    }
+    Ok(())
+}
+
+/// The rule as it is applied. What archives images, or is about archived ones, cannot be: there is no archive yet.
+fn built(rule: Written) -> Result<Rule> {
+    let unbuilt = |what: &str| {
+        let reason = format!("{what} is not supported: images cannot be archived yet.");
+        Err(InvalidLifecyclePolicy(reason))
+    };
+    if rule.action == Action::Transition {
+        return unbuilt("action type=TRANSITION");
+    }
+    let condition = match rule.count {
+        Count::MoreThan => Condition::CountMoreThan(rule.number),
+        Count::SincePushed => Condition::PushedDaysAgo(rule.number),
+        Count::SincePulled => return unbuilt("countType=SINCE_IMAGE_PULLED"),
+        Count::SinceTransitioned => return unbuilt("countType=SINCE_IMAGE_TRANSITIONED"),
+    };
+    Ok(Rule {
+        priority: rule.priority,
+        selection: rule.selection,
+        condition,
+    })
+}
+
+#[cfg(test)]
+mod tests;
