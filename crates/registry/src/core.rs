@@ -1,6 +1,6 @@
 //! The stores, keys and caches that all requests share.
 
-use std::{num::NonZeroU32, sync::Arc};
+use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use longshore_store::{
     blob::Blobs,
@@ -8,6 +8,7 @@ use longshore_store::{
     meta::Metadata,
 };
 use longshore_types::account::Registry;
+use tokio::sync::Notify;
 use uuid::Uuid;
 
 use crate::{
@@ -34,9 +35,14 @@ pub struct Settings {
     pub open_uploads: NonZeroU32,
     /// How often actions may be asked for; the last of several for one action counts.
     pub rate_quotas: Vec<RateQuota>,
+    /// How long a lifecycle policy waits for its next run.
+    pub lifecycle_interval: Duration,
 }
 
 impl Settings {
+    /// How long a lifecycle policy waits by default: whatever it expires goes within 24 hours, as ECR promises.
+    pub const LIFECYCLE_INTERVAL: Duration = Duration::from_hours(12);
+
     /// How many uploads one principal may have open when the operator does not say.
     pub const OPEN_UPLOADS: NonZeroU32 = NonZeroU32::new(1000).expect("1000 is not zero");
 
@@ -46,6 +52,7 @@ impl Settings {
             registry,
             open_uploads: Self::OPEN_UPLOADS,
             rate_quotas: Vec::new(),
+            lifecycle_interval: Self::LIFECYCLE_INTERVAL,
         }
     }
 }
@@ -89,6 +96,8 @@ pub struct Core {
     pub organization: Organization,
     pub(crate) targets: Targets,
     pub(crate) usage: Usage,
+    /// Wakes the sweepers from their rest.
+    pub(crate) wake: Notify,
     ids: Box<dyn Ids>,
 }
 
@@ -116,6 +125,7 @@ impl Core {
             organization,
             targets: Targets::default(),
             usage: Usage::default(),
+            wake: Notify::new(),
             ids,
         })
     }

@@ -80,6 +80,36 @@ pub enum Error {
         /// The registry's account.
         account: AccountId,
     },
+    /// The repository has no lifecycle policy.
+    #[error(
+        "Lifecycle policy does not exist for the repository with name '{name}' in the registry with id '{account}'"
+    )]
+    LifecyclePolicyNotFound {
+        /// The repository.
+        name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// Nobody has started a preview of a lifecycle policy.
+    #[error(
+        "Lifecycle policy preview does not exist for the repository with name '{name}' in the registry with id '{account}'"
+    )]
+    LifecyclePolicyPreviewNotFound {
+        /// The repository.
+        name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// The last preview of a lifecycle policy is still being made.
+    #[error(
+        "Lifecycle policy preview is already in progress for the repository with name '{name}' in the registry with id '{account}'"
+    )]
+    LifecyclePolicyPreviewInProgress {
+        /// The repository.
+        name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
     /// The registry has no policy.
     #[error("Registry policy does not exist in the registry with id '{0}'")]
     RegistryPolicyNotFound(AccountId),

@@ -3,6 +3,7 @@
 pub mod collect;
 pub mod dead;
 pub mod doomed;
+pub mod lifecycle;
 pub mod uploads;
 pub mod usage;
 
@@ -28,8 +29,13 @@ const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
 /// Runs one step of every sweeper. Returns whether any has more to do now; one that fails holds up none of the others.
 pub async fn tick(core: &Core) -> Result<bool> {
-    let mut swept = vec![dead::tick(core).await, usage::tick(core).await];
-    if may_collect(core) {
+    let may_collect = may_collect(core);
+    let mut swept = vec![
+        dead::tick(core).await,
+        usage::tick(core).await,
+        lifecycle::tick(core, may_collect).await,
+    ];
+    if may_collect {
         swept.push(uploads::tick(core).await);
         swept.push(collect::tick(core).await);
         swept.push(doomed::tick(core).await);
@@ -39,7 +45,7 @@ pub async fn tick(core: &Core) -> Result<bool> {
         .try_fold(false, |more, swept| Ok(more || swept?.more))
 }
 
-/// After a jump of the clock every promise could seem to have ended, and every upload to be abandoned.
+/// After a jump of the clock every promise could seem to have ended, every upload to be abandoned, every image to be old.
 fn may_collect(core: &Core) -> bool {
     core.meta
         .clock_jumped_at()
@@ -57,6 +63,7 @@ pub async fn run(core: Arc<Core>) {
                 REST
             }
         };
-        tokio::time::sleep(pause).await;
+        // Whoever waits for a sweeper wakes them all.
+        drop(tokio::time::timeout(pause, core.wake.notified()).await);
     }
 }

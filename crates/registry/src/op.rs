@@ -6,6 +6,7 @@
 mod digest;
 pub mod image;
 pub mod layer;
+pub mod lifecycle;
 mod policy;
 pub mod registry;
 pub mod repository;

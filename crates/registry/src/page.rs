@@ -70,8 +70,13 @@ pub fn resume<K: for<'de> Deserialize<'de>>(
     };
     match tokens.open::<Token<K>>(Purpose::Page, token) {
         Some(token) if token.list == list => Ok(Some(token.key)),
-        _ => Err(Error::invalid("nextToken", "Invalid token")),
+        _ => Err(invalid_token()),
     }
+}
+
+/// The answer to a token that continues nothing.
+pub(crate) fn invalid_token() -> Error {
+    Error::invalid("nextToken", "Invalid token")
 }
 
 /// Refuses `maxResults` and `nextToken` beside `member`, which names what is wanted (`behaviour.md` section 1.2).

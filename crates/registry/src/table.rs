@@ -17,6 +17,7 @@ pub(crate) mod identity;
 pub(crate) mod identity_tag;
 pub(crate) mod image;
 pub(crate) mod inline_policy;
+pub(crate) mod lifecycle;
 pub(crate) mod link;
 pub(crate) mod managed_policy;
 pub(crate) mod oidc_provider;

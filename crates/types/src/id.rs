@@ -81,6 +81,10 @@ id! {
     Incarnation
 }
 id! {
+    /// One evaluation of a lifecycle policy.
+    EvaluationId
+}
+id! {
     /// An upload of a blob that is in progress.
     UploadId
 }

@@ -98,6 +98,7 @@ actions! { Ecr, "ecr":
     BatchGetImage
     CompleteLayerUpload
     CreateRepository
+    DeleteLifecyclePolicy
     DeleteRegistryPolicy
     DeleteRepository
     DeleteRepositoryPolicy
@@ -107,6 +108,8 @@ actions! { Ecr, "ecr":
     GetAccountSetting
     GetAuthorizationToken
     GetDownloadUrlForLayer
+    GetLifecyclePolicy
+    GetLifecyclePolicyPreview
     GetRegistryPolicy
     GetRepositoryPolicy
     InitiateLayerUpload
@@ -115,8 +118,10 @@ actions! { Ecr, "ecr":
     PutAccountSetting
     PutImage
     PutImageTagMutability
+    PutLifecyclePolicy
     PutRegistryPolicy
     SetRepositoryPolicy
+    StartLifecyclePolicyPreview
     TagResource
     UntagResource
     UploadLayerPart

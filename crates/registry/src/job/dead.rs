@@ -11,7 +11,7 @@ use crate::{
     core::Core,
     error::{Error, Result},
     storage::{image as rules, upload as uploads},
-    table::{image, link, repository, repository_tag, tag, upload},
+    table::{image, lifecycle, link, repository, repository_tag, tag, upload},
 };
 
 const PER_STEP: i64 = 100;
@@ -31,12 +31,14 @@ pub async fn tick(core: &Core) -> Result<Swept> {
 }
 
 fn step(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
-    for remove in [remove_uploads, remove_images, remove_links] {
+    for remove in [remove_uploads, remove_images, remove_links, remove_subjects] {
         let removed = remove(tx, incarnation)?;
         if removed > 0 {
             return Ok(removed);
         }
     }
+    lifecycle::evaluation::end_all(tx, incarnation)?;
+    lifecycle::policy::remove(tx, incarnation)?;
     repository_tag::clear(tx, incarnation)?;
     repository::bury(tx, incarnation)?;
     Ok(1)
@@ -73,4 +75,9 @@ fn remove_links(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
         link::remove(tx, incarnation.as_bytes(), domain, &digest)?;
     }
     Ok(links.len())
+}
+
+fn remove_subjects(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
+    let removed = lifecycle::subject::clear(tx, incarnation, PER_STEP)?;
+    usize::try_from(removed).map_err(Error::internal)
 }

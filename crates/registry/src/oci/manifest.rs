@@ -273,9 +273,10 @@ pub(crate) async fn delete(
     loop {
         let step = cx
             .write(grant, Durability::Durable, move |tx, grant| {
-                let image = image::resolve(tx, grant.repository()?.incarnation, &digest)?
-                    .ok_or(Error::ManifestUnknown)?;
-                Ok((image, rules::delete(tx, grant, &image)?))
+                let incarnation = grant.repository()?.incarnation;
+                let image =
+                    image::resolve(tx, incarnation, &digest)?.ok_or(Error::ManifestUnknown)?;
+                Ok((image, rules::delete(tx, incarnation, &image)?))
             })
             .await?;
         match step {

@@ -22,3 +22,4 @@ pub use self::{
     list_referrers::{ImageReferrer, ListImageReferrers, ListedReferrers},
     put::{Image, PutImage, PutImageOutput},
 };
+pub(super) use self::{describe::refusal as refuse_identifier, identifier::Wanted, lookup::Lookup};

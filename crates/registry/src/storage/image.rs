@@ -16,6 +16,7 @@ use crate::{
     error::{Error, Result},
     table::{
         image::{self, NewImage},
+        lifecycle::subject,
         link, tag,
     },
 };
@@ -226,9 +227,13 @@ pub(crate) enum Deleted {
     All(Vec<String>),
 }
 
-/// Deletes an image and its tags, in bounded steps. Refuses a child of an index that is still there.
-pub(crate) fn delete(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> Result<Deleted> {
-    let incarnation = grant.repository()?.incarnation;
+/// Deletes an image and its tags, in bounded steps. Refuses a child of an index that is still there. Its referrers
+/// follow where there is a lifecycle policy.
+pub(crate) fn delete(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digest: &Digest,
+) -> Result<Deleted> {
     if image::is_child(tx, incarnation, digest)? {
         return Err(Error::ImageReferencedByManifestList);
     }
@@ -237,6 +242,7 @@ pub(crate) fn delete(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> Result<
         remove_tags(tx, incarnation, &tags)?;
         return Ok(Deleted::Some(tags));
     }
+    subject::goes(tx, incarnation, digest)?;
     tag::remove_all(tx, incarnation, digest)?;
     link::let_go(tx, incarnation, digest)?;
     image::remove(tx, incarnation, digest)?;

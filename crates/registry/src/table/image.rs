@@ -408,6 +408,15 @@ words! {
 }
 
 impl TagStatus {
+    /// Whether it takes an image with or without tags.
+    pub(crate) fn takes(self, is_tagged: bool) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Tagged => is_tagged,
+            Self::Untagged => !is_tagged,
+        }
+    }
+
     fn condition(self) -> &'static str {
         match self {
             Self::Any => "",

@@ -13,6 +13,7 @@ mod harness;
 mod iam;
 mod image;
 mod layer;
+mod lifecycle;
 mod open_uploads;
 mod pages;
 mod rate;

@@ -92,6 +92,13 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::RepositoryNotFound { .. } => ("RepositoryNotFoundException", BAD),
         Error::RepositoryAlreadyExists { .. } => ("RepositoryAlreadyExistsException", BAD),
         Error::RepositoryPolicyNotFound { .. } => ("RepositoryPolicyNotFoundException", BAD),
+        Error::LifecyclePolicyNotFound { .. } => ("LifecyclePolicyNotFoundException", BAD),
+        Error::LifecyclePolicyPreviewNotFound { .. } => {
+            ("LifecyclePolicyPreviewNotFoundException", BAD)
+        }
+        Error::LifecyclePolicyPreviewInProgress { .. } => {
+            ("LifecyclePolicyPreviewInProgressException", BAD)
+        }
         Error::RegistryPolicyNotFound(_) => ("RegistryPolicyNotFoundException", BAD),
         Error::RepositoryNotEmpty { .. } => ("RepositoryNotEmptyException", BAD),
         Error::ImageNotFound { .. }

@@ -150,6 +150,9 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RepositoryAlreadyExists { .. }
         | Error::RepositoryNotEmpty { .. }
         | Error::RepositoryPolicyNotFound { .. }
+        | Error::LifecyclePolicyNotFound { .. }
+        | Error::LifecyclePolicyPreviewNotFound { .. }
+        | Error::LifecyclePolicyPreviewInProgress { .. }
         | Error::RegistryPolicyNotFound(_)
         | Error::ImageReferencedByManifestList
         | Error::Identity { .. }

@@ -1,7 +1,7 @@
 //! Results of statements.
 
 use longshore_types::digest::Digest;
-use longshore_types::id::{ContentId, DomainId, Incarnation, PhysicalId, UploadId};
+use longshore_types::id::{ContentId, DomainId, EvaluationId, Incarnation, PhysicalId, UploadId};
 use longshore_types::time::Timestamp;
 
 use super::error::{Error, Result};
@@ -99,7 +99,14 @@ macro_rules! id_columns {
     };
 }
 
-id_columns!(ContentId, DomainId, Incarnation, PhysicalId, UploadId);
+id_columns!(
+    ContentId,
+    DomainId,
+    EvaluationId,
+    Incarnation,
+    PhysicalId,
+    UploadId
+);
 
 impl Column for Digest {
     fn read_at(columns: &dyn Columns, idx: usize) -> Result<Self> {

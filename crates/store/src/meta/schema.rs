@@ -19,4 +19,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 2,
         sql: include_str!("../../migrations/0003_open_uploads.sql"),
     },
+    Migration {
+        version: 4,
+        min_reader: 4,
+        sql: include_str!("../../migrations/0004_lifecycle.sql"),
+    },
 ];

@@ -151,7 +151,7 @@ fn untag(
     let tagged = tagged.ok_or(Error::ManifestUnknown)?;
     let image = image::resolve(tx, incarnation, &tagged)?.ok_or(Error::ManifestUnknown)?;
     if tag::of_image(tx, incarnation, &image, 2)?.len() == 1 {
-        rules::delete(tx, grant, &image)?;
+        rules::delete(tx, incarnation, &image)?;
     } else {
         tag::remove(tx, incarnation, name)?;
     }

@@ -226,7 +226,7 @@ fn not_found(repository: &Repository, id: &ImageIdentifier) -> Error {
 }
 
 /// An identifier that can name no image; a describe has no failures to put it under.
-fn refusal(code: ImageFailureCode) -> Error {
+pub(in crate::op) fn refusal(code: ImageFailureCode) -> Error {
     match code {
         ImageFailureCode::InvalidImageDigest => {
             Error::invalid("imageIds.imageDigest", <Digest as Form>::constraint())

@@ -62,12 +62,7 @@ impl Filter {
 
     /// Whether an image with or without tags passes.
     pub(super) fn takes(self, is_tagged: bool) -> bool {
-        self.images.takes_active()
-            && match self.tags {
-                TagStatus::Any => true,
-                TagStatus::Tagged => is_tagged,
-                TagStatus::Untagged => !is_tagged,
-            }
+        self.images.takes_active() && self.tags.takes(is_tagged)
     }
 }
 

@@ -1,0 +1,234 @@
+//! Lifecycle policies: previews are made, and policies that are due are run, in steps of bounded size.
+//!
+//! An evaluation goes through phases, each of many steps, and a step is one transaction: the rules select
+//! ([`select`]), referrers follow ([`follow`]), what an index needs is held back ([`hold`]), and in a run what is left
+//! goes ([`remove`]). Previews take the same steps but the last, so they show what a run would remove. All that a step
+//! needs to know of those before it is in the evaluation's row and marks: whoever goes on after a crash loses nothing.
+
+mod follow;
+mod hold;
+mod remove;
+mod select;
+
+use std::time::Duration;
+
+use longshore_store::meta::{Durability, Tx};
+use longshore_types::{
+    id::{EvaluationId, Incarnation},
+    lifecycle::LifecyclePolicy,
+    time::Timestamp,
+};
+
+use super::Swept;
+use crate::{
+    core::Core,
+    error::{Error, Result},
+    table::{
+        guard,
+        lifecycle::{
+            evaluation::{self, Evaluation, Kind, Phase},
+            mark, policy, seen, subject,
+        },
+    },
+};
+
+/// How long a preview can be read. ECR does not say.
+const PREVIEW_LIFE: Duration = Duration::from_hours(24);
+/// After so long a run that has not ended begins anew, on what is there by then.
+const RUN_LIFE: Duration = Duration::from_hours(1);
+/// How many marks one step clears.
+const CLEARED: i64 = 1000;
+/// How many subjects that are gone a run forgets.
+const FORGOTTEN: i64 = 1000;
+
+/// Takes a step with a preview, a step with a run, and one to clear up. Runs rest while the clock cannot be trusted.
+pub async fn tick(core: &Core, may_run: bool) -> Result<Swept> {
+    let mut swept = clear(core).await?;
+    let mut kinds = vec![Kind::Preview];
+    if may_run {
+        begin(core).await?;
+        kinds.push(Kind::Run);
+    }
+    for kind in kinds {
+        if let Some(evaluation) = under_way(core, kind).await? {
+            step(core, evaluation).await?;
+            swept.done += 1;
+            swept.more = true;
+        }
+    }
+    Ok(swept)
+}
+
+async fn under_way(core: &Core, kind: Kind) -> Result<Option<Evaluation>> {
+    core.meta
+        .query(move |tx| Ok(evaluation::under_way(tx, kind)?))
+        .await
+}
+
+/// Begins to evaluate `text` for a repository as it is now.
+pub(crate) fn start(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    (kind, id): (Kind, EvaluationId),
+    text: &str,
+) -> Result<()> {
+    let as_of = tx.now();
+    let started = Evaluation {
+        incarnation,
+        kind,
+        id,
+        policy: text.to_owned(),
+        as_of,
+        phase: Phase::Select,
+        step: 0,
+        cursor_at: as_of.as_millis(),
+        cursor_image: seen::END.to_vec(),
+        counts: String::new(),
+        marks: 0,
+        held: 0,
+        removed: 0,
+    };
+    Ok(evaluation::insert(tx, &started)?)
+}
+
+/// Begins a run of the policy that has waited longest, if none is under way and it is due.
+async fn begin(core: &Core) -> Result<()> {
+    let interval = core.settings.lifecycle_interval;
+    let is_due = move |tx: &mut dyn Tx| {
+        Ok::<_, Error>(match evaluation::under_way(tx, Kind::Run)? {
+            Some(_) => None,
+            None => policy::due(tx, interval)?,
+        })
+    };
+    if core.meta.read(is_due).await?.is_none() {
+        return Ok(());
+    }
+    let id = EvaluationId::from_uuid(core.fresh());
+    core.meta
+        .write(Durability::Soft, move |tx| {
+            let Some(incarnation) = is_due(tx)? else {
+                return Ok(());
+            };
+            let now = tx.now();
+            policy::wait(tx, incarnation, now)?;
+            match policy::get(tx, incarnation)? {
+                Some(row) => start(tx, incarnation, (Kind::Run, id), &row.text),
+                None => Ok(()),
+            }
+        })
+        .await
+}
+
+/// Takes the next step. What cannot be evaluated at all is given up, so that it holds up nothing else.
+async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
+    let now = core.meta.now();
+    if evaluation.kind == Kind::Run && evaluation.as_of.plus(RUN_LIFE) < now {
+        return give_up(core, &evaluation, Timestamp::from_millis(0)).await;
+    }
+    let stepped = match evaluation.phase {
+        Phase::Select => select::step(core, &evaluation).await,
+        Phase::Follow => follow::step(core, &evaluation).await,
+        Phase::Hold => hold::step(core, &evaluation).await,
+        _ => remove::step(core, &evaluation).await,
+    };
+    match stepped {
+        Err(Error::Internal(error)) => {
+            tracing::error!(repository.incarnation = %evaluation.incarnation, %error, "a lifecycle policy cannot be evaluated");
+            give_up(core, &evaluation, evaluation.as_of).await
+        }
+        stepped => stepped,
+    }
+}
+
+/// Ends an evaluation that comes to nothing; a run's policy then waits from `since` on.
+async fn give_up(core: &Core, evaluation: &Evaluation, since: Timestamp) -> Result<()> {
+    let mut given_up = evaluation.clone();
+    core.meta
+        .write(Durability::Soft, move |tx| match given_up.kind {
+            Kind::Preview => {
+                given_up.phase = Phase::Failed;
+                if evaluation::advance(tx, &given_up)? {
+                    mark::drop_all(tx, given_up.id)?;
+                }
+                Ok(())
+            }
+            Kind::Run => {
+                let current = evaluation::get(tx, given_up.incarnation, Kind::Run)?;
+                if current.is_some_and(|current| current.id == given_up.id) {
+                    evaluation::end(tx, given_up.incarnation, Kind::Run)?;
+                    policy::wait(tx, given_up.incarnation, since)?;
+                }
+                Ok(())
+            }
+        })
+        .await
+}
+
+/// The policy of an evaluation, which was read when it was given.
+fn parsed(evaluation: &Evaluation) -> Result<LifecyclePolicy> {
+    evaluation.policy.parse().map_err(Error::internal)
+}
+
+/// Whether a step may change anything: its repository lives, and nobody has taken the step or ended the evaluation.
+fn may_step(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<bool> {
+    if guard::of_repository(tx, "", evaluation.incarnation)?.is_none() {
+        return Ok(false);
+    }
+    let current = evaluation::get(tx, evaluation.incarnation, evaluation.kind)?;
+    let same = |current: Evaluation| current.id == evaluation.id && current.step == evaluation.step;
+    Ok(current.is_some_and(same))
+}
+
+/// Keeps a step that ends a phase: `next` comes, unless there is nothing more to do.
+fn next_phase(tx: &mut dyn Tx, mut evaluation: Evaluation, next: Phase) -> Result<()> {
+    let is_shown = evaluation.kind == Kind::Preview && next == Phase::Remove;
+    if is_shown || evaluation.marks == evaluation.held {
+        return finish(tx, evaluation);
+    }
+    evaluation.phase = next;
+    evaluation.cursor_at = 0;
+    Ok(evaluation::advance(tx, &evaluation).map(drop)?)
+}
+
+/// Keeps the last step: a preview can be read, a run has been.
+fn finish(tx: &mut dyn Tx, mut evaluation: Evaluation) -> Result<()> {
+    let incarnation = evaluation.incarnation;
+    match evaluation.kind {
+        Kind::Preview => {
+            evaluation.phase = Phase::Complete;
+            evaluation::advance(tx, &evaluation)?;
+        }
+        Kind::Run => {
+            evaluation::end(tx, incarnation, Kind::Run)?;
+            subject::forget(tx, incarnation, FORGOTTEN)?;
+            policy::ran(tx, incarnation, evaluation.as_of)?;
+        }
+    }
+    Ok(())
+}
+
+/// Takes marks away that nobody needs, and previews that are too old.
+async fn clear(core: &Core) -> Result<Swept> {
+    let old = core.meta.now().minus(PREVIEW_LIFE);
+    let nothing = core
+        .meta
+        .read(move |tx| {
+            Ok::<_, Error>(evaluation::complete(tx, old)?.is_none() && !mark::any_dropped(tx)?)
+        })
+        .await?;
+    if nothing {
+        return Ok(Swept::default());
+    }
+    core.meta
+        .write(Durability::Soft, move |tx| {
+            if let Some(mut preview) = evaluation::complete(tx, old)? {
+                preview.phase = Phase::Expired;
+                evaluation::advance(tx, &preview)?;
+                mark::drop_all(tx, preview.id)?;
+            }
+            let (removed, more) = mark::clear(tx, CLEARED)?;
+            let done = usize::try_from(removed).map_err(Error::internal)?;
+            Ok(Swept { done, more })
+        })
+        .await
+}

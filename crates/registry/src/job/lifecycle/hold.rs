@@ -1,0 +1,55 @@
+//! What an index still needs is held back, and then what depends on that: an index that is marked and held needs its
+//! own children, and a subject that stays keeps its referrers.
+
+use longshore_store::meta::{Durability, Tx};
+
+use super::{may_step, next_phase};
+use crate::{
+    core::Core,
+    error::{Error, Result},
+    table::lifecycle::{
+        evaluation::{self, Evaluation, Phase},
+        mark::{self, State},
+    },
+};
+
+/// How many marked images one step looks at.
+const PLACES: i64 = 500;
+/// How many images that are held one step tells others of; an index has up to 1,000 children.
+const PER_STEP: i64 = 5;
+
+/// Looks at up to 500 marked images, or at what depends on up to 5 that are held.
+pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
+    let evaluation = evaluation.clone();
+    core.meta
+        .write(Durability::Soft, move |tx| {
+            if !may_step(tx, &evaluation)? {
+                return Ok(());
+            }
+            let mut then = evaluation.clone();
+            let is_told = spread(tx, &mut then)?;
+            if is_told && then.cursor_at >= then.marks {
+                return next_phase(tx, then, Phase::Remove);
+            }
+            if is_told {
+                let until = then.cursor_at + PLACES;
+                let held = mark::hold_children(tx, &then, (then.cursor_at, until))?;
+                then.cursor_at = until;
+                then.held += i64::try_from(held).map_err(Error::internal)?;
+            }
+            Ok(evaluation::advance(tx, &then).map(drop)?)
+        })
+        .await
+}
+
+/// Holds back what depends on images that are held; returns whether there was nothing to do.
+fn spread(tx: &mut dyn Tx, evaluation: &mut Evaluation) -> Result<bool> {
+    let spreading = mark::page(tx, evaluation.id, State::Spreads, 0, PER_STEP)?;
+    for held in &spreading {
+        let change = (State::Live, State::Spreads);
+        let more = mark::move_dependents(tx, evaluation, &held.image, change)?;
+        evaluation.held += i64::try_from(more).map_err(Error::internal)?;
+        mark::set_state(tx, evaluation.id, &held.image, State::Held)?;
+    }
+    Ok(spreading.is_empty())
+}

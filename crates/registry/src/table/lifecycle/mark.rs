@@ -1,0 +1,309 @@
+//! The images that an evaluation marks, each at a place of its own.
+
+use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
+use longshore_types::{
+    digest::Digest,
+    id::EvaluationId,
+    time::Timestamp,
+};
+
+use super::evaluation::Evaluation;
+use crate::table::{args, image::TagStatus, placeholders};
+
+/// How many rows one statement carries; each has eight parameters.
+const ROWS_PER_STATEMENT: usize = 100;
+
+/// How a marked image stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum State {
+    /// It is to go.
+    Live,
+    /// It may not go, and what depends on it has not been told.
+    Spreads,
+    /// It may not go.
+    Held,
+    /// It cannot go before something else has.
+    Waits,
+}
+
+impl State {
+    fn code(self) -> i64 {
+        match self {
+            Self::Live => 1,
+            Self::Spreads => 2,
+            Self::Held => 3,
+            Self::Waits => 4,
+        }
+    }
+}
+
+/// An image that is marked.
+#[derive(Clone, Debug)]
+pub(crate) struct Mark {
+    pub(crate) image: Digest,
+    pub(crate) pushed_at: Timestamp,
+    /// The priority of the rule that applies to it, or to its subject. A referrer whose subject was deleted needs none.
+    pub(crate) rule: Option<u32>,
+    /// The subject that it goes with.
+    pub(crate) follows: Option<Digest>,
+    /// Whether some of its tags are gone already.
+    pub(crate) begun: bool,
+    /// Its tags, as JSON.
+    pub(crate) tags: String,
+    pub(crate) place: i64,
+}
+
+const COLUMNS: &str = "image, pushed_at, rule, follows, begun, tags, place";
+
+impl Row for Mark {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        let corrupt = |what: &str| Error::corrupt(format!("lifecycle_mark.{what}"));
+        let follows = columns.opt_blob(3)?.map(Digest::from_key).transpose();
+        let rule = columns.opt_int(2)?.map(u32::try_from).transpose();
+        Ok(Self {
+            image: Digest::from_key(columns.blob(0)?).map_err(|_| corrupt("image"))?,
+            pushed_at: Timestamp::from_millis(columns.int(1)?),
+            rule: rule.map_err(|_| corrupt("rule"))?,
+            follows: follows.map_err(|_| corrupt("follows"))?,
+            begun: columns.int(4)? != 0,
+            tags: columns.text(5)?.to_owned(),
+            place: columns.int(6)?,
+        })
+    }
+}
+
+impl Mark {
+    /// The tags that the image had.
+    pub(crate) fn tags(&self) -> Result<Vec<String>> {
+        serde_json::from_str(&self.tags).map_err(|_| Error::corrupt("lifecycle_mark.tags"))
+    }
+
+    /// Whether it had any.
+    pub(crate) fn is_tagged(&self) -> bool {
+        self.tags != "[]"
+    }
+}
+
+/// How many tags of an image are kept; ECR's images have no more.
+const TAGS: usize = 1000;
+
+/// The tags of an image as a mark keeps them.
+pub(crate) fn tags_text(tags: &[String]) -> Result<String> {
+    let tags = tags.get(..TAGS).unwrap_or(tags);
+    serde_json::to_string(tags).map_err(|_| Error::corrupt("tag.name"))
+}
+
+/// Adds marks of images that have none yet.
+pub(crate) fn insert(tx: &mut dyn Tx, id: EvaluationId, marks: &[Mark]) -> Result<()> {
+    for chunk in marks.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<(Vec<u8>, Option<Vec<u8>>)> = chunk
+            .iter()
+            .map(|mark| {
+                let follows = mark.follows.as_ref().map(Digest::to_key);
+                (mark.image.to_key(), follows)
+            })
+            .collect();
+        let mut args = vec![Value::from(id.as_bytes()), Value::from(State::Live.code())];
+        for (mark, (image, follows)) in chunk.iter().zip(&keys) {
+            args.extend([
+                Value::from(image),
+                Value::from(mark.place),
+                Value::from(mark.pushed_at),
+                Value::from(mark.rule),
+                Value::from(follows.as_ref()),
+                Value::from(&mark.tags),
+            ]);
+        }
+        let row = |idx: usize| format!("(?1, ?2, 0, {})", placeholders(2 + idx * 6, 6));
+        let rows: Vec<String> = (0..chunk.len()).map(row).collect();
+        let sql = format!(
+            "INSERT INTO lifecycle_mark (evaluation, state, begun, image, place, pushed_at, rule, follows, tags) VALUES {}",
+            rows.join(", ")
+        );
+        tx.execute(&sql, &args)?;
+    }
+    Ok(())
+}
+
+/// Returns up to `limit` marks of a state in order of place, after `after`.
+pub(crate) fn page(
+    tx: &mut dyn Tx,
+    id: EvaluationId,
+    state: State,
+    after: i64,
+    limit: i64,
+) -> Result<Vec<Mark>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM lifecycle_mark WHERE evaluation = ?1 AND state = ?2 AND place > ?3 ORDER BY place LIMIT ?4"
+    );
+    tx.rows(&sql, args![id.as_bytes(), state.code(), after, limit])
+}
+
+/// Returns up to `limit` live marks of images of a tag status, at places after `after` up to `until`.
+pub(crate) fn results(
+    tx: &mut dyn Tx,
+    id: EvaluationId,
+    (after, until): (i64, i64),
+    status: TagStatus,
+    limit: i64,
+) -> Result<Vec<Mark>> {
+    let condition = match status {
+        TagStatus::Any => "",
+        TagStatus::Tagged => "AND tags <> '[]'",
+        TagStatus::Untagged => "AND tags = '[]'",
+    };
+    let sql = format!(
+        "SELECT {COLUMNS} FROM lifecycle_mark WHERE evaluation = ?1 AND state = ?2 AND place > ?3 AND place <= ?4 {condition} \
+         ORDER BY place LIMIT ?5"
+    );
+    let state = State::Live.code();
+    tx.rows(&sql, args![id.as_bytes(), state, after, until, limit])
+}
+
+/// Returns the live mark of an image.
+pub(crate) fn of_image(tx: &mut dyn Tx, id: EvaluationId, image: &Digest) -> Result<Option<Mark>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM lifecycle_mark WHERE evaluation = ?1 AND image = ?2 AND state = ?3"
+    );
+    tx.row(
+        &sql,
+        args![id.as_bytes(), &image.to_key(), State::Live.code()],
+    )
+}
+
+/// Returns up to `limit` referrers, not marked yet, of what is marked at places after `after` up to `until`, with their
+/// subject and its rule.
+pub(crate) fn referrers(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    (after, until): (i64, i64),
+    limit: i64,
+) -> Result<Vec<(Digest, Timestamp, Digest, Option<i64>)>> {
+    tx.rows(
+        "SELECT i.digest, i.pushed_at, m.image, m.rule FROM lifecycle_mark m \
+         LEFT JOIN image_alias a ON a.incarnation = ?2 AND a.image = m.image \
+         JOIN image i ON i.incarnation = ?2 AND i.subject IN (m.image, a.digest) \
+         WHERE m.evaluation = ?1 AND m.state = ?3 AND m.place > ?4 AND m.place <= ?5 AND NOT EXISTS \
+         (SELECT 1 FROM lifecycle_mark o WHERE o.evaluation = ?1 AND o.image = i.digest) \
+         GROUP BY i.digest, i.pushed_at, m.image, m.rule, m.place ORDER BY m.place, i.pushed_at DESC, i.digest DESC LIMIT ?6",
+        args![
+            evaluation.id.as_bytes(),
+            evaluation.incarnation.as_bytes(),
+            State::Live.code(),
+            after,
+            until,
+            limit,
+        ],
+    )
+}
+
+/// Holds back what is marked at places after `after` up to `until` and is a child of an index that is not marked.
+/// Returns how many those are.
+pub(crate) fn hold_children(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    (after, until): (i64, i64),
+) -> Result<u64> {
+    tx.execute(
+        "UPDATE lifecycle_mark SET state = ?3 WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND EXISTS \
+         (SELECT 1 FROM image_child c WHERE c.incarnation = ?2 AND (c.child = lifecycle_mark.image OR c.child IN \
+         (SELECT a.digest FROM image_alias a WHERE a.incarnation = ?2 AND a.image = lifecycle_mark.image)) AND NOT EXISTS \
+         (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state = ?4))",
+        args![
+            evaluation.id.as_bytes(),
+            evaluation.incarnation.as_bytes(),
+            State::Spreads.code(),
+            State::Live.code(),
+            after,
+            until,
+        ],
+    )
+}
+
+/// Moves the marks of an image's children and of the referrers that follow it from one state to another. Returns how
+/// many those are.
+pub(crate) fn move_dependents(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    image: &Digest,
+    (from, to): (State, State),
+) -> Result<u64> {
+    let key = image.to_key();
+    let args = args![
+        evaluation.id.as_bytes(),
+        evaluation.incarnation.as_bytes(),
+        &key,
+        from.code(),
+        to.code(),
+    ];
+    let children = tx.execute(
+        "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND state = ?4 AND image IN \
+         (SELECT COALESCE(a.image, c.child) FROM image_child c \
+         LEFT JOIN image_alias a ON a.incarnation = c.incarnation AND a.digest = c.child \
+         WHERE c.incarnation = ?2 AND c.image = ?3)",
+        args,
+    )?;
+    let followers = tx.execute(
+        "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND state = ?4 AND follows = ?3 AND image IN \
+         (SELECT digest FROM image WHERE incarnation = ?2 AND (subject = ?3 OR subject IN \
+         (SELECT digest FROM image_alias WHERE incarnation = ?2 AND image = ?3)))",
+        args,
+    )?;
+    Ok(children + followers)
+}
+
+/// Sets how a marked image stands.
+pub(crate) fn set_state(
+    tx: &mut dyn Tx,
+    id: EvaluationId,
+    image: &Digest,
+    state: State,
+) -> Result<()> {
+    let sql = "UPDATE lifecycle_mark SET state = ?3 WHERE evaluation = ?1 AND image = ?2";
+    tx.execute(sql, args![id.as_bytes(), &image.to_key(), state.code()])
+        .map(drop)
+}
+
+/// Notes that some of an image's tags are gone.
+pub(crate) fn begin(tx: &mut dyn Tx, id: EvaluationId, image: &Digest) -> Result<()> {
+    let sql = "UPDATE lifecycle_mark SET begun = 1 WHERE evaluation = ?1 AND image = ?2";
+    tx.execute(sql, args![id.as_bytes(), &image.to_key()])
+        .map(drop)
+}
+
+/// Removes the mark of an image.
+pub(crate) fn remove(tx: &mut dyn Tx, id: EvaluationId, image: &Digest) -> Result<()> {
+    let sql = "DELETE FROM lifecycle_mark WHERE evaluation = ?1 AND image = ?2";
+    tx.execute(sql, args![id.as_bytes(), &image.to_key()])
+        .map(drop)
+}
+
+/// Lets the marks of an evaluation go that stays.
+pub(crate) fn drop_all(tx: &mut dyn Tx, id: EvaluationId) -> Result<()> {
+    let sql = "INSERT INTO lifecycle_dropped (evaluation) VALUES (?1) ON CONFLICT DO NOTHING";
+    tx.execute(sql, args![id.as_bytes()]).map(drop)
+}
+
+/// Whether there are marks that nobody needs any more.
+pub(crate) fn any_dropped(tx: &mut dyn Tx) -> Result<bool> {
+    let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM lifecycle_dropped) THEN 1 ELSE 0 END";
+    Ok(tx.count(sql, &[])? == 1)
+}
+
+/// Removes up to `limit` marks that nobody needs any more. Returns how many, and whether there may be more.
+pub(crate) fn clear(tx: &mut dyn Tx, limit: i64) -> Result<(u64, bool)> {
+    let sql = "SELECT evaluation FROM lifecycle_dropped ORDER BY evaluation LIMIT 1";
+    let Some(id) = tx.row::<EvaluationId>(sql, &[])? else {
+        return Ok((0, false));
+    };
+    let removed = tx.execute(
+        "DELETE FROM lifecycle_mark WHERE evaluation = ?1 AND image IN \
+         (SELECT image FROM lifecycle_mark WHERE evaluation = ?1 ORDER BY image LIMIT ?2)",
+        args![id.as_bytes(), limit],
+    )?;
+    if removed == 0 {
+        let sql = "DELETE FROM lifecycle_dropped WHERE evaluation = ?1";
+        tx.execute(sql, args![id.as_bytes()])?;
+    }
+    Ok((removed, true))
+}

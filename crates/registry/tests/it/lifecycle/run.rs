@@ -1,0 +1,235 @@
+use std::time::Duration;
+
+use longshore_registry::{
+    job,
+    oci::blob::HeadBlob,
+    op::{
+        image::DescribeImages,
+        lifecycle::{DeleteLifecyclePolicy, GetLifecyclePolicy},
+    },
+};
+use serde_json::json;
+
+use super::{DAY, INTERVAL, age, count, left, put, run, set, start, tags};
+use crate::harness::{TestCore, digest_of, index, name};
+
+#[tokio::test]
+async fn a_policy_runs_once_it_has_waited_and_then_again() {
+    let t = start().await;
+    t.image("app", "one", Some("v1")).await;
+    t.advance(Duration::from_millis(5));
+    t.image("app", "two", Some("v2")).await;
+    put(&t, &[count(1, &["any"], 1)]).await;
+    t.advance(INTERVAL / 2);
+    t.sweep().await;
+    assert_eq!(tags(&t).await, ["v1", "v2"]);
+    // Replacing the policy does not put its run off.
+    put(&t, &[count(1, &["v*"], 1)]).await;
+    t.advance(INTERVAL / 2);
+    t.sweep().await;
+    assert_eq!(tags(&t).await, ["v2"]);
+    let got = t
+        .ok::<GetLifecyclePolicy>(json!({"repositoryName": "app"}))
+        .await;
+    assert_eq!(got["lastEvaluatedAt"], json!(1_700_000_060.128));
+    t.image("app", "three", Some("v3")).await;
+    t.sweep().await;
+    assert_eq!(tags(&t).await, ["v2", "v3"]);
+    t.advance(INTERVAL);
+    t.sweep().await;
+    assert_eq!(tags(&t).await, ["v3"]);
+}
+
+#[tokio::test]
+async fn without_a_policy_nothing_goes() {
+    let t = start().await;
+    t.image("app", "one", None).await;
+    put(&t, &[count(1, &["any"], 1)]).await;
+    t.ok::<DeleteLifecyclePolicy>(json!({"repositoryName": "app"}))
+        .await;
+    t.image("app", "two", None).await;
+    t.advance(DAY * 400);
+    t.sweep().await;
+    assert_eq!(left(&t).await.len(), 2);
+}
+
+#[tokio::test]
+async fn an_expired_image_keeps_the_promises_of_its_blobs() {
+    let t = start().await;
+    t.image("app", "one", None).await;
+    t.advance(DAY * 30);
+    t.sweep().await;
+    put(&t, &[age(1, &["untagged"], 14)]).await;
+    run(&t).await;
+    assert!(left(&t).await.is_empty());
+    let is_there = || async {
+        let head = HeadBlob {
+            registry: t.registry(),
+            repository: name("app"),
+            digest: digest_of(b"layer of one"),
+        };
+        t.run(head).await.is_ok()
+    };
+    t.advance(Duration::from_hours(11));
+    t.sweep().await;
+    assert!(is_there().await);
+    t.advance(DAY);
+    t.sweep().await;
+    assert!(!is_there().await);
+}
+
+#[tokio::test]
+async fn all_repositories_have_their_turn() {
+    let t = start().await;
+    let text = super::text(&[count(1, &["any"], 1)]);
+    for repository in ["one", "two", "three"] {
+        t.repository(repository).await;
+        for seed in ["a", "b", "c"] {
+            t.image(repository, seed, None).await;
+            t.advance(Duration::from_millis(1));
+        }
+        let put = json!({"repositoryName": repository, "lifecyclePolicyText": text});
+        t.ok::<longshore_registry::op::lifecycle::PutLifecyclePolicy>(put)
+            .await;
+    }
+    run(&t).await;
+    for repository in ["one", "two", "three"] {
+        let images = t
+            .ok::<DescribeImages>(json!({"repositoryName": repository}))
+            .await;
+        assert_eq!(
+            images["imageDetails"].as_array().unwrap().len(),
+            1,
+            "{repository}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn what_an_index_names_goes_only_with_the_index() {
+    let t = start().await;
+    let (one, two) = (
+        t.manifest("app", "one").await,
+        t.manifest("app", "two").await,
+    );
+    let (one_digest, two_digest) = (
+        t.put("app", &one, None).await,
+        t.put("app", &two, None).await,
+    );
+    t.advance(DAY);
+    let inner = index(&[&one, &two]);
+    let inner_digest = t.put("app", &inner, None).await;
+    t.advance(DAY);
+    let outer = index(&[&inner]);
+    let outer_digest = t.put("app", &outer, Some("v1")).await;
+    t.advance(DAY * 30);
+    let free = t.image("app", "free", None).await;
+    t.advance(DAY * 30);
+    put(&t, &[age(1, &["untagged"], 14)]).await;
+    let all = [&one_digest, &two_digest, &inner_digest, &outer_digest];
+    run(&t).await;
+    // The tagged index keeps the other, and that one its images.
+    assert_eq!(left(&t).await, set(&all));
+    assert!(!left(&t).await.contains(&free));
+    put(&t, &[age(1, &["untagged"], 14), age(2, &["v*"], 14)]).await;
+    run(&t).await;
+    assert!(left(&t).await.is_empty(), "all of it in one run");
+}
+
+#[tokio::test]
+async fn an_index_that_is_older_than_its_images_still_goes_first() {
+    let t = start().await;
+    let one = t.manifest("app", "one").await;
+    let one_digest = t.put("app", &one, Some("v1")).await;
+    t.advance(DAY);
+    let index_digest = t.put("app", &index(&[&one]), Some("v2")).await;
+    t.advance(DAY);
+    // A push of the image again makes it younger than what names it.
+    t.put("app", &one, Some("v3")).await;
+    t.advance(DAY * 30);
+    put(&t, &[count(1, &["v1", "v3"], 1)]).await;
+    run(&t).await;
+    assert_eq!(left(&t).await, set(&[&one_digest, &index_digest]));
+    put(&t, &[age(1, &["v1", "v3"], 14)]).await;
+    run(&t).await;
+    assert_eq!(left(&t).await, set(&[&one_digest, &index_digest]), "held");
+    put(&t, &[age(1, &["v*"], 14)]).await;
+    run(&t).await;
+    assert!(left(&t).await.is_empty());
+}
+
+#[tokio::test]
+async fn a_run_rests_while_the_clock_cannot_be_trusted() {
+    let t = start().await;
+    t.image("app", "one", None).await;
+    put(&t, &[age(1, &["untagged"], 14)]).await;
+    t.advance(DAY * 30);
+    for _ in 0..20 {
+        job::lifecycle::tick(&t.core, false).await.unwrap();
+    }
+    assert_eq!(left(&t).await.len(), 1);
+    run(&t).await;
+    assert!(left(&t).await.is_empty());
+}
+
+#[tokio::test]
+async fn an_image_with_very_many_tags_goes_with_all_of_them() {
+    let t = start().await;
+    let manifest = t.manifest("app", "one").await;
+    for idx in 0..2100 {
+        let tag = if idx < 1500 {
+            format!("a{idx}")
+        } else {
+            format!("b{idx}")
+        };
+        t.put("app", &manifest, Some(&tag)).await;
+    }
+    t.advance(DAY * 30);
+    // The first thousand tags to go are those that one pattern selects it by.
+    put(&t, &[age(1, &["a*", "b*"], 14)]).await;
+    run(&t).await;
+    assert!(left(&t).await.is_empty());
+    assert_eq!(tags(&t).await, Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn any_server_goes_on_where_another_has_stopped() {
+    let t = start().await;
+    for idx in 0..45 {
+        t.image("app", &format!("image {idx}"), None).await;
+        t.advance(Duration::from_millis(1));
+    }
+    put(&t, &[count(1, &["untagged"], 2)]).await;
+    t.advance(INTERVAL);
+    let mut n_steps = 0;
+    while step(&t.replica().await).await {
+        n_steps += 1;
+    }
+    assert!(n_steps > 5, "{n_steps}");
+    assert_eq!(left(&t).await.len(), 2);
+}
+
+async fn step(t: &TestCore) -> bool {
+    job::lifecycle::tick(&t.core, true).await.unwrap().more
+}
+
+#[tokio::test]
+async fn a_run_that_has_stopped_for_long_begins_anew() {
+    let t = start().await;
+    for idx in 0..5 {
+        t.image("app", &format!("image {idx}"), None).await;
+        t.advance(Duration::from_millis(1));
+    }
+    put(&t, &[count(1, &["untagged"], 2)]).await;
+    t.advance(INTERVAL);
+    for _ in 0..2 {
+        step(&t).await;
+    }
+    // Meanwhile what the rule has counted goes.
+    for digest in left(&t).await.iter().take(3) {
+        super::delete(&t, digest).await;
+    }
+    t.advance(Duration::from_hours(2));
+    while step(&t).await {}
+    assert_eq!(left(&t).await.len(), 2);
+}

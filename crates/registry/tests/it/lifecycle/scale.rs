@@ -1,0 +1,97 @@
+//! Repositories of thousands of images, whose rows are made in bulk.
+
+use longshore_store::meta::{Durability, Tx, Value};
+use serde_json::json;
+
+use super::{DAY, age, count, left, make_previews, put, run, start};
+use crate::harness::TestCore;
+use longshore_registry::op::lifecycle::{GetLifecyclePolicyPreview, StartLifecyclePolicyPreview};
+
+/// Several pages and windows of every phase.
+const IMAGES: i64 = 3456;
+
+/// Makes images pushed a second apart, the first oldest; every third has a tag `v…`, one 6,000 tags `many…`.
+async fn fill(t: &TestCore) {
+    t.core
+        .meta
+        .write(Durability::Soft, |tx: &mut dyn Tx| {
+            let digest = "unhex(printf('01%08x', i) || printf('%056d', 0))";
+            let images = format!(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
+                 INSERT INTO image (incarnation, digest, media_type, manifest_bytes, size, pushed_at, manifest) \
+                 SELECT r.incarnation, {digest}, 't', 0, 0, 1600000000000 + i * 1000, x'00' FROM n, repository r"
+            );
+            tx.execute(&images, &[Value::from(IMAGES)])?;
+            let tags = format!(
+                "WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 3 FROM n WHERE i + 3 <= ?1) \
+                 INSERT INTO tag (incarnation, name, image) SELECT r.incarnation, 'v' || i, {digest} FROM n, repository r"
+            );
+            tx.execute(&tags, &[Value::from(IMAGES)])?;
+            tx.execute(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) \
+                 INSERT INTO tag (incarnation, name, image) SELECT r.incarnation, 'many' || n.i, \
+                 unhex('0100000001' || printf('%056d', 0)) FROM n, repository r",
+                &[],
+            )
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn every_image_of_a_large_repository_is_looked_at_once() {
+    let t = start().await;
+    fill(&t).await;
+    let rules = [count(1, &["v*"], 100), count(2, &["untagged"], 1000)];
+    let (tagged, untagged) = (IMAGES / 3, IMAGES - IMAGES / 3 - 1);
+    let expiring = tagged - 100 + untagged - 1000;
+    let input = json!({"repositoryName": "app", "lifecyclePolicyText": super::text(&rules)});
+    t.ok::<StartLifecyclePolicyPreview>(input).await;
+    make_previews(&t).await;
+    let (mut n_found, mut input) = (0, json!({"repositoryName": "app"}));
+    loop {
+        let page = t.ok::<GetLifecyclePolicyPreview>(input.clone()).await;
+        assert_eq!(
+            page["summary"],
+            json!({"expiringImageTotalCount": expiring})
+        );
+        n_found += page["previewResults"].as_array().unwrap().len();
+        match page.get("nextToken") {
+            Some(token) => input["nextToken"] = token.clone(),
+            None => break,
+        }
+    }
+    assert_eq!(i64::try_from(n_found).unwrap(), expiring);
+    put(&t, &rules).await;
+    run(&t).await;
+    assert_eq!(i64::try_from(left(&t).await.len()).unwrap(), 1100 + 1);
+}
+
+#[tokio::test]
+async fn a_filter_that_passes_few_joins_to_the_whole() {
+    let t = start().await;
+    fill(&t).await;
+    t.advance(DAY * 30);
+    let input = json!({
+        "repositoryName": "app",
+        "lifecyclePolicyText": super::text(&[age(1, &["any"], 14)]),
+    });
+    t.ok::<StartLifecyclePolicyPreview>(input).await;
+    make_previews(&t).await;
+    for (status, expected) in [
+        ("TAGGED", IMAGES / 3 + 1),
+        ("UNTAGGED", IMAGES - IMAGES / 3 - 1),
+    ] {
+        let mut input = json!({"repositoryName": "app", "filter": {"tagStatus": status}});
+        let mut n_found = 0;
+        loop {
+            let page = t.ok::<GetLifecyclePolicyPreview>(input.clone()).await;
+            n_found += page["previewResults"].as_array().unwrap().len();
+            match page.get("nextToken") {
+                Some(token) => input["nextToken"] = token.clone(),
+                None => break,
+            }
+        }
+        assert_eq!(i64::try_from(n_found).unwrap(), expected, "{status}");
+    }
+}
