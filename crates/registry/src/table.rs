@@ -22,6 +22,8 @@ pub(crate) mod link;
 pub(crate) mod managed_policy;
 pub(crate) mod oidc_provider;
 pub(crate) mod organization;
+#[cfg(test)]
+pub(crate) mod plan;
 pub(crate) mod principal;
 pub(crate) mod registry_policy;
 pub(crate) mod repository;

@@ -328,13 +328,13 @@ pub(crate) fn present(
     Ok(found)
 }
 
+const IS_CHILD: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_child WHERE incarnation = ?1 AND child IN \
+     (SELECT digest FROM image WHERE incarnation = ?1 AND digest = ?2 \
+     UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?1 AND image = ?2)) THEN 1 ELSE 0 END";
+
 /// Returns whether an index in the repository names the image, by any digest of it.
 pub(crate) fn is_child(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<bool> {
-    let found = tx.count(
-        "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_child WHERE incarnation = ?1 AND (child = ?2 OR child IN \
-         (SELECT digest FROM image_alias WHERE incarnation = ?1 AND image = ?2))) THEN 1 ELSE 0 END",
-        args![incarnation.as_bytes(), &image.to_key()],
-    )?;
+    let found = tx.count(IS_CHILD, args![incarnation.as_bytes(), &image.to_key()])?;
     Ok(found == 1)
 }
 
@@ -564,4 +564,17 @@ pub(crate) fn tagged(
     let key: Option<Vec<u8>> = tx.row(sql, args![incarnation.as_bytes(), tag.as_str()])?;
     key.map(|key| Digest::from_key(&key).map_err(|_| Error::corrupt("tag.image")))
         .transpose()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::plan::plan;
+
+    #[tokio::test]
+    async fn the_indexes_that_name_an_image_are_found_by_it() {
+        let plan = plan(IS_CHILD, 2).await;
+        let keys = "image_child_child (incarnation=? AND child=?)";
+        assert!(plan.contains(keys), "{plan}");
+    }
 }

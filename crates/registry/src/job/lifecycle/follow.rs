@@ -1,5 +1,7 @@
 //! Referrers go with their subject: what refers to a marked image is marked, and what refers to that.
 
+use std::collections::BTreeMap;
+
 use longshore_store::meta::{Durability, Tx};
 use longshore_types::digest::Digest;
 
@@ -7,10 +9,13 @@ use super::{may_step, next_phase};
 use crate::{
     core::Core,
     error::{Error, Result},
-    table::lifecycle::{
-        evaluation::{self, Evaluation, Phase},
-        mark::{self, Mark},
-        seen,
+    table::{
+        image,
+        lifecycle::{
+            evaluation::{self, Evaluation, Phase},
+            mark::{self, Mark},
+            seen,
+        },
     },
 };
 
@@ -42,31 +47,47 @@ fn look(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<(Vec<Mark>, Evaluati
     let mut then = evaluation.clone();
     let after = evaluation.cursor_at;
     let until = (after + PLACES).min(evaluation.marks);
-    let mut referrers = mark::referrers(tx, evaluation, (after, until), PER_STEP)?;
-    let digests: Vec<Digest> = referrers.iter().map(|(digest, ..)| *digest).collect();
+    let (followers, is_whole) = followers(tx, evaluation, (after, until))?;
+    let digests: Vec<Digest> = followers.keys().copied().collect();
     let (n_images, mut tags) = seen::tags(tx, evaluation.incarnation, &digests)?;
     // What is left out now is found again, for it is not marked.
-    let is_whole = digests.len() < usize::try_from(PER_STEP).map_err(Error::internal)?
-        && n_images == digests.len();
-    if is_whole {
+    if is_whole && n_images == digests.len() {
         then.cursor_at = until;
     }
-    referrers.truncate(n_images);
     let mut marks = Vec::with_capacity(n_images);
-    for (image, pushed_at, subject, rule) in referrers {
+    let digests = digests.get(..n_images).unwrap_or(&digests);
+    for image in image::details(tx, evaluation.incarnation, digests)? {
+        let Some(subject) = followers.get(&image.digest) else {
+            continue;
+        };
         then.marks += 1;
         marks.push(Mark {
-            image,
-            pushed_at,
-            rule: rule
-                .map(u32::try_from)
-                .transpose()
-                .map_err(Error::internal)?,
-            follows: Some(subject),
+            image: image.digest,
+            pushed_at: image.pushed_at,
+            rule: subject.rule,
+            follows: Some(subject.image),
             begun: false,
-            tags: mark::tags_text(&tags.remove(&image).unwrap_or_default())?,
+            tags: mark::tags_text(&tags.remove(&image.digest).unwrap_or_default())?,
             place: then.marks,
         });
     }
     Ok((marks, then))
+}
+
+/// Returns up to 300 images that refer to one marked within `places`, by their subject, and whether those are all.
+fn followers(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    places: (i64, i64),
+) -> Result<(BTreeMap<Digest, Mark>, bool)> {
+    let (mut followers, mut room) = (BTreeMap::new(), PER_STEP);
+    for subject in mark::window(tx, evaluation.id, places)? {
+        let found = mark::referrers(tx, evaluation, &subject.image, room)?;
+        room -= i64::try_from(found.len()).map_err(Error::internal)?;
+        followers.extend(found.into_iter().map(|image| (image, subject.clone())));
+        if room <= 0 {
+            return Ok((followers, false));
+        }
+    }
+    Ok((followers, true))
 }

@@ -1,11 +1,7 @@
 //! The images that an evaluation marks, each at a place of its own.
 
 use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
-use longshore_types::{
-    digest::Digest,
-    id::EvaluationId,
-    time::Timestamp,
-};
+use longshore_types::{digest::Digest, id::EvaluationId, time::Timestamp};
 
 use super::evaluation::Evaluation;
 use crate::table::{args, image::TagStatus, placeholders};
@@ -139,6 +135,15 @@ pub(crate) fn page(
     tx.rows(&sql, args![id.as_bytes(), state.code(), after, limit])
 }
 
+/// Returns the live marks at places after `after` up to `until`.
+pub(crate) fn window(
+    tx: &mut dyn Tx,
+    id: EvaluationId,
+    (after, until): (i64, i64),
+) -> Result<Vec<Mark>> {
+    results(tx, id, (after, until), TagStatus::Any, until - after)
+}
+
 /// Returns up to `limit` live marks of images of a tag status, at places after `after` up to `until`.
 pub(crate) fn results(
     tx: &mut dyn Tx,
@@ -171,31 +176,28 @@ pub(crate) fn of_image(tx: &mut dyn Tx, id: EvaluationId, image: &Digest) -> Res
     )
 }
 
-/// Returns up to `limit` referrers, not marked yet, of what is marked at places after `after` up to `until`, with their
-/// subject and its rule.
+const REFERRERS: &str = "SELECT i.digest FROM image i WHERE i.incarnation = ?2 AND i.subject IN \
+     (SELECT digest FROM image WHERE incarnation = ?2 AND digest = ?3 \
+     UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?2 AND image = ?3) AND NOT EXISTS \
+     (SELECT 1 FROM lifecycle_mark m WHERE m.evaluation = ?1 AND m.image = i.digest) LIMIT ?4";
+
+/// Returns up to `limit` referrers of an image that are not marked yet.
 pub(crate) fn referrers(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
-    (after, until): (i64, i64),
+    image: &Digest,
     limit: i64,
-) -> Result<Vec<(Digest, Timestamp, Digest, Option<i64>)>> {
-    tx.rows(
-        "SELECT i.digest, i.pushed_at, m.image, m.rule FROM lifecycle_mark m \
-         LEFT JOIN image_alias a ON a.incarnation = ?2 AND a.image = m.image \
-         JOIN image i ON i.incarnation = ?2 AND i.subject IN (m.image, a.digest) \
-         WHERE m.evaluation = ?1 AND m.state = ?3 AND m.place > ?4 AND m.place <= ?5 AND NOT EXISTS \
-         (SELECT 1 FROM lifecycle_mark o WHERE o.evaluation = ?1 AND o.image = i.digest) \
-         GROUP BY i.digest, i.pushed_at, m.image, m.rule, m.place ORDER BY m.place, i.pushed_at DESC, i.digest DESC LIMIT ?6",
-        args![
-            evaluation.id.as_bytes(),
-            evaluation.incarnation.as_bytes(),
-            State::Live.code(),
-            after,
-            until,
-            limit,
-        ],
-    )
+) -> Result<Vec<Digest>> {
+    let (id, incarnation) = (evaluation.id.as_bytes(), evaluation.incarnation.as_bytes());
+    tx.rows(REFERRERS, args![id, incarnation, &image.to_key(), limit])
 }
+
+const HOLD_CHILDREN: &str = "UPDATE lifecycle_mark SET state = ?3 \
+     WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND EXISTS \
+     (SELECT 1 FROM image_child c WHERE c.incarnation = ?2 AND c.child IN \
+     (SELECT i.digest FROM image i WHERE i.incarnation = ?2 AND i.digest = lifecycle_mark.image \
+     UNION ALL SELECT a.digest FROM image_alias a WHERE a.incarnation = ?2 AND a.image = lifecycle_mark.image) AND NOT EXISTS \
+     (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state = ?4))";
 
 /// Holds back what is marked at places after `after` up to `until` and is a child of an index that is not marked.
 /// Returns how many those are.
@@ -205,10 +207,7 @@ pub(crate) fn hold_children(
     (after, until): (i64, i64),
 ) -> Result<u64> {
     tx.execute(
-        "UPDATE lifecycle_mark SET state = ?3 WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND EXISTS \
-         (SELECT 1 FROM image_child c WHERE c.incarnation = ?2 AND (c.child = lifecycle_mark.image OR c.child IN \
-         (SELECT a.digest FROM image_alias a WHERE a.incarnation = ?2 AND a.image = lifecycle_mark.image)) AND NOT EXISTS \
-         (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state = ?4))",
+        HOLD_CHILDREN,
         args![
             evaluation.id.as_bytes(),
             evaluation.incarnation.as_bytes(),
@@ -219,6 +218,17 @@ pub(crate) fn hold_children(
         ],
     )
 }
+
+// The plus keeps SQLite from reading all marks of the state.
+const MOVE_CHILDREN: &str = "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND +state = ?4 AND image IN \
+     (SELECT COALESCE(a.image, c.child) FROM image_child c \
+     LEFT JOIN image_alias a ON a.incarnation = c.incarnation AND a.digest = c.child \
+     WHERE c.incarnation = ?2 AND c.image = ?3)";
+
+const MOVE_FOLLOWERS: &str = "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND +state = ?4 AND follows = ?3 AND image IN \
+     (SELECT digest FROM image WHERE incarnation = ?2 AND subject IN \
+     (SELECT digest FROM image WHERE incarnation = ?2 AND digest = ?3 \
+     UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?2 AND image = ?3))";
 
 /// Moves the marks of an image's children and of the referrers that follow it from one state to another. Returns how
 /// many those are.
@@ -236,20 +246,7 @@ pub(crate) fn move_dependents(
         from.code(),
         to.code(),
     ];
-    let children = tx.execute(
-        "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND state = ?4 AND image IN \
-         (SELECT COALESCE(a.image, c.child) FROM image_child c \
-         LEFT JOIN image_alias a ON a.incarnation = c.incarnation AND a.digest = c.child \
-         WHERE c.incarnation = ?2 AND c.image = ?3)",
-        args,
-    )?;
-    let followers = tx.execute(
-        "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND state = ?4 AND follows = ?3 AND image IN \
-         (SELECT digest FROM image WHERE incarnation = ?2 AND (subject = ?3 OR subject IN \
-         (SELECT digest FROM image_alias WHERE incarnation = ?2 AND image = ?3)))",
-        args,
-    )?;
-    Ok(children + followers)
+    Ok(tx.execute(MOVE_CHILDREN, args)? + tx.execute(MOVE_FOLLOWERS, args)?)
 }
 
 /// Sets how a marked image stands.
@@ -306,4 +303,35 @@ pub(crate) fn clear(tx: &mut dyn Tx, limit: i64) -> Result<(u64, bool)> {
         tx.execute(sql, args![id.as_bytes()])?;
     }
     Ok((removed, true))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::table::plan::plan;
+
+    #[tokio::test]
+    async fn what_depends_on_an_image_is_found_by_keys() {
+        for (sql, n_args, keys) in [
+            (REFERRERS, 4, "image_subject (incarnation=? AND subject=?"),
+            (
+                HOLD_CHILDREN,
+                6,
+                "image_child_child (incarnation=? AND child=?",
+            ),
+            (MOVE_CHILDREN, 5, "PRIMARY KEY (evaluation=? AND image=?"),
+            (MOVE_FOLLOWERS, 5, "PRIMARY KEY (evaluation=? AND image=?"),
+            (
+                MOVE_FOLLOWERS,
+                5,
+                "image_subject (incarnation=? AND subject=?",
+            ),
+        ] {
+            let plan = plan(sql, n_args).await;
+            assert!(plan.contains(keys), "{sql}\n{plan}");
+            for whole in ["(incarnation=?)", "SCAN", "(evaluation=? AND state=?)"] {
+                assert!(!plan.contains(whole), "{sql}\n{plan}");
+            }
+        }
+    }
 }
