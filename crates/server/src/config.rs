@@ -51,6 +51,8 @@ pub struct Config {
     pub root: Option<AdministratorKey>,
     /// How often actions may be asked for; the last of several for one action counts.
     pub rate_quotas: Vec<RateQuota>,
+    /// How long a lifecycle policy waits for its next run.
+    pub lifecycle_interval: Duration,
     /// Bounds on clients.
     pub limits: Limits,
 }
@@ -236,6 +238,11 @@ impl Config {
                 args.quotas.or(file.quotas).as_deref(),
                 &args.rate_quotas.or(file.rate_quotas).unwrap_or_default(),
             )?,
+            lifecycle_interval: lifecycle_interval(
+                args.lifecycle_interval
+                    .or(file.lifecycle_interval)
+                    .as_deref(),
+            )?,
             limits: Limits {
                 connections: args.max_connections.or(file.max_connections),
                 open_uploads: args
@@ -405,6 +412,27 @@ fn rate_quotas(set: Option<&str>, given: &[String]) -> Result<Vec<RateQuota>, Co
         quotas.push(parsed("--rate-quota", text.trim())?);
     }
     Ok(quotas)
+}
+
+/// A number of seconds, minutes or hours. ECR promises that what a policy expires goes within a day.
+fn lifecycle_interval(given: Option<&str>) -> Result<Duration, ConfigError> {
+    let Some(text) = given else {
+        return Ok(longshore_registry::Settings::LIFECYCLE_INTERVAL);
+    };
+    let seconds = [("s", 1), ("m", 60), ("h", 3600)]
+        .iter()
+        .find_map(|(unit, seconds)| {
+            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+            number.checked_mul(*seconds)
+        });
+    match seconds {
+        Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
+        _ => Err(value_error(
+            "--lifecycle-interval",
+            text,
+            "it takes from `1s` to `24h`, in `s`, `m` or `h`",
+        )),
+    }
 }
 
 fn parsed<T: std::str::FromStr<Err: fmt::Display>>(

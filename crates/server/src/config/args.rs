@@ -156,6 +156,9 @@ pub struct ServeArgs {
         value_delimiter = ','
     )]
     pub rate_quotas: Option<Vec<String>>,
+    /// How long a lifecycle policy waits for its next run, such as `30m` or `1h` [default: 12h]
+    #[arg(long, env = "LONGSHORE_LIFECYCLE_INTERVAL", value_name = "DURATION")]
+    pub lifecycle_interval: Option<String>,
     /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,

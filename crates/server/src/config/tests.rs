@@ -167,3 +167,33 @@ fn the_administrators_key_is_whole_and_pastable_or_refused() {
     assert!(root(Some("AKIAEXAMPLE"), Some("$(reboot)")).is_err());
     assert!(root(Some("AKIAEXAMPLE"), Some("short")).is_err());
 }
+
+#[test]
+fn the_lifecycle_interval_is_at_most_a_day() {
+    let interval = |text: &str| {
+        args(ServeArgs {
+            lifecycle_interval: Some(text.to_owned()),
+            ..ServeArgs::default()
+        })
+    };
+    for (text, seconds) in [("1s", 1), ("90m", 5400), ("24h", 86_400)] {
+        let expected = Duration::from_secs(seconds);
+        assert_eq!(interval(text).unwrap().lifecycle_interval, expected);
+    }
+    for text in [
+        "",
+        "0s",
+        "12",
+        "h",
+        "-1h",
+        "1d",
+        "25h",
+        "1 h",
+        "99999999999999999999h",
+    ] {
+        let refused = interval(text).unwrap_err().to_string();
+        assert!(refused.contains("--lifecycle-interval"), "{refused}");
+    }
+    let default = args(ServeArgs::default()).unwrap();
+    assert_eq!(default.lifecycle_interval, Duration::from_hours(12));
+}

@@ -69,6 +69,21 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         "ListImageReferrers" => {
             json!({"repositoryName": with_image(), "subjectId": {"imageDigest": image_digest()}})
         }
+        "PutLifecyclePolicy" => {
+            json!({"repositoryName": repository(), "lifecyclePolicyText": lifecycle_policy()})
+        }
+        "GetLifecyclePolicy" | "DeleteLifecyclePolicy" | "StartLifecyclePolicyPreview" => {
+            let name = repository();
+            let put = json!({"repositoryName": name, "lifecyclePolicyText": lifecycle_policy()});
+            scene.done("PutLifecyclePolicy", &put);
+            json!({"repositoryName": name})
+        }
+        "GetLifecyclePolicyPreview" => {
+            let name = with_image();
+            let start = json!({"repositoryName": name, "lifecyclePolicyText": lifecycle_policy()});
+            scene.done("StartLifecyclePolicyPreview", &start);
+            json!({"repositoryName": name})
+        }
         "ListTagsForResource" => json!({"resourceArn": Scene::arn(&repository())}),
         "TagResource" => {
             json!({"resourceArn": Scene::arn(&repository()), "tags": [{"Key": "k", "Value": "v"}]})
@@ -113,6 +128,13 @@ fn policy(action: &str) -> String {
     .to_string()
 }
 
+fn lifecycle_policy() -> String {
+    let selection =
+        json!({"tagStatus": "any", "countType": "imageCountMoreThan", "countNumber": 1});
+    json!({"rules": [{"rulePriority": 1, "selection": selection, "action": {"type": "expire"}}]})
+        .to_string()
+}
+
 /// A value of a shape, with no member that is not required.
 fn example(shape_name: &str) -> Value {
     let shape = MODEL.shape(shape_name);
@@ -137,6 +159,7 @@ fn text(shape: &str, words: &[String]) -> String {
     }
     match shape {
         "RepositoryName" => EXAMPLE.to_owned(),
+        "LifecyclePolicyText" => lifecycle_policy(),
         "RegistryId" => "000000000000".to_owned(),
         "ImageDigest" => image_digest(),
         "LayerDigest" | "BatchedOperationLayerDigest" => layer_digest(),

@@ -5,12 +5,13 @@ use serde_json::json;
 use crate::{model::MODEL, scene::Scene};
 
 /// The operations that are built.
-pub(crate) const BUILT: [&str; 28] = [
+pub(crate) const BUILT: [&str; 33] = [
     "BatchCheckLayerAvailability",
     "BatchDeleteImage",
     "BatchGetImage",
     "CompleteLayerUpload",
     "CreateRepository",
+    "DeleteLifecyclePolicy",
     "DeleteRegistryPolicy",
     "DeleteRepository",
     "DeleteRepositoryPolicy",
@@ -20,6 +21,8 @@ pub(crate) const BUILT: [&str; 28] = [
     "GetAccountSetting",
     "GetAuthorizationToken",
     "GetDownloadUrlForLayer",
+    "GetLifecyclePolicy",
+    "GetLifecyclePolicyPreview",
     "GetRegistryPolicy",
     "GetRepositoryPolicy",
     "InitiateLayerUpload",
@@ -29,8 +32,10 @@ pub(crate) const BUILT: [&str; 28] = [
     "PutAccountSetting",
     "PutImage",
     "PutImageTagMutability",
+    "PutLifecyclePolicy",
     "PutRegistryPolicy",
     "SetRepositoryPolicy",
+    "StartLifecyclePolicyPreview",
     "TagResource",
     "UntagResource",
     "UploadLayerPart",

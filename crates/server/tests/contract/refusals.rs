@@ -162,6 +162,18 @@ fn what_is_not_there_is_answered_with_a_declared_error() {
     let upload = "01890000-0000-7000-8000-000000000000";
     let part = json!({"uploadId": upload, "partFirstByte": 0, "partLastByte": 3, "layerPartBlob": STANDARD.encode(b"part")});
     refused("UploadLayerPart", part, "UploadNotFoundException");
+    for operation in [
+        "GetLifecyclePolicy",
+        "DeleteLifecyclePolicy",
+        "StartLifecyclePolicyPreview",
+    ] {
+        refused(operation, json!({}), "LifecyclePolicyNotFoundException");
+    }
+    refused(
+        "GetLifecyclePolicyPreview",
+        json!({}),
+        "LifecyclePolicyPreviewNotFoundException",
+    );
     let complete = json!({"uploadId": upload, "layerDigests": [absent]});
     refused("CompleteLayerUpload", complete, "UploadNotFoundException");
     refused(

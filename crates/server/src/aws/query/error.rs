@@ -161,6 +161,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RepositoryAlreadyExists { .. }
         | Error::RepositoryNotEmpty { .. }
         | Error::RepositoryPolicyNotFound { .. }
+        | Error::LifecyclePolicyNotFound { .. }
+        | Error::LifecyclePolicyPreviewNotFound { .. }
+        | Error::LifecyclePolicyPreviewInProgress { .. }
         | Error::RegistryPolicyNotFound(_)
         | Error::ImageNotFound { .. }
         | Error::ImageAlreadyExists { .. }
