@@ -23,7 +23,7 @@ mod scale;
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// How long policies wait in these tests.
-pub(crate) const INTERVAL: Duration = Duration::from_secs(60);
+pub(crate) const INTERVAL: Duration = Duration::from_mins(1);
 
 /// A product with the repository `app`.
 pub(crate) async fn start() -> TestCore {

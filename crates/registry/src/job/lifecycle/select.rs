@@ -69,12 +69,15 @@ fn look(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<Page> {
     let (mut then, mut marks) = (evaluation.clone(), Vec::new());
     for image in &images {
         let tags = tags.remove(&image.digest).unwrap_or_default();
-        if let Some(rule) = judge(&policy, &mut tally, evaluation, image, &tags) {
+        if let Some(reason) = judge(&policy, &mut tally, evaluation, image, &tags) {
             then.marks += 1;
             marks.push(Mark {
                 image: image.digest,
                 pushed_at: image.pushed_at,
-                rule,
+                rule: match reason {
+                    Reason::Rule(priority) => Some(priority),
+                    Reason::SubjectGone => None,
+                },
                 follows: None,
                 begun: false,
                 tags: mark::tags_text(&tags)?,
@@ -100,14 +103,22 @@ fn tally(policy: &LifecyclePolicy, evaluation: &Evaluation) -> Result<Tally> {
     policy.resume(counts).map_err(Error::internal)
 }
 
-/// Whether an image is to go, and by which rule. One whose subject is here goes with that, and is no matter of rules.
+/// Why an image is to go.
+enum Reason {
+    /// A rule of this priority expires it.
+    Rule(u32),
+    /// Its subject was deleted.
+    SubjectGone,
+}
+
+/// Whether an image is to go. One whose subject is here goes with that, and is no matter of rules.
 fn judge(
     policy: &LifecyclePolicy,
     tally: &mut Tally,
     evaluation: &Evaluation,
     image: &Seen,
     tags: &[String],
-) -> Option<Option<u32>> {
+) -> Option<Reason> {
     if image.has_subject {
         return None;
     }
@@ -115,7 +126,8 @@ fn judge(
         pushed_at: image.pushed_at,
         tags,
     };
-    let rule = policy.judge(tally, evaluation.as_of, &facts);
-    let rule = rule.map(|rule| rule.priority);
-    (rule.is_some() || image.subject_gone).then_some(rule)
+    match policy.judge(tally, evaluation.as_of, &facts) {
+        Some(rule) => Some(Reason::Rule(rule.priority)),
+        None => image.subject_gone.then_some(Reason::SubjectGone),
+    }
 }

@@ -135,7 +135,7 @@ impl Operation for GetLifecyclePolicyPreview {
                     Some(wanted) => (named(tx, &preview, &wanted, status)?, None),
                     None => paged(tx, &preview, after, status, size)?,
                 };
-                let answer = LifecyclePolicyPreview::of(grant, preview, results)?;
+                let answer = LifecyclePolicyPreview::of(grant, preview, &results)?;
                 Ok((answer, next.map(|place| (id, place))))
             })
             .await?;
@@ -223,9 +223,9 @@ fn fitting(results: &[Mark]) -> Result<usize> {
 }
 
 impl LifecyclePolicyPreview {
-    fn of(grant: &Grant, preview: Evaluation, results: Vec<Mark>) -> Result<Self> {
+    fn of(grant: &Grant, preview: Evaluation, results: &[Mark]) -> Result<Self> {
         let repository = grant.repository()?;
-        let results = results.into_iter().map(PreviewResult::of);
+        let results = results.iter().map(PreviewResult::of);
         let summary = Summary {
             expiring_image_total_count: preview.marks - preview.held,
         };
@@ -247,7 +247,7 @@ impl LifecyclePolicyPreview {
 }
 
 impl PreviewResult {
-    fn of(mark: Mark) -> Result<Self> {
+    fn of(mark: &Mark) -> Result<Self> {
         Ok(Self {
             image_tags: mark.tags()?,
             image_digest: mark.image,

@@ -86,7 +86,7 @@ async fn texts_that_are_no_policies_are_refused_where_one_is_given() {
     };
     let filler = " ".repeat(100);
     let untagged = age(1, &["untagged"], 1);
-    let transition = text(&[untagged.clone()]).replace(
+    let transition = text(std::slice::from_ref(&untagged)).replace(
         r#"{"type":"expire"}"#,
         r#"{"type":"transition","targetStorageClass":"archive"}"#,
     );

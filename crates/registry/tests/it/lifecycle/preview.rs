@@ -210,7 +210,7 @@ async fn a_preview_shows_what_was_there_and_expires_after_a_day() {
     let shown = preview(&t, &rules).await;
     assert_eq!(
         texts(&shown["previewResults"], "imageDigest"),
-        [digest.clone()]
+        [digest.as_str()]
     );
     // What happens to the image afterwards is no matter of the preview.
     let delete = json!({"repositoryName": "app", "imageIds": [{"imageDigest": digest}]});

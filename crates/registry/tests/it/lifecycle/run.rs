@@ -11,7 +11,7 @@ use longshore_registry::{
 use serde_json::json;
 
 use super::{DAY, INTERVAL, age, count, left, put, run, set, start, tags};
-use crate::harness::{TestCore, digest_of, index, name};
+use crate::harness::{TestCore, digest_of, index};
 
 #[tokio::test]
 async fn a_policy_runs_once_it_has_waited_and_then_again() {
@@ -64,8 +64,7 @@ async fn an_expired_image_keeps_the_promises_of_its_blobs() {
     assert!(left(&t).await.is_empty());
     let is_there = || async {
         let head = HeadBlob {
-            registry: t.registry(),
-            repository: name("app"),
+            repository: t.at("app"),
             digest: digest_of(b"layer of one"),
         };
         t.run(head).await.is_ok()
@@ -170,26 +169,6 @@ async fn a_run_rests_while_the_clock_cannot_be_trusted() {
     assert_eq!(left(&t).await.len(), 1);
     run(&t).await;
     assert!(left(&t).await.is_empty());
-}
-
-#[tokio::test]
-async fn an_image_with_very_many_tags_goes_with_all_of_them() {
-    let t = start().await;
-    let manifest = t.manifest("app", "one").await;
-    for idx in 0..2100 {
-        let tag = if idx < 1500 {
-            format!("a{idx}")
-        } else {
-            format!("b{idx}")
-        };
-        t.put("app", &manifest, Some(&tag)).await;
-    }
-    t.advance(DAY * 30);
-    // The first thousand tags to go are those that one pattern selects it by.
-    put(&t, &[age(1, &["a*", "b*"], 14)]).await;
-    run(&t).await;
-    assert!(left(&t).await.is_empty());
-    assert_eq!(tags(&t).await, Vec::<String>::new());
 }
 
 #[tokio::test]

@@ -95,3 +95,27 @@ async fn a_filter_that_passes_few_joins_to_the_whole() {
         assert_eq!(i64::try_from(n_found).unwrap(), expected, "{status}");
     }
 }
+
+#[tokio::test]
+async fn an_image_with_very_many_tags_goes_with_all_of_them() {
+    let t = start().await;
+    t.image("app", "one", Some("a")).await;
+    t.core
+        .meta
+        .write(Durability::Soft, |tx: &mut dyn Tx| {
+            tx.execute(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2500) \
+                 INSERT INTO tag (incarnation, name, image) \
+                 SELECT incarnation, CASE WHEN i <= 1500 THEN 'a' ELSE 'b' END || i, digest FROM n, image",
+                &[],
+            )
+        })
+        .await
+        .unwrap();
+    t.advance(DAY * 30);
+    // The first to go are all those that one of the patterns selects it by.
+    put(&t, &[age(1, &["a*", "b*"], 14)]).await;
+    run(&t).await;
+    assert!(left(&t).await.is_empty());
+    assert_eq!(super::tags(&t).await, Vec::<String>::new());
+}
