@@ -162,18 +162,6 @@ fn what_is_not_there_is_answered_with_a_declared_error() {
     let upload = "01890000-0000-7000-8000-000000000000";
     let part = json!({"uploadId": upload, "partFirstByte": 0, "partLastByte": 3, "layerPartBlob": STANDARD.encode(b"part")});
     refused("UploadLayerPart", part, "UploadNotFoundException");
-    for operation in [
-        "GetLifecyclePolicy",
-        "DeleteLifecyclePolicy",
-        "StartLifecyclePolicyPreview",
-    ] {
-        refused(operation, json!({}), "LifecyclePolicyNotFoundException");
-    }
-    refused(
-        "GetLifecyclePolicyPreview",
-        json!({}),
-        "LifecyclePolicyPreviewNotFoundException",
-    );
     let complete = json!({"uploadId": upload, "layerDigests": [absent]});
     refused("CompleteLayerUpload", complete, "UploadNotFoundException");
     refused(
@@ -225,6 +213,26 @@ fn what_is_not_there_is_answered_with_a_declared_error() {
         json!({"imageManifest": "{"}),
         "InvalidParameterException",
     );
+}
+
+#[test]
+fn lifecycle_policies_that_are_not_there_are_answered_with_their_own_errors() {
+    let scene = Scene::open();
+    let named = json!({"repositoryName": scene.repository()});
+    for (operation, code) in [
+        ("GetLifecyclePolicy", "LifecyclePolicyNotFoundException"),
+        ("DeleteLifecyclePolicy", "LifecyclePolicyNotFoundException"),
+        (
+            "StartLifecyclePolicyPreview",
+            "LifecyclePolicyNotFoundException",
+        ),
+        (
+            "GetLifecyclePolicyPreview",
+            "LifecyclePolicyPreviewNotFoundException",
+        ),
+    ] {
+        assert_eq!(scene.call(operation, &named).code(), code, "{operation}");
+    }
 }
 
 #[test]
