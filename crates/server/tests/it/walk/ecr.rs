@@ -100,6 +100,17 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
             }
             with(json!({}))
         }
+        "PutLifecyclePolicy" => with(json!({ "lifecyclePolicyText": LIFECYCLE })),
+        "DeleteLifecyclePolicy" | "GetLifecyclePolicy" | "StartLifecyclePolicyPreview" => {
+            let put = with(json!({ "lifecyclePolicyText": LIFECYCLE }));
+            scene.ours.ecr("PutLifecyclePolicy", &put).await;
+            with(json!({}))
+        }
+        "GetLifecyclePolicyPreview" => {
+            let start = with(json!({ "lifecyclePolicyText": LIFECYCLE }));
+            scene.ours.ecr("StartLifecyclePolicyPreview", &start).await;
+            with(json!({}))
+        }
         "ListTagsForResource" => json!({ "resourceArn": resource }),
         "TagResource" => json!({ "resourceArn": resource, "tags": [{ "Key": "k", "Value": "v" }] }),
         "UntagResource" => json!({ "resourceArn": resource, "tagKeys": ["k"] }),
@@ -120,3 +131,6 @@ async fn part_of(scene: &Scene, operation: &str, repository: &str) -> Value {
     let upload = scene.upload(repository, &bytes).await;
     json!({ "uploadId": upload, "layerDigests": [digest_of(&bytes)] })
 }
+
+/// Keeps the newest hundred images.
+const LIFECYCLE: &str = r#"{"rules":[{"rulePriority":1,"selection":{"tagStatus":"any","countType":"imageCountMoreThan","countNumber":100},"action":{"type":"expire"}}]}"#;

@@ -34,6 +34,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         On::NewRepository,
     ),
     (
+        "DeleteLifecyclePolicy",
+        "ecr:DeleteLifecyclePolicy",
+        On::Repository,
+    ),
+    (
         "DeleteRegistryPolicy",
         "ecr:DeleteRegistryPolicy",
         On::Registry,
@@ -62,6 +67,16 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         "ecr:GetDownloadUrlForLayer",
         On::Repository,
     ),
+    (
+        "GetLifecyclePolicy",
+        "ecr:GetLifecyclePolicy",
+        On::Repository,
+    ),
+    (
+        "GetLifecyclePolicyPreview",
+        "ecr:GetLifecyclePolicyPreview",
+        On::Repository,
+    ),
     ("GetRegistryPolicy", "ecr:GetRegistryPolicy", On::Registry),
     (
         "GetRepositoryPolicy",
@@ -88,10 +103,20 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         "ecr:PutImageTagMutability",
         On::Repository,
     ),
+    (
+        "PutLifecyclePolicy",
+        "ecr:PutLifecyclePolicy",
+        On::Repository,
+    ),
     ("PutRegistryPolicy", "ecr:PutRegistryPolicy", On::Registry),
     (
         "SetRepositoryPolicy",
         "ecr:SetRepositoryPolicy",
+        On::Repository,
+    ),
+    (
+        "StartLifecyclePolicyPreview",
+        "ecr:StartLifecyclePolicyPreview",
         On::Repository,
     ),
     ("TagResource", "ecr:TagResource", On::Repository),
