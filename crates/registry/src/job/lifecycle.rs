@@ -1,8 +1,8 @@
 //! Lifecycle policies: previews are made, and policies that are due are run, in steps of bounded size.
 //!
 //! An evaluation goes through phases, each of many steps, and a step is one transaction: the rules select
-//! ([`select`]), referrers follow ([`follow`]), what an index needs is held back ([`hold`]), and in a run what is left
-//! goes ([`remove`]). Previews take the same steps but the last, so they show what a run would remove. All that a step
+//! (`select`), referrers follow (`follow`), what an index needs is held back (`hold`), and in a run what is left
+//! goes (`remove`). Previews take the same steps but the last, so they show what a run would remove. All that a step
 //! needs to know of those before it is in the evaluation's row and marks: whoever goes on after a crash loses nothing.
 
 mod follow;
