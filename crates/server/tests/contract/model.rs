@@ -16,6 +16,9 @@ print(json.dumps({**model, 'botocore': botocore.__version__}))";
 /// The model of `ecr/2015-09-21`.
 pub(crate) static MODEL: LazyLock<Model> = LazyLock::new(|| load("ecr", "2015-09-21"));
 
+/// The model of `ecr-public/2020-10-30`.
+pub(crate) static PUBLIC: LazyLock<Model> = LazyLock::new(|| load("ecr-public", "2020-10-30"));
+
 /// The model of `iam/2010-05-08`.
 pub(crate) static IAM: LazyLock<Model> = LazyLock::new(|| load("iam", "2010-05-08"));
 

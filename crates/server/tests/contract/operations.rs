@@ -1,61 +1,97 @@
-//! Which operations there are.
+//! Which operations there are: `docs/ecr-coverage.md` is what the server answers, and a test writes it.
+
+use std::{collections::BTreeMap, env, fmt::Write as _, fs, sync::LazyLock};
 
 use serde_json::json;
 
-use crate::{model::MODEL, scene::Scene};
+use crate::{
+    api,
+    model::{MODEL, Model, PUBLIC},
+    scene::Scene,
+};
 
-/// The operations that are built.
-pub(crate) const BUILT: [&str; 33] = [
-    "BatchCheckLayerAvailability",
-    "BatchDeleteImage",
-    "BatchGetImage",
-    "CompleteLayerUpload",
-    "CreateRepository",
-    "DeleteLifecyclePolicy",
-    "DeleteRegistryPolicy",
-    "DeleteRepository",
-    "DeleteRepositoryPolicy",
-    "DescribeImages",
-    "DescribeRegistry",
-    "DescribeRepositories",
-    "GetAccountSetting",
-    "GetAuthorizationToken",
-    "GetDownloadUrlForLayer",
-    "GetLifecyclePolicy",
-    "GetLifecyclePolicyPreview",
-    "GetRegistryPolicy",
-    "GetRepositoryPolicy",
-    "InitiateLayerUpload",
-    "ListImageReferrers",
-    "ListImages",
-    "ListTagsForResource",
-    "PutAccountSetting",
-    "PutImage",
-    "PutImageTagMutability",
-    "PutLifecyclePolicy",
-    "PutRegistryPolicy",
-    "SetRepositoryPolicy",
-    "StartLifecyclePolicyPreview",
-    "TagResource",
-    "UntagResource",
-    "UploadLayerPart",
-];
+const FILE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/ecr-coverage.md");
+/// With it in the environment, the test writes the document.
+const WRITE: &str = "LONGSHORE_WRITE_COVERAGE";
+const HEAD: &str = "# Coverage of the ECR APIs
+
+Written by a test from what the server answers (`every_operation_works_or_is_unknown`): an operation that is not built yet
+answers `UnknownOperationException`, and every one that works is held against the service model with each of its members,
+constraints and errors.
+";
+
+/// The document as it is.
+static DOCUMENT: LazyLock<String> = LazyLock::new(|| fs::read_to_string(FILE).unwrap_or_default());
+/// The operations of private registries that work.
+pub(crate) static BUILT: LazyLock<Vec<&str>> = LazyLock::new(|| works("Amazon ECR"));
+
+/// The operations that the document says work, of one service.
+pub(crate) fn works(service: &str) -> Vec<&'static str> {
+    let title = format!("## {service}:");
+    let lines = DOCUMENT.lines();
+    lines
+        .skip_while(|line| !line.starts_with(&title))
+        .skip(1)
+        .take_while(|line| !line.starts_with("## "))
+        .filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" | works |"))
+        .collect()
+}
+
+/// What an operation answers to an empty input says whether there is one.
+fn is_known(scene: &Scene, service: &str, target: &str, operation: &str) -> bool {
+    let target = format!("{target}.{operation}");
+    let headers = [
+        ("content-type", "application/x-amz-json-1.1"),
+        ("x-amz-target", target.as_str()),
+    ];
+    let answer = api::post(scene.address(), service, &headers, "{}").unwrap();
+    let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
+    (answer.status, &body["__type"]) != (404, &json!("UnknownOperationException"))
+}
+
+/// The part of the document about one service.
+fn section(name: &str, model: &Model, known: impl Fn(&str) -> bool) -> String {
+    let operations: BTreeMap<&str, bool> = model
+        .operations
+        .keys()
+        .map(|operation| (operation.as_str(), known(operation)))
+        .collect();
+    let work = operations.values().filter(|known| **known).count();
+    let mut text = format!(
+        "\n## {name}: {work} of {} operations\n\n| operation | |\n|---|---|\n",
+        operations.len()
+    );
+    for (operation, known) in operations {
+        let word = if known { "works" } else { "not yet" };
+        writeln!(text, "| {operation} | {word} |").unwrap();
+    }
+    text
+}
 
 #[test]
-fn every_operation_of_the_model_is_built_or_unknown() {
+fn every_operation_works_or_is_unknown() {
     let scene = Scene::open();
-    assert_eq!(MODEL.operations.len(), 58);
-    assert!(
-        BUILT
-            .iter()
-            .all(|name| MODEL.operations.contains_key(*name))
-    );
-    for operation in MODEL.operations.keys() {
-        let answer = scene.send(operation, &json!({}));
-        let unknown = (answer.status, answer.code()) == (404, "UnknownOperationException");
-        let built = BUILT.contains(&operation.as_str());
-        assert_eq!(unknown, !built, "{operation}: {answer:?}");
+    assert_eq!((MODEL.operations.len(), PUBLIC.operations.len()), (58, 23));
+    let private = |operation: &str| {
+        let target = "AmazonEC2ContainerRegistry_V20150921";
+        is_known(&scene, "ecr", target, operation)
+    };
+    let public =
+        |operation: &str| is_known(&scene, "ecr-public", "SpencerFrontendService", operation);
+    let document = [
+        HEAD,
+        &section("Amazon ECR", &MODEL, private),
+        &section("Amazon ECR Public", &PUBLIC, public),
+    ]
+    .concat();
+    if env::var_os(WRITE).is_some() {
+        fs::write(FILE, &document).unwrap();
     }
+    let kept = fs::read_to_string(FILE).unwrap_or_default();
+    assert!(
+        kept == document,
+        "docs/ecr-coverage.md says something else than the server: run this test with {WRITE}=1"
+    );
 }
 
 #[test]

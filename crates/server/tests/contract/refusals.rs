@@ -32,7 +32,7 @@ fn problem(operation: &str, case: &Case, answer: &Answer) -> Option<String> {
 fn every_breach_of_the_model_is_refused_with_the_documented_error() {
     let scene = Scene::open();
     let (mut n_cases, mut problems) = (0, Vec::new());
-    for operation in BUILT {
+    for operation in BUILT.iter().copied() {
         let input = minimal(&scene, operation);
         for case in cases::of(source(), operation, &input) {
             let answer = scene.call(operation, &case.input);
@@ -49,7 +49,7 @@ fn every_breach_of_the_model_is_refused_with_the_documented_error() {
 fn every_member_of_the_model_is_taken_when_it_is_right() {
     let scene = Scene::open();
     let mut problems = Vec::new();
-    for operation in BUILT {
+    for operation in BUILT.iter().copied() {
         scene.done(operation, &minimal(&scene, operation));
         for (member, input) in
             cases::with_each_member(source(), operation, &minimal(&scene, operation))
@@ -73,7 +73,7 @@ fn every_member_of_the_model_is_taken_when_it_is_right() {
 #[test]
 fn a_body_that_is_no_object_is_not_read() {
     let scene = Scene::open();
-    for operation in BUILT {
+    for operation in BUILT.iter().copied() {
         for body in [
             "{",
             "[]",
@@ -106,7 +106,7 @@ fn a_body_that_is_no_object_is_not_read() {
 #[test]
 fn members_that_the_model_does_not_know_are_passed_over() {
     let scene = Scene::open();
-    for operation in BUILT {
+    for operation in BUILT.iter().copied() {
         let mut input = minimal(&scene, operation);
         input["membersOfTomorrow"] = json!({"a": [1, {"b": null}]});
         scene.done(operation, &input);
@@ -127,7 +127,7 @@ fn what_is_not_there_is_answered_with_a_declared_error() {
         let answer = scene.call(operation, &input);
         assert_eq!(answer.code(), code, "{operation}: {answer:?}");
     };
-    for operation in BUILT {
+    for operation in BUILT.iter().copied() {
         let mut input = minimal(&scene, operation);
         if input.get("repositoryName").is_some() && operation != "CreateRepository" {
             input["repositoryName"] = json!("contract/absent");
