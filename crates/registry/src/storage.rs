@@ -1,10 +1,11 @@
-//! The rules about uploads, blobs and images that the API and `/v2` share.
+//! The rules about repositories, uploads, blobs and images that the API and `/v2` share.
 
 pub(crate) mod admit;
 pub mod blob;
 pub(crate) mod image;
 pub mod manifest;
 pub(crate) mod receive;
+pub(crate) mod repository;
 pub(crate) mod upload;
 
 use longshore_types::{id::ContentId, id::UploadId};

@@ -102,11 +102,19 @@ pub(crate) fn page(
 }
 
 /// Makes a repository, unless the name is taken; returns whether it did.
-pub(crate) fn insert(tx: &mut dyn Tx, repository: &Repository) -> meta::Result<bool> {
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    repository: &Repository,
+    policy: Option<&PolicyRow>,
+) -> meta::Result<bool> {
     let registry = &repository.registry;
+    let (policy, principals) = policy
+        .map(|policy| (policy.text.as_str(), policy.principals.as_str()))
+        .unzip();
     let made = tx.execute(
         "INSERT INTO repository (incarnation, kind, account, region, name, domain, version, mutability, exclusion_filters, \
-         scan_on_push, created_at, died_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, NULL) ON CONFLICT DO NOTHING",
+         scan_on_push, created_at, policy, policy_principals, died_at) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, NULL) ON CONFLICT DO NOTHING",
         args![
             repository.incarnation.as_bytes(),
             registry.kind().as_str(),
@@ -119,6 +127,8 @@ pub(crate) fn insert(tx: &mut dyn Tx, repository: &Repository) -> meta::Result<b
             &filters_text(&repository.mutability),
             repository.scan_on_push,
             repository.created_at,
+            policy,
+            principals,
         ],
     )?;
     Ok(made == 1)

@@ -3,7 +3,6 @@
 use longshore_store::meta::Durability;
 use longshore_types::{
     account::AccountId,
-    id::{DomainId, Incarnation},
     mutability::{ImageTagMutability, TagMutability},
     name::RepositoryName,
 };
@@ -20,7 +19,7 @@ use crate::{
     member::{Member, words},
     op::resource::{Tag, asked},
     operation::Operation,
-    table::{domain, repository, repository_tag},
+    storage::repository::NewRepository,
 };
 
 /// Makes a repository (`behaviour.md` section 7).
@@ -86,7 +85,10 @@ impl Operation for CreateRepository {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedRepository> {
         let grant = permit.grant();
-        let row = self.insert(cx, grant).await?;
+        let new = self.new_repository(cx, grant)?;
+        let row = cx
+            .write(grant, Durability::Durable, move |tx, _| new.insert(tx))
+            .await?;
         Ok(CreatedRepository {
             repository: Repository::describe(&row, cx.endpoints),
         })
@@ -94,39 +96,14 @@ impl Operation for CreateRepository {
 }
 
 impl CreateRepository {
-    async fn insert(&self, cx: &Cx<'_>, grant: &Grant) -> Result<repository::Repository> {
+    fn new_repository(&self, cx: &Cx<'_>, grant: &Grant) -> Result<NewRepository> {
         let name = self.repository_name.required("repositoryName")?;
-        let tags = self.tags(&name)?;
-        let fresh_domain = DomainId::from_uuid(cx.core.fresh());
-        let first_key = cx.core.keys.wrap_first(fresh_domain)?;
-        let incarnation = Incarnation::from_uuid(cx.core.fresh());
-        let mutability = self.mutability()?;
-        let scan_on_push = self
-            .image_scanning_configuration
-            .as_ref()
-            .is_some_and(|scanning| scanning.scan_on_push);
-        cx.write(grant, Durability::Durable, move |tx, grant| {
-            let registry = *grant.registry();
-            let row = repository::Repository {
-                incarnation,
-                registry,
-                name: name.clone(),
-                domain: domain::ensure(tx, &registry, fresh_domain, &first_key)?,
-                version: 1,
-                mutability: mutability.clone(),
-                scan_on_push,
-                created_at: tx.now(),
-            };
-            if !repository::insert(tx, &row)? {
-                return Err(Error::RepositoryAlreadyExists {
-                    name: name.clone(),
-                    account: registry.account(),
-                });
-            }
-            repository_tag::put(tx, incarnation, &tags)?;
-            Ok(row)
-        })
-        .await
+        let scanning = self.image_scanning_configuration.as_ref();
+        let mut new = NewRepository::new(cx.core, *grant.registry(), name.clone())?;
+        new.tags = self.tags(&name)?;
+        new.mutability = self.mutability()?;
+        new.scan_on_push = scanning.is_some_and(|scanning| scanning.scan_on_push);
+        Ok(new)
     }
 
     fn mutability(&self) -> Result<TagMutability> {

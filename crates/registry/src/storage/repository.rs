@@ -1,0 +1,85 @@
+//! Making repositories: whoever makes one, it has all that it gets from its first moment, in one transaction.
+
+use longshore_store::meta::Tx;
+use longshore_types::{
+    account::Registry,
+    id::{DomainId, Incarnation},
+    mutability::{ImageTagMutability, TagMutability},
+    name::RepositoryName,
+};
+
+use crate::{
+    core::Core,
+    error::{Error, Result},
+    table::{
+        domain, lifecycle,
+        repository::{self, Repository},
+        repository_tag,
+        target::PolicyRow,
+    },
+};
+
+/// A repository that is to be made.
+#[derive(Clone, Debug)]
+pub(crate) struct NewRepository {
+    registry: Registry,
+    name: RepositoryName,
+    incarnation: Incarnation,
+    /// The encryption domain of its registry and that one's wrapped first key, should there be none yet.
+    domain: (DomainId, Vec<u8>),
+    /// Which tags may move.
+    pub(crate) mutability: TagMutability,
+    /// Whether a push asks for a scan.
+    pub(crate) scan_on_push: bool,
+    /// Its resource tags, each key once.
+    pub(crate) tags: Vec<(String, String)>,
+    /// Its policy, bound to the principals that it names.
+    pub(crate) policy: Option<PolicyRow>,
+    /// The text of its lifecycle policy, which was checked.
+    pub(crate) lifecycle_policy: Option<String>,
+}
+
+impl NewRepository {
+    /// A repository with ECR's defaults: no tags, no policies, every tag may move (`behaviour.md` section 7).
+    pub(crate) fn new(core: &Core, registry: Registry, name: RepositoryName) -> Result<Self> {
+        let domain = DomainId::from_uuid(core.fresh());
+        Ok(Self {
+            registry,
+            name,
+            incarnation: Incarnation::from_uuid(core.fresh()),
+            domain: (domain, core.keys.wrap_first(domain)?),
+            mutability: TagMutability::new(ImageTagMutability::Mutable, Vec::new())
+                .map_err(Error::internal)?,
+            scan_on_push: false,
+            tags: Vec::new(),
+            policy: None,
+            lifecycle_policy: None,
+        })
+    }
+
+    /// Makes it, unless the name is taken: then [`Error::RepositoryAlreadyExists`].
+    pub(crate) fn insert(&self, tx: &mut dyn Tx) -> Result<Repository> {
+        let (fresh_domain, first_key) = &self.domain;
+        let row = Repository {
+            incarnation: self.incarnation,
+            registry: self.registry,
+            name: self.name.clone(),
+            domain: domain::ensure(tx, &self.registry, *fresh_domain, first_key)?,
+            version: 1,
+            mutability: self.mutability.clone(),
+            scan_on_push: self.scan_on_push,
+            created_at: tx.now(),
+        };
+        if !repository::insert(tx, &row, self.policy.as_ref())? {
+            return Err(Error::RepositoryAlreadyExists {
+                name: self.name.clone(),
+                account: self.registry.account(),
+            });
+        }
+        repository_tag::put(tx, self.incarnation, &self.tags)?;
+        if let Some(text) = &self.lifecycle_policy {
+            lifecycle::policy::put(tx, self.incarnation, text)?;
+        }
+        Ok(row)
+    }
+}
