@@ -30,6 +30,7 @@ use crate::{
     error::{Error, Result},
     principal::Caller,
     table::{guard, target::PolicyRow},
+    usage,
 };
 
 mod action;
@@ -51,7 +52,7 @@ pub(crate) async fn authorize<O>(cx: &Cx<'_>, needs: Needs) -> Result<Permit<O>>
     };
     let required: Vec<Need> = needs.required.into_iter().map(with_keys).collect();
     if let Some(need) = required.first() {
-        cx.core.usage.record(cx, need.action);
+        usage::record(cx, need.action);
     }
     let beside = required.get(1..).unwrap_or_default().into();
     let mut grants = granted(cx, &required).await?.into_iter();

@@ -18,6 +18,7 @@ use crate::{
     keys::Keys,
     organization::Organization,
     principal::Principals,
+    pulls::Pulls,
     rate::{RateQuota, Rates},
     sts::oidc::{Fetch, Issuers, Offline},
     table::upload,
@@ -96,6 +97,7 @@ pub struct Core {
     pub organization: Organization,
     pub(crate) targets: Targets,
     pub(crate) usage: Usage,
+    pub(crate) pulls: Pulls,
     /// Wakes the sweepers from their rest.
     pub(crate) wake: Notify,
     ids: Box<dyn Ids>,
@@ -125,6 +127,7 @@ impl Core {
             organization,
             targets: Targets::default(),
             usage: Usage::default(),
+            pulls: Pulls::default(),
             wake: Notify::new(),
             ids,
         })

@@ -4,6 +4,7 @@ pub mod collect;
 pub mod dead;
 pub mod doomed;
 pub mod lifecycle;
+pub mod pulls;
 pub mod uploads;
 pub mod usage;
 
@@ -33,6 +34,7 @@ pub async fn tick(core: &Core) -> Result<bool> {
     let mut swept = vec![
         dead::tick(core).await,
         usage::tick(core).await,
+        pulls::tick(core).await,
         lifecycle::tick(core, may_collect).await,
     ];
     if may_collect {
@@ -50,6 +52,12 @@ fn may_collect(core: &Core) -> bool {
     core.meta
         .clock_jumped_at()
         .is_none_or(|jumped| jumped.plus(AFTER_JUMP) <= core.meta.now())
+}
+
+/// Writes what requests have left in memory to be written: for a server that stops.
+pub async fn finish(core: &Core) -> Result<()> {
+    let finished = [usage::finish(core).await, pulls::finish(core).await];
+    finished.into_iter().collect()
 }
 
 /// Sweeps for ever. Cancel by dropping it: every step is one transaction.

@@ -2,6 +2,7 @@
 //! as they were lately. It only saves a query: every use proves the versions that it rests on.
 
 use std::{
+    collections::HashSet,
     num::NonZeroUsize,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
@@ -16,6 +17,7 @@ use crate::{
     account_setting::PolicyScope,
     cache::Cache,
     error::{Error, Result},
+    principal::Caller,
     table::{
         repository::{self, Repository},
         target::{self, Found, PolicyRow, RegistryRow, RepositoryRow},
@@ -36,6 +38,7 @@ pub(crate) struct RegistryTarget {
     pub(crate) account_version: i64,
     pub(crate) policy: Option<Policy>,
     pub(crate) policy_scope: PolicyScope,
+    pull_exclusions: HashSet<PrincipalArn>,
 }
 
 /// A role that might be assumed.
@@ -70,6 +73,8 @@ const REPOSITORIES: NonZeroUsize = NonZeroUsize::new(8192).expect("8192 is not z
 const REGISTRIES: NonZeroUsize = NonZeroUsize::new(1024).expect("1024 is not zero");
 /// How many bytes of policies and tags repositories have together, and registries.
 const BYTES: usize = 4 << 20;
+/// What a principal's ARN counts as, which is short.
+const EXCLUSION_BYTES: usize = 100;
 
 impl Default for Targets {
     fn default() -> Self {
@@ -208,11 +213,25 @@ impl RegistryTarget {
             account_version: row.account_version,
             policy: compile(row.policy.as_ref(), Kind::Registry)?,
             policy_scope: PolicyScope::of(&row.settings),
+            pull_exclusions: row
+                .pull_exclusions
+                .iter()
+                .map(|arn| arn.parse().map_err(Error::internal))
+                .collect::<Result<_>>()?,
         })
     }
 
     fn bytes(&self) -> usize {
-        self.policy.as_ref().map_or(0, Policy::size)
+        let exclusions = self.pull_exclusions.len() * EXCLUSION_BYTES;
+        self.policy.as_ref().map_or(0, Policy::size) + exclusions
+    }
+
+    /// Whether pulls by `caller` count as such: those of users and roles that were excluded do not.
+    pub(crate) fn counts_pulls(&self, caller: &Caller) -> bool {
+        self.pull_exclusions.is_empty()
+            || caller
+                .known()
+                .is_none_or(|known| !self.pull_exclusions.contains(&known.principal_arn))
     }
 }
 

@@ -100,8 +100,8 @@ impl RunningServer {
         self.stop.cancel();
         let ended = self.serving.await.unwrap_or(false);
         drop(self.background);
-        if let Err(error) = job::usage::finish(&self.core).await {
-            tracing::warn!(%error, "the last uses of keys and roles are not kept");
+        if let Err(error) = job::finish(&self.core).await {
+            tracing::warn!(%error, "the last uses of keys, roles and images are not kept");
         }
         drop(self.core);
         drop(self.lock);

@@ -21,6 +21,7 @@ pub struct Grant {
     pub(super) need: Need,
     registry: Registry,
     caller: Option<AccountId>,
+    counts_pulls: bool,
     versions: Versions,
     pub(super) repository: Option<Arc<Repository>>,
     /// What else the operation needs, if this is its first grant: that is decided again with it.
@@ -39,6 +40,10 @@ impl Grant {
             need,
             registry: place.registry,
             caller: caller.known().map(|known| known.account),
+            counts_pulls: place
+                .owner
+                .as_ref()
+                .is_none_or(|owner| owner.counts_pulls(caller)),
             versions,
             repository: repository.map(|target| target.repository.clone()),
             beside: Arc::default(),
@@ -63,6 +68,11 @@ impl Grant {
     /// The registry the grant is for.
     pub fn registry(&self) -> &Registry {
         &self.registry
+    }
+
+    /// Whether what the caller pulls here counts as pulled.
+    pub(crate) fn counts_pulls(&self) -> bool {
+        self.counts_pulls
     }
 
     /// The caller's account, or nothing for nobody: the first argument of a `guarded!` statement.

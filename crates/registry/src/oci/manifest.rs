@@ -16,6 +16,7 @@ use crate::{
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
+    pulls,
     storage::{
         image::{self as rules, Deleted, Wire},
         manifest,
@@ -59,16 +60,23 @@ impl Operation for PullManifest {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PulledManifest> {
         let grant = permit.grant();
         let (reference, whole) = (self.reference.clone(), self.whole);
-        let found = cx
+        let (found, counts) = cx
             .query(grant, move |tx, grant| {
-                image::find(tx, grant, &reference, whole)
+                let found = image::find(tx, grant, &reference, whole)?;
+                Ok((found, whole && grant.counts_pulls()))
             })
             .await?;
         let found = found.ok_or(Error::ManifestUnknown)?;
-        if self.accept.takes(&found.media_type) {
-            return self.serve(cx, grant, found).await;
+        let image = found.digest;
+        let pulled = if self.accept.takes(&found.media_type) {
+            self.serve(cx, grant, found).await?
+        } else {
+            self.converted(cx, grant, found).await?
+        };
+        if counts {
+            pulls::record(cx.core, grant.repository()?.incarnation, image);
         }
-        self.converted(cx, grant, found).await
+        Ok(pulled)
     }
 }
 

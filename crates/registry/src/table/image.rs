@@ -353,6 +353,7 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) 
         "DELETE FROM image_absent_layer WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_child WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_alias WHERE incarnation = ?1 AND image = ?2",
+        "DELETE FROM image_pull WHERE incarnation = ?1 AND digest = ?2",
         "DELETE FROM image WHERE incarnation = ?1 AND digest = ?2",
     ] {
         tx.execute(sql, args![incarnation.as_bytes(), &key])?;
@@ -379,10 +380,12 @@ pub(crate) struct Detail {
     pub(crate) size: i64,
     pub(crate) pushed_at: Timestamp,
     pub(crate) subject: Option<Digest>,
+    /// When it was last pulled, as far as that was written.
+    pub(crate) pulled_at: Option<Timestamp>,
 }
 
-const DETAIL: &str =
-    "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject";
+const DETAIL: &str = "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject, p.pulled_at \
+     FROM image i LEFT JOIN image_pull p ON p.incarnation = i.incarnation AND p.digest = i.digest";
 
 impl Row for Detail {
     fn read(columns: &dyn Columns) -> Result<Self> {
@@ -394,6 +397,7 @@ impl Row for Detail {
             size: columns.int(3)?,
             pushed_at: Timestamp::from_millis(columns.int(4)?),
             subject: subject.map_err(|_| Error::corrupt("image.subject"))?,
+            pulled_at: columns.opt_int(6)?.map(Timestamp::from_millis),
         })
     }
 }
@@ -439,7 +443,7 @@ pub(crate) fn page(
     limit: i64,
 ) -> Result<Vec<Detail>> {
     let sql = format!(
-        "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest > ?2 AND i.digest <= ?3 {} ORDER BY i.digest LIMIT ?4",
+        "SELECT {DETAIL} WHERE i.incarnation = ?1 AND i.digest > ?2 AND i.digest <= ?3 {} ORDER BY i.digest LIMIT ?4",
         status.condition()
     );
     tx.rows(&sql, args![incarnation.as_bytes(), after, until, limit])
@@ -468,7 +472,7 @@ pub(crate) fn details(
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT {DETAIL} FROM image i WHERE i.incarnation = ?1 AND i.digest IN ({}) ORDER BY i.digest",
+            "SELECT {DETAIL} WHERE i.incarnation = ?1 AND i.digest IN ({}) ORDER BY i.digest",
             placeholders(1, keys.len())
         );
         found.extend(tx.rows::<Detail>(&sql, &args)?);

@@ -34,6 +34,8 @@ pub(crate) struct RegistryRow {
     pub(crate) policy: Option<PolicyRow>,
     /// The settings that were ever set.
     pub(crate) settings: Vec<(String, String)>,
+    /// The ARNs of users and roles whose pulls are not recorded.
+    pub(crate) pull_exclusions: Vec<String>,
 }
 
 /// What decides about who assumes a role.
@@ -56,11 +58,13 @@ const TAG: i64 = 2;
 const ACCOUNT: i64 = 3;
 const POLICY: i64 = 4;
 const SETTING: i64 = 5;
+const PULL_EXCLUSION: i64 = 6;
 
 /// The rows of a registry, which `?1` to `?3` name.
 const REGISTRY_ROWS: &str = "\
     SELECT policy AS a, principals AS b, 0 AS n, 4 AS part FROM registry_policy WHERE kind = ?1 AND account = ?2 AND region = ?3 \
     UNION ALL SELECT name, value, 0, 5 FROM account_setting WHERE account = ?2 AND region = ?3 \
+    UNION ALL SELECT principal, '', 0, 6 FROM pull_time_exclusion WHERE account = ?2 AND region = ?3 \
     UNION ALL SELECT '', '', version, 3 FROM account WHERE id = ?2";
 
 /// Reads a registry; there is none where there is no such account. One statement.
@@ -128,6 +132,7 @@ struct Parts {
     account_version: Option<i64>,
     policy: Option<PolicyRow>,
     settings: Vec<(String, String)>,
+    pull_exclusions: Vec<String>,
 }
 
 impl Parts {
@@ -147,6 +152,7 @@ impl Parts {
             ACCOUNT => self.account_version = Some(columns.int(first + 2)?),
             POLICY => self.policy = policy()?,
             SETTING => self.settings.push(pair()?),
+            PULL_EXCLUSION => self.pull_exclusions.push(text(first)?),
             _ => return Err(Error::corrupt("a part of a target")),
         }
         Ok(())
@@ -159,12 +165,14 @@ impl Parts {
             account_version,
             policy,
             settings,
+            pull_exclusions,
         } = self;
         Found {
             registry: account_version.map(|account_version| RegistryRow {
                 account_version,
                 policy,
                 settings,
+                pull_exclusions,
             }),
             repository: repository.map(|(repository, policy)| RepositoryRow {
                 repository,

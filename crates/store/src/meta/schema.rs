@@ -24,4 +24,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 4,
         sql: include_str!("../../migrations/0004_lifecycle.sql"),
     },
+    Migration {
+        version: 5,
+        min_reader: 5,
+        sql: include_str!("../../migrations/0005_last_pull.sql"),
+    },
 ];

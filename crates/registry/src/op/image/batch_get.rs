@@ -23,6 +23,7 @@ use crate::{
     member::{Member, check_length, required_list},
     op::on_repository,
     operation::Operation,
+    pulls,
     storage::{
         image::digest_of,
         manifest::{self, Accept},
@@ -82,22 +83,35 @@ impl Operation for BatchGetImage {
         let (ids, accept) = (self.ids()?, self.accept()?);
         let wanted: Vec<_> = ids.iter().map(ImageIdentifier::wanted).collect();
         let asked = wanted.clone();
-        let (found, manifests) = cx
-            .read(grant, move |tx, grant| find(tx, grant, &asked))
+        let ((found, manifests), counts) = cx
+            .read(grant, move |tx, grant| {
+                Ok((find(tx, grant, &asked)?, grant.counts_pulls()))
+            })
             .await?;
         let keys = cx.core.domain_keys(grant).await?;
         let mut gotten = GottenImages {
             images: Vec::new(),
             failures: Vec::new(),
         };
+        let mut pulled = Vec::new();
         for ((id, wanted), found) in ids.iter().zip(wanted).zip(found) {
+            let image = found.as_ref().ok().copied();
             let served = match (wanted, found) {
                 (Ok(wanted), Ok(digest)) => serve(&keys, &accept, &wanted, manifests.get(&digest))?,
                 (Err(code), _) | (_, Err(code)) => Err(code),
             };
             match served {
-                Ok(served) => gotten.images.push(served.of(grant.repository()?)),
+                Ok(served) => {
+                    gotten.images.push(served.of(grant.repository()?));
+                    pulled.extend(image);
+                }
                 Err(code) => gotten.failures.push(code.of(id.clone())),
+            }
+        }
+        if counts {
+            let incarnation = grant.repository()?.incarnation;
+            for image in pulled {
+                pulls::record(cx.core, incarnation, image);
             }
         }
         Ok(gotten)

@@ -8,6 +8,7 @@ use longshore_types::{
     digest::Digest,
     id::Incarnation,
     name::{ImageTag, RepositoryName},
+    time::Timestamp,
 };
 use serde::{Deserialize, Serialize};
 
@@ -69,6 +70,8 @@ pub struct ImageDetail {
     image_tags: Vec<String>,
     image_size_in_bytes: i64,
     image_pushed_at: f64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_recorded_pull_time: Option<f64>,
     image_manifest_media_type: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     artifact_media_type: Option<String>,
@@ -259,6 +262,7 @@ fn details(repository: &Repository, images: Vec<Detail>, mut tags: Tags) -> Vec<
         image_tags: tags.remove(&image.digest).unwrap_or_default(),
         image_size_in_bytes: image.size,
         image_pushed_at: image.pushed_at.as_epoch_seconds(),
+        last_recorded_pull_time: image.pulled_at.map(Timestamp::as_epoch_seconds),
         image_manifest_media_type: image.media_type,
         artifact_media_type: image.artifact_media_type,
         subject_manifest_digest: image.subject,

@@ -54,7 +54,7 @@ async fn a_use_of_a_key_is_written_a_little_later() {
 async fn a_server_that_stops_writes_what_waits() {
     let t = TestCore::start().await;
     t.ok::<DescribeRepositories>(json!({})).await;
-    job::usage::finish(&t.core).await.unwrap();
+    job::finish(&t.core).await.unwrap();
     assert_eq!(last_used(&t).await["ServiceName"], "ecr");
 }
 
