@@ -196,6 +196,9 @@ pub enum Error {
     /// The manifest or tag that a pull names is not there.
     #[error("Requested image not found")]
     ManifestUnknown,
+    /// The image does not change its storage class.
+    #[error("{0}")]
+    ImageStorageClassUpdateNotSupported(crate::storage::archive::Refused),
     /// The image is a child of an index that is still there.
     #[error("Requested image referenced by manifest list")]
     ImageReferencedByManifestList,

@@ -1,5 +1,6 @@
 //! Work that no request waits for: sweepers with a bounded `tick` each, driven by [`run`].
 
+pub mod archive;
 pub mod collect;
 pub mod dead;
 pub mod doomed;
@@ -35,6 +36,7 @@ pub async fn tick(core: &Core) -> Result<bool> {
         dead::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
+        archive::tick(core).await,
         lifecycle::tick(core, may_collect).await,
     ];
     if may_collect {

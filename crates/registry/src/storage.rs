@@ -1,6 +1,7 @@
 //! The rules about repositories, uploads, blobs and images that the API and `/v2` share.
 
 pub(crate) mod admit;
+pub mod archive;
 pub mod blob;
 pub(crate) mod image;
 pub mod manifest;

@@ -17,6 +17,7 @@ pub(crate) mod identity;
 pub(crate) mod identity_tag;
 pub(crate) mod image;
 pub(crate) mod image_pull;
+pub(crate) mod image_storage;
 pub(crate) mod inline_policy;
 pub(crate) mod lifecycle;
 pub(crate) mod link;

@@ -124,6 +124,7 @@ actions! { Ecr, "ecr":
     StartLifecyclePolicyPreview
     TagResource
     UntagResource
+    UpdateImageStorageClass
     UploadLayerPart
 }
 

@@ -10,7 +10,7 @@ use crate::{
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
-    table::image,
+    table::{image, image_storage::StatusFilter},
 };
 
 /// How many referrers one page of `/v2` holds.
@@ -42,6 +42,8 @@ pub struct Referrer {
     pub size: u64,
     /// The annotations of its manifest.
     pub annotations: BTreeMap<String, String>,
+    /// How it is stored, as the API says it.
+    pub status: &'static str,
 }
 
 /// A page of referrers, and whether there are more.
@@ -62,7 +64,8 @@ impl Operation for ListReferrers {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Referrers> {
         let types = self.artifact_type.into_iter().collect();
-        page(cx, permit.grant(), self.subject, types, self.last, PAGE).await
+        let active = (types, StatusFilter::Active);
+        page(cx, permit.grant(), self.subject, active, self.last, PAGE).await
     }
 }
 
@@ -71,14 +74,14 @@ pub(crate) async fn page(
     cx: &Cx<'_>,
     grant: &Grant,
     subject: Digest,
-    types: Vec<String>,
+    (types, status): (Vec<String>, StatusFilter),
     after: Option<Digest>,
     size: usize,
 ) -> Result<Referrers> {
     let after = after.map(|digest| digest.to_key()).unwrap_or_default();
     let (rows, more) = cx
         .query(grant, move |tx, grant| {
-            image::referrers(tx, grant, &subject, &types, &after, size)
+            image::referrers(tx, grant, &subject, (&types, status), &after, size)
         })
         .await?;
     let referrers = rows.into_iter().map(referrer).collect::<Result<Vec<_>>>()?;
@@ -96,5 +99,6 @@ fn referrer(row: image::Referrer) -> Result<Referrer> {
         artifact_type: row.artifact_type,
         size: row.bytes.cast_unsigned(),
         annotations,
+        status: row.status.word(),
     })
 }

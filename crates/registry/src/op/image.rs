@@ -11,6 +11,7 @@ mod list_referrers;
 mod lookup;
 mod put;
 mod scan;
+mod update_storage_class;
 
 pub use self::{
     batch_delete::{BatchDeleteImage, DeletedImages},
@@ -21,5 +22,6 @@ pub use self::{
     list::{ListImages, ListedImages},
     list_referrers::{ImageReferrer, ListImageReferrers, ListedReferrers},
     put::{Image, PutImage, PutImageOutput},
+    update_storage_class::{UpdateImageStorageClass, UpdatedStorageClass},
 };
 pub(super) use self::{describe::refusal as refuse_identifier, identifier::Wanted, lookup::Lookup};

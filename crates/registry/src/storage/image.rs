@@ -11,11 +11,13 @@ use longshore_types::{
     name::ImageTag,
 };
 
+use super::archive;
 use crate::{
     authz::Grant,
     error::{Error, Result},
     table::{
         image::{self, NewImage},
+        image_storage::{self, Status},
         lifecycle::subject,
         link, tag,
     },
@@ -121,9 +123,12 @@ pub(crate) fn put(
     let incarnation = repository.incarnation;
     let mut absent = Vec::new();
     let exists = image::resolve(tx, incarnation, &image.digest)?.is_some();
+    let is_archived =
+        exists && image_storage::status(tx, incarnation, &image.digest)? != Status::Active;
     let named = tag::images(tx, incarnation, tags)?;
     if wire == Wire::Api
         && exists
+        && !is_archived
         && tags
             .iter()
             .all(|tag| named.get(tag.as_str()) == Some(&image.digest))
@@ -138,7 +143,10 @@ pub(crate) fn put(
         });
     }
     for tag in tags {
-        if named.contains_key(tag.as_str()) && repository.mutability.is_immutable(tag) {
+        let named = named.get(tag.as_str());
+        // A push that restores an archived image overwrites none of its tags.
+        let is_kept = is_archived && named == Some(&image.digest);
+        if named.is_some() && !is_kept && repository.mutability.is_immutable(tag) {
             return Err(Error::ImageTagAlreadyExists {
                 tag: tag.clone(),
                 name: repository.name.clone(),
@@ -155,6 +163,9 @@ pub(crate) fn put(
     }
     if exists {
         image::touch(tx, incarnation, &image.digest)?;
+    }
+    if is_archived {
+        archive::restore_at_once(tx, incarnation, &image.digest)?;
     }
     if let Some(alias) = &image.alias {
         image::insert_alias(tx, incarnation, alias, &image.digest)?;
@@ -203,7 +214,9 @@ fn check_children(tx: &mut dyn Tx, grant: &Grant, image: &NewImage, wire: Wire) 
     let repository = grant.repository()?;
     let present = image::present(tx, repository.incarnation, &image.children)?;
     let present: BTreeMap<Digest, i64> = present.into_iter().collect();
-    let is_absent = |child: &&Digest| !present.contains_key(child);
+    // An archived image is as good as absent to the API.
+    let archived = image_storage::not_active(tx, repository.incarnation, &image.children)?;
+    let is_absent = |child: &&Digest| !present.contains_key(child) || archived.contains(child);
     let absent: Vec<Digest> = image.children.iter().filter(is_absent).copied().collect();
     if wire == Wire::Api && !absent.is_empty() {
         return Err(Error::ReferencedImagesNotFound {

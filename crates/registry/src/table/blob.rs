@@ -48,7 +48,7 @@ pub(crate) fn head(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> crate::Re
     tx.query(
         guarded!(
             "b.size, CASE WHEN l.withdrawn = 0 AND l.keep_until >= ?4 THEN 1 WHEN EXISTS (SELECT 1 FROM image_layer x \
-             WHERE x.incarnation = ?2 AND x.layer = ?3) THEN 1 ELSE 0 END",
+             WHERE x.incarnation = ?2 AND x.layer = ?3 AND x.status = 0) THEN 1 ELSE 0 END",
             "LEFT JOIN link l ON l.incarnation = r.incarnation AND l.digest = ?3 \
              LEFT JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0",
             ""
@@ -79,7 +79,7 @@ pub(crate) fn find(
     tx.query(
         guarded!(
             "b.size, CASE WHEN l.withdrawn = 0 AND l.keep_until >= ?4 THEN 1 WHEN EXISTS (SELECT 1 FROM image_layer x \
-             WHERE x.incarnation = ?2 AND x.layer = ?3) THEN 1 ELSE 0 END, b.content, b.segments, n.start, n.sealed, \
+             WHERE x.incarnation = ?2 AND x.layer = ?3 AND x.status = 0) THEN 1 ELSE 0 END, b.content, b.segments, n.start, n.sealed, \
              s.physical, s.start, s.size, s.store, s.format, s.cipher, s.frame_size, s.header, s.key_version, s.wrapped_key, s.checks",
             "LEFT JOIN link l ON l.incarnation = r.incarnation AND l.digest = ?3 \
              LEFT JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0 \

@@ -10,7 +10,13 @@ use longshore_types::{
     time::Timestamp,
 };
 
-use super::{ROWS_PER_STATEMENT, args, guard::Versions, guarded, placeholders, values};
+use super::{
+    ROWS_PER_STATEMENT, args,
+    guard::Versions,
+    guarded,
+    image_storage::{self, Images, Status, StatusFilter},
+    placeholders, values,
+};
 use crate::{authz::Grant, member::words};
 
 /// A manifest as stored; `sealed` is absent when only the facts were asked for.
@@ -48,24 +54,27 @@ fn digest(columns: &dyn Columns, idx: usize) -> Result<Digest> {
 const BY_TAG: &str = guarded!(
     "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END, t.pushed_as",
     "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name = ?3 \
-     LEFT JOIN image i ON i.incarnation = t.incarnation AND i.digest = t.image",
+     LEFT JOIN image i ON i.incarnation = t.incarnation AND i.digest = t.image \
+     AND NOT EXISTS (SELECT 1 FROM image_storage s WHERE s.incarnation = i.incarnation AND s.image = i.digest AND s.status > 0)",
     ""
 );
 
 const BY_DIGEST: &str = guarded!(
     "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END, NULL",
-    "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.digest = ?3",
+    "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.digest = ?3 \
+     AND NOT EXISTS (SELECT 1 FROM image_storage s WHERE s.incarnation = i.incarnation AND s.image = i.digest AND s.status > 0)",
     ""
 );
 
 const BY_ALIAS: &str = guarded!(
     "i.digest, i.media_type, i.manifest_bytes, CASE WHEN ?4 = 1 THEN i.manifest END, NULL",
     "LEFT JOIN image_alias x ON x.incarnation = r.incarnation AND x.digest = ?3 \
-     LEFT JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image",
+     LEFT JOIN image i ON i.incarnation = x.incarnation AND i.digest = x.image \
+     AND NOT EXISTS (SELECT 1 FROM image_storage s WHERE s.incarnation = i.incarnation AND s.image = i.digest AND s.status > 0)",
     ""
 );
 
-/// Returns the image that `reference` names in the grant's repository, with its manifest if `whole`. One statement.
+/// Returns the active image that `reference` names in the grant's repository, with its manifest if `whole`. One statement.
 pub(crate) fn find(
     tx: &mut dyn Tx,
     grant: &Grant,
@@ -266,8 +275,9 @@ fn insert_children(
 pub(crate) fn layer_came(tx: &mut dyn Tx, incarnation: Incarnation, layer: &Digest) -> Result<()> {
     let key = layer.to_key();
     let moved = tx.execute(
-        "INSERT INTO image_layer (incarnation, image, layer, media_type) SELECT incarnation, image, layer, media_type \
-         FROM image_absent_layer WHERE incarnation = ?1 AND layer = ?2",
+        "INSERT INTO image_layer (incarnation, image, layer, media_type, status) SELECT a.incarnation, a.image, a.layer, a.media_type, \
+         COALESCE((SELECT s.status FROM image_storage s WHERE s.incarnation = a.incarnation AND s.image = a.image), 0) \
+         FROM image_absent_layer a WHERE a.incarnation = ?1 AND a.layer = ?2",
         args![incarnation.as_bytes(), &key],
     )?;
     if moved > 0 {
@@ -354,6 +364,7 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) 
         "DELETE FROM image_child WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_alias WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_pull WHERE incarnation = ?1 AND digest = ?2",
+        "DELETE FROM image_storage WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image WHERE incarnation = ?1 AND digest = ?2",
     ] {
         tx.execute(sql, args![incarnation.as_bytes(), &key])?;
@@ -382,10 +393,12 @@ pub(crate) struct Detail {
     pub(crate) subject: Option<Digest>,
     /// When it was last pulled, as far as that was written.
     pub(crate) pulled_at: Option<Timestamp>,
+    pub(crate) storage: image_storage::Stored,
 }
 
-const DETAIL: &str = "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject, p.pulled_at \
-     FROM image i LEFT JOIN image_pull p ON p.incarnation = i.incarnation AND p.digest = i.digest";
+const DETAIL: &str = "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject, p.pulled_at, \
+     s.status, s.archived_at, s.activated_at";
+const PULL: &str = "LEFT JOIN image_pull p ON p.incarnation = i.incarnation AND p.digest = i.digest";
 
 impl Row for Detail {
     fn read(columns: &dyn Columns) -> Result<Self> {
@@ -398,6 +411,7 @@ impl Row for Detail {
             pushed_at: Timestamp::from_millis(columns.int(4)?),
             subject: subject.map_err(|_| Error::corrupt("image.subject"))?,
             pulled_at: columns.opt_int(6)?.map(Timestamp::from_millis),
+            storage: image_storage::Stored::read(columns, 7)?,
         })
     }
 }
@@ -434,30 +448,19 @@ impl TagStatus {
     }
 }
 
-/// Returns up to `limit` images of a tag status in order of digest, after `after` and up to `until`.
+/// Returns up to `limit` images of a tag and an image status in order of digest, after `after` and up to `until`.
 pub(crate) fn page(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     (after, until): (&[u8], &[u8]),
-    status: TagStatus,
+    (tags, images): (TagStatus, StatusFilter),
     limit: i64,
 ) -> Result<Vec<Detail>> {
+    let (Images { from, only, key }, tags) = (images.images(), tags.condition());
     let sql = format!(
-        "SELECT {DETAIL} WHERE i.incarnation = ?1 AND i.digest > ?2 AND i.digest <= ?3 {} ORDER BY i.digest LIMIT ?4",
-        status.condition()
+        "SELECT {DETAIL} FROM {from} {PULL} WHERE {only} AND {key} > ?2 AND {key} <= ?3 {tags} ORDER BY {key} LIMIT ?4"
     );
     tx.rows(&sql, args![incarnation.as_bytes(), after, until, limit])
-}
-
-/// Returns the image that is `rows` images after `after`, if there are so many.
-pub(crate) fn nth_after(
-    tx: &mut dyn Tx,
-    incarnation: Incarnation,
-    after: &[u8],
-    rows: i64,
-) -> Result<Option<Digest>> {
-    let sql = "SELECT digest FROM image WHERE incarnation = ?1 AND digest > ?2 ORDER BY digest LIMIT 1 OFFSET ?3";
-    tx.row(sql, args![incarnation.as_bytes(), after, rows - 1])
 }
 
 /// Returns the details of `images`, in order of digest.
@@ -466,13 +469,14 @@ pub(crate) fn details(
     incarnation: Incarnation,
     images: &[Digest],
 ) -> Result<Vec<Detail>> {
+    let Images { from, only, key } = StatusFilter::Any.images();
     let mut found = Vec::with_capacity(images.len());
     for chunk in images.chunks(ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT {DETAIL} WHERE i.incarnation = ?1 AND i.digest IN ({}) ORDER BY i.digest",
+            "SELECT {DETAIL} FROM {from} {PULL} WHERE {only} AND {key} IN ({}) ORDER BY {key}",
             placeholders(1, keys.len())
         );
         found.extend(tx.rows::<Detail>(&sql, &args)?);
@@ -480,18 +484,22 @@ pub(crate) fn details(
     Ok(found)
 }
 
-/// Returns up to `limit` pairs of image and tag in that order, after `after`; an untagged image has one pair without a tag.
+/// Returns up to `limit` pairs of image and tag in that order, after `after` and up to the image `until`; an untagged image
+/// has one pair without a tag.
 pub(crate) fn page_with_tags(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
-    after: (&[u8], &str),
+    (after, until): ((&[u8], &str), &[u8]),
+    images: StatusFilter,
     limit: i64,
 ) -> Result<Vec<(Digest, Option<String>)>> {
-    tx.rows(
-        "SELECT i.digest, t.name FROM image i LEFT JOIN tag t ON t.incarnation = i.incarnation AND t.image = i.digest \
-         WHERE i.incarnation = ?1 AND i.digest >= ?2 AND (i.digest > ?2 OR t.name > ?3) ORDER BY i.digest, t.name LIMIT ?4",
-        args![incarnation.as_bytes(), after.0, after.1, limit],
-    )
+    let Images { from, only, key } = images.images();
+    let sql = format!(
+        "SELECT i.digest, t.name FROM {from} LEFT JOIN tag t ON t.incarnation = i.incarnation AND t.image = i.digest \
+         WHERE {only} AND {key} >= ?2 AND {key} <= ?3 AND ({key} > ?2 OR t.name > ?4) ORDER BY {key}, t.name LIMIT ?5"
+    );
+    let args = args![incarnation.as_bytes(), after.0, until, after.1, limit];
+    tx.rows(&sql, args)
 }
 
 /// An image that refers to a subject.
@@ -502,17 +510,19 @@ pub(crate) struct Referrer {
     pub(crate) artifact_type: Option<String>,
     pub(crate) bytes: i64,
     pub(crate) annotations: Option<String>,
+    pub(crate) status: Status,
 }
 
 /// How many bytes of annotations one page of referrers holds; the page ends early rather than grow beyond.
 const REFERRERS_BYTES: usize = 2 * 1024 * 1024;
 
-/// Returns up to `limit` referrers of `subject` in order of digest, after `after`, filtered by artifact types if any. One statement.
+/// Returns up to `limit` referrers of `subject` in order of digest, after `after`, of a status, filtered by artifact types if any.
+/// One statement.
 pub(crate) fn referrers(
     tx: &mut dyn Tx,
     grant: &Grant,
     subject: &Digest,
-    types: &[String],
+    (types, images): (&[String], StatusFilter),
     after: &[u8],
     limit: usize,
 ) -> crate::Result<(Vec<Referrer>, bool)> {
@@ -526,11 +536,13 @@ pub(crate) fn referrers(
     };
     let sql = format!(
         guarded!(
-            "i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations",
-            "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {}",
+            "i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations, a.status",
+            "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {} {} \
+             LEFT JOIN image_storage a ON a.incarnation = i.incarnation AND a.image = i.digest",
             "ORDER BY i.digest LIMIT {}"
         ),
         filter,
+        images.condition("i.incarnation", "i.digest"),
         limit + 1
     );
     let mut args = args![account, incarnation.as_bytes(), &key, after].to_vec();
@@ -548,6 +560,7 @@ pub(crate) fn referrers(
                 artifact_type: columns.opt_text(5)?.map(str::to_owned),
                 bytes: columns.int(6)?,
                 annotations: annotations.map(str::to_owned),
+                status: Status::of(columns.opt_int(8)?)?,
             });
         }
         Ok(())

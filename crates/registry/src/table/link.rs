@@ -20,7 +20,7 @@ pub(crate) const PROMISED: Duration = Duration::from_hours(12);
 pub(crate) struct Present {
     pub(crate) digest: Digest,
     pub(crate) size: i64,
-    /// The media type by which an image references it, if one does.
+    /// The media type by which such an image references it, if one does.
     pub(crate) referenced_as: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Row for Present {
     }
 }
 
-/// Returns those of `digests` that are present in a repository: referenced, or with a promise left.
+/// Returns those of `digests` that are present in a repository: referenced by an active image, or with a promise left.
 pub(crate) fn present(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
@@ -50,11 +50,33 @@ pub(crate) fn present(
     let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(least)];
     args.extend(keys.iter().map(Value::from));
     let sql = format!(
-        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest LIMIT 1) \
+        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest AND y.status = 0 LIMIT 1) \
          FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
          WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({}) AND ((l.withdrawn = 0 AND l.keep_until >= ?2) \
-         OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest))",
+         OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest AND x.status = 0))",
         placeholders(2, keys.len())
+    );
+    tx.rows(&sql, &args)
+}
+
+/// Returns those of `digests` that images here have which are not active; they may be [`present`] all the same.
+pub(crate) fn archived(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digests: &[Digest],
+) -> Result<Vec<Present>> {
+    if digests.is_empty() {
+        return Ok(Vec::new());
+    }
+    let keys: Vec<Vec<u8>> = digests.iter().map(Digest::to_key).collect();
+    let mut args = vec![Value::from(incarnation.as_bytes())];
+    args.extend(keys.iter().map(Value::from));
+    let sql = format!(
+        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest LIMIT 1) \
+         FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+         WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({}) \
+         AND EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest AND x.status > 0)",
+        placeholders(1, keys.len())
     );
     tx.rows(&sql, &args)
 }
@@ -159,6 +181,21 @@ pub(crate) fn withdraw(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Diges
         .map(drop)
 }
 
+/// Withdraws the links of an archived image's layers that no image has which is active or will be.
+pub(crate) fn withdraw_archived(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+) -> Result<()> {
+    tx.execute(
+        "UPDATE link SET withdrawn = 1 WHERE incarnation = ?1 AND digest IN \
+         (SELECT layer FROM image_layer WHERE incarnation = ?1 AND image = ?2) AND NOT EXISTS (SELECT 1 FROM image_layer x \
+         WHERE x.incarnation = link.incarnation AND x.layer = link.digest AND x.status IN (0, 2))",
+        args![incarnation.as_bytes(), &image.to_key()],
+    )
+    .map(drop)
+}
+
 /// Removes a link that nothing references, and has the collector look at its blob.
 pub(crate) fn remove(
     tx: &mut dyn Tx,
@@ -194,7 +231,7 @@ pub(crate) fn holders(
         "SELECT r.name FROM link l JOIN repository r ON r.incarnation = l.incarnation AND r.died_at IS NULL \
          JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0 \
          WHERE l.domain = ?1 AND l.digest = ?2 AND ((l.withdrawn = 0 AND l.keep_until >= ?3) \
-         OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest)) LIMIT ?4",
+         OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest AND x.status = 0)) LIMIT ?4",
         args![domain.as_bytes(), &digest.to_key(), least, limit],
     )
 }

@@ -5,7 +5,10 @@ use std::collections::HashMap;
 use longshore_store::meta::{Error, Result, Row, Tx, Value};
 use longshore_types::{digest::Digest, id::Incarnation, name::ImageTag};
 
-use super::{ROWS_PER_STATEMENT, args, guard::Versions, guarded, placeholders, values};
+use super::{
+    ROWS_PER_STATEMENT, args, guard::Versions, guarded, image_storage::StatusFilter, placeholders,
+    values,
+};
 use crate::authz::Grant;
 
 fn digest(key: &[u8]) -> Result<Digest> {
@@ -126,21 +129,24 @@ pub(crate) fn of_images(
     Ok(found)
 }
 
-/// Returns up to `limit` pairs of image and tag in that order, after `after`.
+/// Returns up to `limit` pairs of image and tag in that order, after `after` and up to the image `until`, of images of a status.
 pub(crate) fn page_by_image(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
-    after: (&[u8], &str),
+    (after, until): ((&[u8], &str), &[u8]),
+    images: StatusFilter,
     limit: i64,
 ) -> Result<Vec<(Digest, String)>> {
-    tx.rows(
-        "SELECT image, name FROM tag WHERE incarnation = ?1 AND image >= ?2 AND (image > ?2 OR name > ?3) \
-         ORDER BY image, name LIMIT ?4",
-        args![incarnation.as_bytes(), after.0, after.1, limit],
-    )
+    let sql = format!(
+        "SELECT t.image, t.name FROM tag t WHERE t.incarnation = ?1 AND t.image >= ?2 AND t.image <= ?3 \
+         AND (t.image > ?2 OR t.name > ?4) {} ORDER BY t.image, t.name LIMIT ?5",
+        images.condition("t.incarnation", "t.image")
+    );
+    let args = args![incarnation.as_bytes(), after.0, until, after.1, limit];
+    tx.rows(&sql, args)
 }
 
-/// Returns up to `limit` tags of the grant's repository in order, after `after`. One statement.
+/// Returns up to `limit` tags of active images of the grant's repository in order, after `after`. One statement.
 pub(crate) fn page(
     tx: &mut dyn Tx,
     grant: &Grant,
@@ -152,7 +158,8 @@ pub(crate) fn page(
     tx.query(
         guarded!(
             "t.name",
-            "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name > ?3",
+            "LEFT JOIN tag t ON t.incarnation = r.incarnation AND t.name > ?3 AND NOT EXISTS (SELECT 1 FROM image_storage s \
+             WHERE s.incarnation = t.incarnation AND s.image = t.image AND s.status > 0)",
             "ORDER BY t.name LIMIT ?4"
         ),
         // A page of none still answers the versions.

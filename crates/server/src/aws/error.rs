@@ -104,6 +104,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::ImageNotFound { .. }
         | Error::ManifestUnknown
         | Error::ImageReferencedByManifestList => ("ImageNotFoundException", BAD),
+        Error::ImageStorageClassUpdateNotSupported(_) => {
+            ("ImageStorageClassUpdateNotSupportedException", BAD)
+        }
         Error::ImageAlreadyExists { .. } => ("ImageAlreadyExistsException", BAD),
         Error::ImageTagAlreadyExists { .. } => ("ImageTagAlreadyExistsException", BAD),
         Error::ImageDigestDoesNotMatch { .. } => ("ImageDigestDoesNotMatchException", BAD),

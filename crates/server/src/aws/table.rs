@@ -73,6 +73,7 @@ fn ecr(operation: &str) -> Option<Handler> {
         "StartLifecyclePolicyPreview" => run::<lifecycle::StartLifecyclePolicyPreview>,
         "TagResource" => run::<resource::TagResource>,
         "UntagResource" => run::<resource::UntagResource>,
+        "UpdateImageStorageClass" => run::<image::UpdateImageStorageClass>,
         _ => return None,
     })
 }

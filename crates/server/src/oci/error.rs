@@ -155,6 +155,7 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::LifecyclePolicyPreviewInProgress { .. }
         | Error::RegistryPolicyNotFound(_)
         | Error::ImageReferencedByManifestList
+        | Error::ImageStorageClassUpdateNotSupported(_)
         | Error::Identity { .. }
         | Error::BlobReferenced(_) => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
         Error::Kms { .. } | Error::LimitExceeded(_) | Error::AccessDenied(_) => {

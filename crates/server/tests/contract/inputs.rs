@@ -88,6 +88,11 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         "TagResource" => {
             json!({"resourceArn": Scene::arn(&repository()), "tags": [{"Key": "k", "Value": "v"}]})
         }
+        "UpdateImageStorageClass" => json!({
+            "repositoryName": with_image(),
+            "imageId": {"imageTag": "tag"},
+            "targetStorageClass": "ARCHIVE",
+        }),
         "UntagResource" => json!({"resourceArn": Scene::arn(&repository()), "tagKeys": ["k"]}),
         "PutImage" => {
             let name = with_image();

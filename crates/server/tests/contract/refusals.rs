@@ -236,6 +236,30 @@ fn lifecycle_policies_that_are_not_there_are_answered_with_their_own_errors() {
 }
 
 #[test]
+fn images_that_do_not_change_their_storage_class_are_answered_with_their_own_errors() {
+    let scene = Scene::open();
+    let name = scene.repository();
+    scene.push(&name);
+    let update = |id: serde_json::Value, class: &str| {
+        let input = json!({"repositoryName": name, "imageId": id, "targetStorageClass": class});
+        scene.call("UpdateImageStorageClass", &input)
+    };
+    let tag = || json!({"imageTag": "tag"});
+    let unsupported = "ImageStorageClassUpdateNotSupportedException";
+    assert_eq!(update(tag(), "STANDARD").code(), unsupported);
+    assert_eq!(update(tag(), "ARCHIVE").status, 200);
+    assert_eq!(update(tag(), "ARCHIVE").code(), unsupported);
+    assert_eq!(
+        update(json!({"imageTag": "absent"}), "ARCHIVE").code(),
+        "ImageNotFoundException"
+    );
+    assert_eq!(
+        update(json!({}), "ARCHIVE").code(),
+        "InvalidParameterException"
+    );
+}
+
+#[test]
 fn uploads_answer_their_own_errors() {
     let scene = Scene::open();
     let name = scene.repository();

@@ -29,4 +29,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 5,
         sql: include_str!("../../migrations/0005_last_pull.sql"),
     },
+    Migration {
+        version: 6,
+        min_reader: 6,
+        sql: include_str!("../../migrations/0006_archive.sql"),
+    },
 ];

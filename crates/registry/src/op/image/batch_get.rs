@@ -30,6 +30,7 @@ use crate::{
     },
     table::{
         image::{self, Stored},
+        image_storage,
         repository::Repository,
     },
 };
@@ -145,10 +146,17 @@ fn find(
     let find = |wanted: &Result<Wanted, ImageFailureCode>| {
         lookup.find(wanted.as_ref().map_err(|code| *code)?)
     };
-    let found: Vec<_> = asked.iter().map(find).collect();
+    let mut found: Vec<_> = asked.iter().map(find).collect();
     let mut images: Vec<Digest> = found.iter().flatten().copied().collect();
     images.sort();
     images.dedup();
+    let archived = image_storage::not_active(tx, incarnation, &images)?;
+    images.retain(|image| !archived.contains(image));
+    for image in &mut found {
+        if matches!(image, Ok(digest) if archived.contains(digest)) {
+            *image = Err(ImageFailureCode::ImageInaccessible);
+        }
+    }
     let sizes = image::stored_all(tx, incarnation, &images, false)?;
     let size_of = |digest: &Digest| sizes.get(digest).map_or(0, |image| image.bytes);
     if found.iter().flatten().map(size_of).sum::<i64>() > MAX_ANSWER_BYTES {

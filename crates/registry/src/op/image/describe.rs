@@ -78,6 +78,10 @@ pub struct ImageDetail {
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_manifest_digest: Option<Digest>,
     image_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_archived_at: Option<f64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    last_activated_at: Option<f64>,
 }
 
 impl Operation for DescribeImages {
@@ -129,11 +133,7 @@ impl DescribeImages {
         let (scanned, tags, repository) = cx
             .read(grant, move |tx, grant| {
                 let repository = grant.repository()?.clone();
-                let (scanned, tags) = if filter.images.takes_active() {
-                    read_page(tx, repository.incarnation, after, filter, size)?
-                } else {
-                    (Scanned::NONE, HashMap::new())
-                };
+                let (scanned, tags) = read_page(tx, repository.incarnation, after, filter, size)?;
                 Ok((scanned, tags, repository))
             })
             .await?;
@@ -157,7 +157,7 @@ fn read_page(
     filter: Filter,
     size: usize,
 ) -> Result<(Scanned, Tags)> {
-    let mut scanned = scan(tx, incarnation, after, filter.tags, size)?;
+    let mut scanned = scan(tx, incarnation, after, filter, size)?;
     let digests: Vec<Digest> = scanned.images.iter().map(|image| image.digest).collect();
     let mut tags = tag::of_images(tx, incarnation, &digests, TAGS_PER_PAGE + 1)?;
     if tags.len() > TAGS_PER_PAGE
@@ -189,7 +189,8 @@ async fn described(
             Ok((images, by_image(tags), repository))
         })
         .await?;
-    let passes = |image: &Detail| filter.takes(tags.contains_key(&image.digest));
+    let passes =
+        |image: &Detail| filter.takes(tags.contains_key(&image.digest), image.storage.status);
     let images = images.into_iter().filter(passes).collect();
     Ok(DescribedImages {
         image_details: details(&repository, images, tags),
@@ -218,7 +219,7 @@ fn find(
     Ok(digests)
 }
 
-fn not_found(repository: &Repository, id: &ImageIdentifier) -> Error {
+pub(super) fn not_found(repository: &Repository, id: &ImageIdentifier) -> Error {
     let (digest, tag) = id.texts();
     Error::ImageNotFound {
         digest,
@@ -240,7 +241,8 @@ pub(in crate::op) fn refusal(code: ImageFailureCode) -> Error {
         ImageFailureCode::MissingDigestAndTag
         | ImageFailureCode::ImageNotFound
         | ImageFailureCode::ImageTagDoesNotMatchDigest
-        | ImageFailureCode::ImageReferencedByManifestList => {
+        | ImageFailureCode::ImageReferencedByManifestList
+        | ImageFailureCode::ImageInaccessible => {
             Error::invalid("imageIds", "both tag and digest cannot be null")
         }
     }
@@ -266,7 +268,9 @@ fn details(repository: &Repository, images: Vec<Detail>, mut tags: Tags) -> Vec<
         image_manifest_media_type: image.media_type,
         artifact_media_type: image.artifact_media_type,
         subject_manifest_digest: image.subject,
-        image_status: "ACTIVE",
+        image_status: image.storage.status.word(),
+        last_archived_at: image.storage.archived_at.map(Timestamp::as_epoch_seconds),
+        last_activated_at: image.storage.activated_at.map(Timestamp::as_epoch_seconds),
     };
     images.into_iter().map(detail).collect()
 }

@@ -28,6 +28,8 @@ pub enum ImageFailureCode {
     MissingDigestAndTag,
     /// An index that is still there names the image.
     ImageReferencedByManifestList,
+    /// The image is archived, or not restored yet.
+    ImageInaccessible,
 }
 
 impl ImageFailureCode {
@@ -56,6 +58,7 @@ impl ImageFailureCode {
                 "Invalid request parameters: both tag and digest cannot be null"
             }
             Self::ImageReferencedByManifestList => "Requested image referenced by manifest list",
+            Self::ImageInaccessible => "Requested image is archived",
         }
     }
 }

@@ -4,26 +4,12 @@ use serde::Deserialize;
 
 use crate::{
     error::Result,
-    member::{Member, words},
-    table::image::TagStatus,
+    member::Member,
+    table::{
+        image::TagStatus,
+        image_storage::{Status, StatusFilter},
+    },
 };
-
-words! {
-    /// Which images or artifacts are meant, by where they are kept.
-    pub(super) StatusFilter {
-        Active = "ACTIVE",
-        Archived = "ARCHIVED",
-        Activating = "ACTIVATING",
-        Any = "ANY",
-    }
-}
-
-impl StatusFilter {
-    /// Whether the filter lets anything through: every image is active, for none can be archived yet.
-    pub(super) fn takes_active(self) -> bool {
-        matches!(self, Self::Active | Self::Any)
-    }
-}
 
 /// `DescribeImagesFilter` and `ListImagesFilter`.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -60,9 +46,9 @@ impl Filter {
         images: StatusFilter::Active,
     };
 
-    /// Whether an image with or without tags passes.
-    pub(super) fn takes(self, is_tagged: bool) -> bool {
-        self.images.takes_active() && self.tags.takes(is_tagged)
+    /// Whether an image with or without tags, of a status, passes.
+    pub(super) fn takes(self, is_tagged: bool, status: Status) -> bool {
+        self.images.takes(status) && self.tags.takes(is_tagged)
     }
 }
 
@@ -81,18 +67,25 @@ mod tests {
     fn without_a_word_active_images_of_any_tags_pass() {
         let default = FilterInput::read(None).unwrap();
         assert_eq!(filter(json!({})).unwrap(), default);
-        assert!(default.takes(true) && default.takes(false));
+        for status in [Status::Active, Status::Archived, Status::Activating] {
+            let passes = status == Status::Active;
+            assert_eq!(default.takes(true, status), passes);
+            assert_eq!(default.takes(false, status), passes);
+        }
     }
 
     #[test]
     fn only_what_the_filter_names_passes() {
         let tagged = filter(json!({"tagStatus": "TAGGED", "imageStatus": "ANY"})).unwrap();
-        assert!(tagged.takes(true) && !tagged.takes(false));
+        assert!(tagged.takes(true, Status::Archived) && !tagged.takes(false, Status::Archived));
         let untagged = filter(json!({"tagStatus": "UNTAGGED"})).unwrap();
-        assert!(!untagged.takes(true) && untagged.takes(false));
-        for status in ["ARCHIVED", "ACTIVATING"] {
-            let none = filter(json!({"imageStatus": status})).unwrap();
-            assert!(!none.takes(true) && !none.takes(false));
+        assert!(!untagged.takes(true, Status::Active) && untagged.takes(false, Status::Active));
+        for (word, status) in [
+            ("ARCHIVED", Status::Archived),
+            ("ACTIVATING", Status::Activating),
+        ] {
+            let some = filter(json!({"imageStatus": word})).unwrap();
+            assert!(some.takes(true, status) && !some.takes(true, Status::Active));
         }
     }
 

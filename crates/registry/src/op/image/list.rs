@@ -4,7 +4,11 @@ use longshore_store::meta::Tx;
 use longshore_types::{account::AccountId, digest::Digest, id::Incarnation, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
-use super::{filter::FilterInput, identifier::ImageIdentifier, scan::scan};
+use super::{
+    filter::{Filter, FilterInput},
+    identifier::ImageIdentifier,
+    scan::{self, END},
+};
 use crate::{
     authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
@@ -15,6 +19,7 @@ use crate::{
     page::{self, PageSize},
     table::{
         image::{self, TagStatus},
+        image_storage::StatusFilter,
         tag,
     },
 };
@@ -66,11 +71,7 @@ impl Operation for ListImages {
         let (entries, next) = cx
             .read(grant, move |tx, grant| {
                 let incarnation = grant.repository()?.incarnation;
-                if filter.images.takes_active() {
-                    read_page(tx, incarnation, after, filter.tags, size)
-                } else {
-                    Ok((Vec::new(), None))
-                }
+                read_page(tx, incarnation, after, filter, size)
             })
             .await?;
         let next_token = next
@@ -91,32 +92,47 @@ fn read_page(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     after: Option<Key>,
-    status: TagStatus,
+    filter: Filter,
     size: usize,
 ) -> Result<(Entries, Option<Key>)> {
+    if filter.tags == TagStatus::Untagged {
+        let after = after.map(|(digest, _)| digest);
+        let scanned = scan::scan(tx, incarnation, after, filter, size)?;
+        let entries = scanned.images.iter().map(|image| (image.digest, None));
+        let next = scanned.next.map(|next| (next, String::new()));
+        return Ok((entries.collect(), next));
+    }
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
     let (key, name) = match &after {
         Some((digest, name)) => (digest.to_key(), name.as_str()),
         None => (Vec::new(), ""),
     };
-    let entries = match status {
-        TagStatus::Any => image::page_with_tags(tx, incarnation, (&key, name), limit)?,
-        TagStatus::Tagged => tag::page_by_image(tx, incarnation, (&key, name), limit)?
-            .into_iter()
-            .map(|(digest, name)| (digest, Some(name)))
-            .collect(),
-        TagStatus::Untagged => {
-            let after = after.map(|(digest, _)| digest);
-            let scanned = scan(tx, incarnation, after, status, size)?;
-            let entries = scanned.images.iter().map(|image| (image.digest, None));
-            return Ok((
-                entries.collect(),
-                scanned.next.map(|next| (next, String::new())),
-            ));
-        }
+    // Every tag of an image that passes is an entry, so only images that do not pass are looked at for nothing.
+    let any = Filter {
+        tags: TagStatus::Any,
+        ..filter
     };
-    Ok(cut(entries, size))
+    let until = scan::bound(tx, incarnation, &key, any)?;
+    let end = until.map_or_else(|| END.to_owned(), |digest| digest.to_key());
+    let range = ((key.as_slice(), name), end.as_slice());
+    let entries = match (filter.tags, filter.images) {
+        (TagStatus::Tagged, StatusFilter::Any | StatusFilter::Active) => {
+            let tagged = tag::page_by_image(tx, incarnation, range, filter.images, limit)?;
+            let entry = |(digest, name)| (digest, Some(name));
+            tagged.into_iter().map(entry).collect()
+        }
+        _ => image::page_with_tags(tx, incarnation, range, filter.images, limit)?,
+    };
+    let (mut entries, next) = cut(entries, size);
+    entries.retain(|(_, tag)| filter.tags.takes(tag.is_some()));
+    Ok((
+        entries,
+        next.or(until.map(|until| (until, LAST.to_owned()))),
+    ))
 }
+
+/// After every tag.
+const LAST: &str = "~";
 
 /// Cuts one entry more than asked down to the page.
 fn cut(mut entries: Entries, size: usize) -> (Entries, Option<Key>) {

@@ -5,7 +5,6 @@ use std::collections::BTreeMap;
 use longshore_types::{account::AccountId, digest::Digest, name::RepositoryName};
 use serde::{Deserialize, Serialize};
 
-use super::filter::StatusFilter;
 use crate::{
     authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
@@ -15,6 +14,7 @@ use crate::{
     op::on_repository,
     operation::Operation,
     page::{self, PageSize},
+    table::image_storage::StatusFilter,
 };
 
 const MAX_TYPES: usize = 5;
@@ -104,17 +104,19 @@ impl Operation for ListImageReferrers {
             grant.repository()?.incarnation
         );
         let after = page::resume(&cx.core.tokens, &list, self.next_token.as_deref())?;
-        let Referrers {
-            mut referrers,
-            more,
-        } = referrers::page(cx, grant, asked.subject, asked.types, after, size).await?;
+        let Referrers { referrers, more } = referrers::page(
+            cx,
+            grant,
+            asked.subject,
+            (asked.types, asked.status),
+            after,
+            size,
+        )
+        .await?;
         let last = referrers.last().filter(|_| more);
-        let mut next_token = last
+        let next_token = last
             .map(|last| page::next_token(&cx.core.tokens, &list, &last.digest))
             .transpose()?;
-        if !asked.status.takes_active() {
-            (referrers, next_token) = (Vec::new(), None);
-        }
         Ok(ListedReferrers {
             referrers: referrers.into_iter().map(ImageReferrer::from).collect(),
             next_token,
@@ -171,7 +173,7 @@ impl From<Referrer> for ImageReferrer {
             artifact_type: referrer.artifact_type,
             size: referrer.size,
             annotations: referrer.annotations,
-            artifact_status: "ACTIVE",
+            artifact_status: referrer.status,
         }
     }
 }

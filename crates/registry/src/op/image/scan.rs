@@ -3,15 +3,19 @@
 use longshore_store::meta::Tx;
 use longshore_types::{digest::Digest, id::Incarnation};
 
+use super::filter::Filter;
 use crate::{
     error::{Error, Result},
-    table::image::{self, Detail, TagStatus},
+    table::{
+        image::{self, Detail, TagStatus},
+        image_storage::{self, StatusFilter},
+    },
 };
 
 /// How many images one page looks at; a filter that passes few of them ends the page early.
 const ROWS_PER_PAGE: i64 = 5000;
 /// Above every key of a digest.
-const END: &[u8] = &[0xff];
+pub(super) const END: &[u8] = &[0xff];
 
 /// Some images, and after which one to go on, if there may be more.
 #[derive(Debug)]
@@ -21,12 +25,6 @@ pub(super) struct Scanned {
 }
 
 impl Scanned {
-    /// No images, and no more to come.
-    pub(super) const NONE: Self = Self {
-        images: Vec::new(),
-        next: None,
-    };
-
     /// Ends the page after `size` images.
     pub(super) fn cut(&mut self, size: usize) {
         if self.images.len() > size {
@@ -36,24 +34,44 @@ impl Scanned {
     }
 }
 
-/// Returns at most `size` images of a tag status after `after`.
+/// Returns up to which image a page after `after` looks, if its filter could pass over more than a page may look at.
+pub(super) fn bound(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    after: &[u8],
+    filter: Filter,
+) -> Result<Option<Digest>> {
+    let skips = match filter.images {
+        StatusFilter::Active => image_storage::any(tx, incarnation)?,
+        StatusFilter::Any | StatusFilter::Archived | StatusFilter::Activating => false,
+    };
+    if skips || filter.tags != TagStatus::Any {
+        let rows = ROWS_PER_PAGE;
+        return Ok(image_storage::nth_after(
+            tx,
+            incarnation,
+            filter.images,
+            after,
+            rows,
+        )?);
+    }
+    Ok(None)
+}
+
+/// Returns at most `size` images that pass a filter after `after`.
 pub(super) fn scan(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     after: Option<Digest>,
-    status: TagStatus,
+    filter: Filter,
     size: usize,
 ) -> Result<Scanned> {
     let after = after.map(|digest| digest.to_key()).unwrap_or_default();
-    let until = match status {
-        TagStatus::Any => None,
-        TagStatus::Tagged | TagStatus::Untagged => {
-            image::nth_after(tx, incarnation, &after, ROWS_PER_PAGE)?
-        }
-    };
+    let until = bound(tx, incarnation, &after, filter)?;
     let end = until.map_or_else(|| END.to_owned(), |digest| digest.to_key());
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
-    let images = image::page(tx, incarnation, (&after, &end), status, limit)?;
+    let which = (filter.tags, filter.images);
+    let images = image::page(tx, incarnation, (&after, &end), which, limit)?;
     let mut scanned = Scanned {
         images,
         next: until,
@@ -113,7 +131,14 @@ mod tests {
         let (mut sizes, mut images, mut after) = (Vec::new(), Vec::new(), None);
         loop {
             let scanned = meta
-                .read(move |tx| scan(tx, incarnation, after, status, size))
+                .read(move |tx| {
+                    let images = StatusFilter::Active;
+                    let filter = Filter {
+                        tags: status,
+                        images,
+                    };
+                    scan(tx, incarnation, after, filter, size)
+                })
                 .await
                 .unwrap();
             sizes.push(scanned.images.len());

@@ -55,6 +55,8 @@ pub enum LayerAvailability {
     Available,
     /// It is not, or not for long enough to rely on.
     Unavailable,
+    /// It is a layer of archived images alone.
+    Archived,
 }
 
 /// A text that is no layer's digest.
@@ -97,17 +99,22 @@ impl Operation for BatchCheckLayerAvailability {
             .collect();
         known.sort();
         known.dedup();
-        let present = cx
+        let (present, archived) = cx
             .read(permit.grant(), move |tx, grant| {
                 let incarnation = grant.repository()?.incarnation;
-                Ok(link::present(tx, incarnation, &known)?)
+                let present = link::present(tx, incarnation, &known)?;
+                known.retain(|digest| present.iter().all(|blob| blob.digest != *digest));
+                Ok((present, link::archived(tx, incarnation, &known)?))
             })
             .await?;
-        let present = present
-            .into_iter()
-            .map(|blob| (blob.digest, blob))
+        let known = |blobs: Vec<Present>, availability| {
+            let known = move |blob: Present| (blob.digest, (blob, availability));
+            blobs.into_iter().map(known)
+        };
+        let found = known(present, LayerAvailability::Available)
+            .chain(known(archived, LayerAvailability::Archived))
             .collect();
-        Ok(check(texts, &present))
+        Ok(check(texts, &found))
     }
 }
 
@@ -126,7 +133,7 @@ impl BatchCheckLayerAvailability {
     }
 }
 
-fn check(texts: &[String], present: &HashMap<Digest, Present>) -> CheckedLayers {
+fn check(texts: &[String], found: &HashMap<Digest, (Present, LayerAvailability)>) -> CheckedLayers {
     let mut checked = CheckedLayers {
         layers: Vec::new(),
         failures: Vec::new(),
@@ -134,8 +141,8 @@ fn check(texts: &[String], present: &HashMap<Digest, Present>) -> CheckedLayers 
     for text in texts {
         match text.parse::<DigestText>() {
             Ok(digest) => {
-                let blob = digest.known.and_then(|digest| present.get(&digest));
-                checked.layers.push(layer(text, blob));
+                let found = digest.known.and_then(|digest| found.get(&digest));
+                checked.layers.push(layer(text, found));
             }
             Err(_) => checked.failures.push(failure(text)),
         }
@@ -143,15 +150,13 @@ fn check(texts: &[String], present: &HashMap<Digest, Present>) -> CheckedLayers 
     checked
 }
 
-fn layer(text: &str, present: Option<&Present>) -> Layer {
+fn layer(text: &str, found: Option<&(Present, LayerAvailability)>) -> Layer {
+    let unavailable = LayerAvailability::Unavailable;
     Layer {
         layer_digest: text.to_owned(),
-        layer_availability: match present {
-            Some(_) => LayerAvailability::Available,
-            None => LayerAvailability::Unavailable,
-        },
-        layer_size: present.map(|blob| blob.size),
-        media_type: present.and_then(|blob| blob.referenced_as.clone()),
+        layer_availability: found.map_or(unavailable, |(_, availability)| *availability),
+        layer_size: found.map(|(blob, _)| blob.size),
+        media_type: found.and_then(|(blob, _)| blob.referenced_as.clone()),
     }
 }
 

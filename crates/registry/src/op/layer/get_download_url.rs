@@ -90,8 +90,10 @@ fn check_referenced(
     let repository = grant.repository()?;
     let present = link::present(tx, repository.incarnation, &[digest])?.pop();
     match present.map(|blob| blob.referenced_as) {
-        None => Err(not_found(grant, &digest.to_string())),
-        Some(None) => Err(Error::LayerInaccessible {
+        None if link::archived(tx, repository.incarnation, &[digest])?.is_empty() => {
+            Err(not_found(grant, &digest.to_string()))
+        }
+        None | Some(None) => Err(Error::LayerInaccessible {
             digest,
             name: repository.name.clone(),
             account: repository.registry.account(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use longshore_store::meta::{Columns, Error, Result, Row, Tx};
 use longshore_types::{digest::Digest, id::Incarnation, time::Timestamp};
 
-use crate::table::{args, tag};
+use crate::table::{args, image_storage::StatusFilter, tag};
 
 /// How many tags are read at a time, unless one image has more.
 const TAGS: usize = 5000;
@@ -43,7 +43,7 @@ const COLUMNS: &str = "i.digest, i.pushed_at, \
      CASE WHEN i.subject IS NOT NULL AND EXISTS (SELECT 1 FROM subject_gone g WHERE g.incarnation = i.incarnation \
      AND g.subject = i.subject AND g.gone_at >= i.pushed_at) THEN 1 ELSE 0 END";
 
-/// Returns up to `limit` images, newest first, that are older than the last image seen, by time and digest.
+/// Returns up to `limit` active images, newest first, that are older than the last image seen, by time and digest.
 pub(crate) fn page(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
@@ -51,19 +51,23 @@ pub(crate) fn page(
     limit: i64,
 ) -> Result<Vec<Seen>> {
     let sql = format!(
-        "SELECT {COLUMNS} FROM image i WHERE i.incarnation = ?1 AND i.pushed_at <= ?2 AND (i.pushed_at < ?2 OR i.digest < ?3) \
-         ORDER BY i.pushed_at DESC, i.digest DESC LIMIT ?4"
+        "SELECT {COLUMNS} FROM image i WHERE i.incarnation = ?1 AND i.pushed_at <= ?2 AND (i.pushed_at < ?2 OR i.digest < ?3) {} \
+         ORDER BY i.pushed_at DESC, i.digest DESC LIMIT ?4",
+        StatusFilter::Active.condition("i.incarnation", "i.digest")
     );
     tx.rows(&sql, args![incarnation.as_bytes(), at, image, limit])
 }
 
-/// Returns one image.
+/// Returns one image if it is active.
 pub(crate) fn one(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     image: &Digest,
 ) -> Result<Option<Seen>> {
-    let sql = format!("SELECT {COLUMNS} FROM image i WHERE i.incarnation = ?1 AND i.digest = ?2");
+    let sql = format!(
+        "SELECT {COLUMNS} FROM image i WHERE i.incarnation = ?1 AND i.digest = ?2 {}",
+        StatusFilter::Active.condition("i.incarnation", "i.digest")
+    );
     tx.row(&sql, args![incarnation.as_bytes(), &image.to_key()])
 }
 

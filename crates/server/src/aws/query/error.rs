@@ -174,6 +174,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::Manifest(_)
         | Error::ManifestUnknown
         | Error::ImageReferencedByManifestList
+        | Error::ImageStorageClassUpdateNotSupported(_)
         | Error::LayerNotFound { .. }
         | Error::LayerInaccessible { .. }
         | Error::LayerAlreadyExists { .. }

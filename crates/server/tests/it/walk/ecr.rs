@@ -114,6 +114,9 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "ListTagsForResource" => json!({ "resourceArn": resource }),
         "TagResource" => json!({ "resourceArn": resource, "tags": [{ "Key": "k", "Value": "v" }] }),
         "UntagResource" => json!({ "resourceArn": resource, "tagKeys": ["k"] }),
+        "UpdateImageStorageClass" => with(
+            json!({ "imageId": { "imageTag": "v1" }, "targetStorageClass": "ARCHIVE" }),
+        ),
         "UploadLayerPart" | "CompleteLayerUpload" => with(part_of(scene, operation, &name).await),
         other => panic!("no input for {other}"),
     };

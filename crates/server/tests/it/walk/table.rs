@@ -121,6 +121,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
     ),
     ("TagResource", "ecr:TagResource", On::Repository),
     ("UntagResource", "ecr:UntagResource", On::Repository),
+    (
+        "UpdateImageStorageClass",
+        "ecr:UpdateImageStorageClass",
+        On::Repository,
+    ),
     ("UploadLayerPart", "ecr:UploadLayerPart", On::Repository),
 ];
 
