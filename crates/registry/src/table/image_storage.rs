@@ -244,18 +244,6 @@ fn layers(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest, status: Sta
         .map(drop)
 }
 
-/// Looks at an activating image again at `due`.
-pub(crate) fn postpone(
-    tx: &mut dyn Tx,
-    incarnation: Incarnation,
-    image: &Digest,
-    due: Timestamp,
-) -> Result<()> {
-    let sql = "UPDATE image_storage SET due = ?3 WHERE incarnation = ?1 AND image = ?2";
-    tx.execute(sql, args![incarnation.as_bytes(), &image.to_key(), due])
-        .map(drop)
-}
-
 /// Returns up to `limit` activating images that are to be looked at now, those that have waited longest first.
 pub(crate) fn activating(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(Incarnation, Digest)>> {
     let now = tx.now();

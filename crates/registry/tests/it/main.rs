@@ -5,6 +5,7 @@
     reason = "functions that tests share are tests too"
 )]
 
+mod archive;
 mod authz;
 mod blob;
 mod collection;

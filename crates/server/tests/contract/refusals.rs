@@ -239,7 +239,7 @@ fn lifecycle_policies_that_are_not_there_are_answered_with_their_own_errors() {
 fn images_that_do_not_change_their_storage_class_are_answered_with_their_own_errors() {
     let scene = Scene::open();
     let name = scene.repository();
-    scene.push(&name);
+    scene.image(&name);
     let update = |id: serde_json::Value, class: &str| {
         let input = json!({"repositoryName": name, "imageId": id, "targetStorageClass": class});
         scene.call("UpdateImageStorageClass", &input)
