@@ -10,8 +10,9 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask install   the clients that the tests drive, and the service model that they check against
 cargo xtask check     formatting, lints, documentation, tidiness, tests
+cargo xtask soak      collection under fire: kills, and what is lost; then without each guard, where something must be
 cargo xtask clients   the real clients against the real server
-cargo xtask ci        install, check, clients
+cargo xtask ci        install, check, soak, clients
 cargo xtask tidy      crate directions, stray marks; prints the sizes of files and functions";
 
 fn main() -> Result<()> {
@@ -19,9 +20,11 @@ fn main() -> Result<()> {
     match env::args().nth(1).as_deref() {
         Some("install") => install(&root),
         Some("check") => check(&root),
+        Some("soak") => soak(&root),
         Some("clients") => clients(&root),
         Some("ci") => install(&root)
             .and_then(|()| check(&root))
+            .and_then(|()| soak(&root))
             .and_then(|()| clients(&root)),
         Some("tidy") => tidy::run(&root),
         _ => bail!("{USAGE}"),
@@ -63,6 +66,41 @@ fn check(root: &PathBuf) -> Result<()> {
         root,
         &["test", "--workspace", "--exclude", CLIENTS, "--quiet"],
     )
+}
+
+/// The guards that the soak switches off, to show that it sees what they prevent.
+const GUARDS: [&str; 3] = ["promise", "grace", "foreign-keys"];
+
+/// Runs the soak against a server of its own build, which alone can hasten time.
+fn soak(root: &PathBuf) -> Result<()> {
+    let server = [
+        "build",
+        "--quiet",
+        "--package",
+        "longshore",
+        "--features",
+        "soak",
+    ];
+    cargo(root, &server)?;
+    let command = format!(
+        "{} serve --listen 127.0.0.1:0 --data-dir {{dir}}",
+        root.join("target/debug/longshore").display()
+    );
+    let tool = [
+        "run",
+        "--quiet",
+        "--package",
+        "longshore-bench",
+        "--",
+        "soak",
+        "--command",
+        &command,
+    ];
+    cargo(root, &tool)?;
+    for guard in GUARDS {
+        cargo(root, &[&tool[..], &["--without", guard]].concat())?;
+    }
+    Ok(())
 }
 
 const CLIENTS: &str = "longshore-clients-test";

@@ -10,6 +10,7 @@ pub mod payload;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod soak;
 pub mod target;
 pub mod workload;
 

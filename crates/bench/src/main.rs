@@ -12,6 +12,7 @@ use tokio::signal::unix::{SignalKind, signal};
 use longshore_bench::config::Config;
 use longshore_bench::report::{self, Report};
 use longshore_bench::run::Plan;
+use longshore_bench::soak;
 use longshore_bench::workload::{self, Case, Load};
 
 /// Drives registries with the same work and compares them.
@@ -33,6 +34,8 @@ enum Command {
         /// The JSON report.
         report: PathBuf,
     },
+    /// Put collection under fire, and say what was lost.
+    Soak(SoakArgs),
     /// Measure hashing and sealing alone, in processor seconds per GiB.
     Reference,
 }
@@ -95,9 +98,82 @@ struct LoadArgs {
     seed: u64,
 }
 
+#[derive(Debug, Args)]
+struct SoakArgs {
+    /// The command of a server that is built with the feature `soak`; `{dir}` is its directory, `{number}` its number.
+    #[arg(long)]
+    command: String,
+    /// How many servers share the stores that the command names.
+    #[arg(long, default_value_t = 1)]
+    servers: usize,
+    /// Kills at least.
+    #[arg(long, default_value_t = 20)]
+    kills: usize,
+    /// Acknowledged operations at least.
+    #[arg(long, default_value_t = 10_000)]
+    operations: u64,
+    /// Clients at a time.
+    #[arg(long, default_value_t = 8)]
+    workers: u64,
+    /// Hours that pass for the servers in a second.
+    #[arg(long, default_value_t = 6)]
+    hours_a_second: u32,
+    /// The guard to switch off: promise, grace or foreign-keys; then something must be lost.
+    #[arg(long, value_parser = ["promise", "grace", "foreign-keys"])]
+    without: Option<String>,
+    /// Where the servers keep their data.
+    #[arg(long)]
+    work: Option<PathBuf>,
+    /// The seed of all choices.
+    #[arg(long, default_value_t = 1)]
+    seed: u64,
+    /// Minutes after which to stop, whatever was done.
+    #[arg(long, default_value_t = 20)]
+    minutes: u64,
+    /// Print JSON.
+    #[arg(long)]
+    json: bool,
+}
+
+fn soak(args: SoakArgs) -> Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let must_lose = args.without.is_some();
+    let options = soak::Options {
+        command: args.command,
+        servers: args.servers,
+        kills: args.kills,
+        operations: args.operations,
+        workers: args.workers,
+        hours_a_second: args.hours_a_second,
+        without: args.without,
+        work: args.work.unwrap_or_else(|| scratch.path().to_owned()),
+        seed: args.seed,
+        limit: Duration::from_mins(args.minutes),
+    };
+    let (kills, operations) = (options.kills as u64, options.operations);
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let outcome = runtime.block_on(soak::run(options))?;
+    if args.json {
+        println!("{}", serde_json::to_string_pretty(&outcome)?);
+    } else {
+        println!("{}", outcome.report()?);
+    }
+    match (must_lose, outcome.is_sound()) {
+        (true, true) => bail!("nothing was lost without the guard: the soak does not see loss"),
+        (false, false) => bail!("{} lost", outcome.lost.len()),
+        (false, true) if outcome.crashes < kills || outcome.operations < operations => {
+            bail!("too little was done in the time")
+        }
+        _ => Ok(()),
+    }
+}
+
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run(args),
+        Command::Soak(args) => soak(args),
         Command::List(args) => {
             for case in workload::all(&args.into()) {
                 println!("{}", case.label());

@@ -11,6 +11,8 @@ pub mod usage;
 
 use std::{sync::Arc, time::Duration};
 
+use longshore_store::soak;
+
 use crate::{core::Core, error::Result};
 
 /// What one bounded step did.
@@ -67,7 +69,7 @@ pub async fn run(core: Arc<Core>) {
     loop {
         let pause = match tick(&core).await {
             Ok(true) => BREATH,
-            Ok(false) => REST,
+            Ok(false) => soak::brief(REST),
             Err(error) => {
                 tracing::warn!(%error, "a sweep failed and will be tried again");
                 REST

@@ -4,3 +4,4 @@ pub mod blob;
 pub mod crypto;
 pub mod hash;
 pub mod meta;
+pub mod soak;

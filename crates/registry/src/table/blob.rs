@@ -157,7 +157,7 @@ pub(crate) fn insert(tx: &mut dyn Tx, blob: &NewBlob) -> Result<()> {
     if made == 1 {
         return Ok(());
     }
-    let not_before = now.plus(super::link::KEEP);
+    let not_before = doomed::after_grace(now);
     let sql = "SELECT content FROM blob WHERE domain = ?1 AND digest = ?2 AND damaged = 1";
     let Some(old) = tx.row::<Vec<u8>>(sql, args![blob.domain.as_bytes(), &key])? else {
         return doomed::content(tx, blob.content.as_bytes(), not_before);
@@ -185,7 +185,7 @@ pub(crate) fn damage(
 
 /// Removes a blob that no link references and dooms its segments; returns whether there was one.
 pub(crate) fn collect_unlinked(tx: &mut dyn Tx, domain: &[u8], digest: &Digest) -> Result<bool> {
-    let not_before = tx.now().plus(super::link::KEEP);
+    let not_before = doomed::after_grace(tx.now());
     let content: Option<Vec<u8>> = tx.row(
         "DELETE FROM blob WHERE domain = ?1 AND digest = ?2 AND NOT EXISTS \
          (SELECT 1 FROM link l WHERE l.domain = ?1 AND l.digest = ?2) RETURNING content",

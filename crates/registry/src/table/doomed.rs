@@ -2,13 +2,25 @@
 
 use std::time::Duration;
 
-use longshore_store::meta::{Result, Tx};
+use longshore_store::{
+    meta::{Result, Tx},
+    soak::Guard,
+};
 use longshore_types::{id::PhysicalId, time::Timestamp};
 
-use super::args;
+use super::{args, link::KEEP};
 
 /// How far into the past a row is set whose file is being removed.
 const PAST: Duration = Duration::from_hours(1);
+
+/// When the file of a segment may go that nobody needs from now on: reads of it may be under way.
+pub(crate) fn after_grace(now: Timestamp) -> Timestamp {
+    if Guard::Grace.holds() {
+        now.plus(KEEP)
+    } else {
+        now
+    }
+}
 
 /// Records `physical`, whose file may go once `not_before` has passed.
 pub(crate) fn insert(tx: &mut dyn Tx, physical: PhysicalId, not_before: Timestamp) -> Result<()> {

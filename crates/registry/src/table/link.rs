@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
-use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
+use longshore_store::{
+    meta::{Columns, Error, Result, Row, Tx, Value},
+    soak::Guard,
+};
 use longshore_types::{
     digest::Digest,
     id::{DomainId, Incarnation},
+    time::Timestamp,
 };
 
 use super::{args, candidate, candidate::Kind, image, placeholders};
@@ -14,6 +18,15 @@ use super::{args, candidate, candidate::Kind, image, placeholders};
 pub(crate) const KEEP: Duration = Duration::from_hours(24);
 /// A link without a reference is present while at least this much of its promise is left.
 pub(crate) const PROMISED: Duration = Duration::from_hours(12);
+
+/// When a promise ends that is made now.
+fn kept_from(now: Timestamp) -> Timestamp {
+    if Guard::Promise.holds() {
+        now.plus(KEEP)
+    } else {
+        now
+    }
+}
 
 /// A blob that is present in a repository.
 #[derive(Debug)]
@@ -113,7 +126,7 @@ pub(crate) fn promise(
     domain: DomainId,
     digest: &Digest,
 ) -> Result<()> {
-    let until = tx.now().plus(KEEP);
+    let until = kept_from(tx.now());
     tx.execute(
         "INSERT INTO link (incarnation, digest, domain, keep_until, withdrawn) VALUES (?1, ?2, ?3, ?4, 0) \
          ON CONFLICT (incarnation, digest) DO UPDATE SET withdrawn = 0, \
@@ -126,7 +139,7 @@ pub(crate) fn promise(
 
 /// Raises the promise of the links that an image is about to let go, and has the collector look when it ends.
 pub(crate) fn let_go(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
-    let until = tx.now().plus(KEEP);
+    let until = kept_from(tx.now());
     tx.execute(
         "UPDATE link SET keep_until = ?3 WHERE incarnation = ?1 AND keep_until < ?3 \
          AND digest IN (SELECT layer FROM image_layer WHERE incarnation = ?1 AND image = ?2)",
@@ -156,7 +169,7 @@ impl Row for Standing {
                 .map_err(|_| Error::corrupt("link.domain"))?,
             keep_until: columns.int(1)?,
             withdrawn: columns.int(2)? != 0,
-            referenced: columns.int(3)? != 0,
+            referenced: columns.int(3)? != 0 && Guard::ForeignKeys.holds(),
         })
     }
 }

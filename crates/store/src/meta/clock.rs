@@ -6,6 +6,8 @@ use std::time::{Instant, SystemTime};
 
 use longshore_types::time::Timestamp;
 
+use crate::soak;
+
 /// How far wall time may leave the monotonic one between two looks before it is a jump, in milliseconds.
 const JUMP_MILLIS: i64 = 5_000;
 
@@ -72,7 +74,7 @@ impl StoreClock {
     }
 
     pub(super) fn now(&self) -> Timestamp {
-        let system = self.source.system_millis();
+        let system = soak::hasten(self.source.system_millis());
         let highest = self.highest.fetch_max(system, Ordering::Relaxed);
         let now = system.max(highest);
         if highest.saturating_sub(system) > JUMP_MILLIS || self.left_monotonic(system) {
@@ -96,6 +98,9 @@ impl StoreClock {
         let Some(monotonic) = self.source.monotonic_millis() else {
             return false;
         };
+        if soak::is_hastened() {
+            return false;
+        }
         let offset = system.saturating_sub(monotonic);
         let before = self.offset.swap(offset, Ordering::Relaxed);
         before != NONE && offset.abs_diff(before) > JUMP_MILLIS.unsigned_abs()

@@ -10,6 +10,7 @@ use rusqlite::{Connection, ToSql};
 use super::failure::Failure;
 use super::options::Options;
 use crate::meta::error::{Error, Result};
+use crate::soak::Guard;
 
 /// Prepared statements that a connection keeps.
 const STATEMENTS: usize = 256;
@@ -88,7 +89,11 @@ fn open(path: &Path, options: &Options, cache: i64) -> Result<Connection, Failur
     let mode: String = connection.query_row("PRAGMA journal_mode = WAL", [], |row| row.get(0))?;
     check("journal_mode", &"wal", &mode.as_str())?;
     set(&connection, "synchronous", Level::Full as i64)?;
-    set(&connection, "foreign_keys", 1)?;
+    set(
+        &connection,
+        "foreign_keys",
+        i64::from(Guard::ForeignKeys.holds()),
+    )?;
     set(&connection, "cache_size", cache)?;
     set(&connection, "temp_store", 2)?;
     set(&connection, "mmap_size", 0)?;

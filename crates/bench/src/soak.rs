@@ -1,0 +1,240 @@
+//! Collection under fire: clients push, push again, mount, move tags, delete, let a lifecycle policy expire and pull, while
+//! the server's time runs thousands of times as fast and the server is killed every few seconds. At the end every image
+//! that should exist is pulled and compared byte by byte.
+//!
+//! What the registry has said is held against it: an acknowledged image is there until it is deleted, and a positive
+//! answer about a layer is a promise for twelve hours of the server's time.
+
+mod api;
+mod client;
+mod clock;
+mod fleet;
+mod layers;
+mod ledger;
+mod worker;
+
+use std::cell::{Cell, RefCell};
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, Result, ensure};
+use serde::Serialize;
+use serde_json::json;
+use tokio::task::LocalSet;
+
+use self::api::Keys;
+use self::client::Client;
+use self::clock::Clock;
+use self::fleet::Fleet;
+use self::layers::Layers;
+use self::ledger::Ledger;
+
+/// Where workers push.
+const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];
+/// Deleted and made again all the time; layers are mounted from it.
+const RESTLESS: &str = "soak/restless";
+/// A lifecycle policy expires what is tagged `old-…` here after a day.
+const EXPIRING: &str = "soak/expiring";
+/// How often the end of a run looks at what is left, with collection under way between the looks.
+const LOOKS: u32 = 3;
+
+/// What a run does.
+#[derive(Debug, Clone)]
+pub struct Options {
+    /// The command of a server; `{dir}` is its directory, `{number}` its number. It is built with the feature `soak`.
+    pub command: String,
+    /// How many servers share the stores.
+    pub servers: usize,
+    /// Kills at least.
+    pub kills: usize,
+    /// Acknowledged operations at least.
+    pub operations: u64,
+    /// Clients at a time.
+    pub workers: u64,
+    /// Hours of the server's time that pass in a second.
+    pub hours_a_second: u32,
+    /// The guard that is switched off: `promise`, `grace` or `foreign-keys`.
+    pub without: Option<String>,
+    /// Where the servers keep their data.
+    pub work: PathBuf,
+    /// The seed of all choices.
+    pub seed: u64,
+    /// When to give up, whatever was done.
+    pub limit: Duration,
+}
+
+/// What a run found.
+#[derive(Debug, Clone, Serialize)]
+pub struct Outcome {
+    /// Acknowledged operations.
+    pub operations: u64,
+    /// How many of each kind.
+    pub by_kind: Vec<(&'static str, u64)>,
+    /// Kills of a server.
+    pub crashes: u64,
+    /// Images verified byte by byte at the end.
+    pub verified: usize,
+    /// Hours that passed for the servers.
+    pub hours: i64,
+    /// Seconds that it took.
+    pub seconds: u64,
+    /// What was acknowledged and is not so.
+    pub lost: Vec<String>,
+}
+
+/// What the clients share.
+struct Soak {
+    options: Options,
+    keys: Keys,
+    clock: Clock,
+    fleet: RefCell<Fleet>,
+    layers: Layers,
+    ledger: Ledger,
+    over: Cell<bool>,
+}
+
+/// Runs a soak. Fails when the servers do not start or do nothing; what is lost is in the outcome.
+pub async fn run(options: Options) -> Result<Outcome> {
+    ensure!(options.servers > 0, "a soak needs a server");
+    let started = Instant::now();
+    let clock = Clock::start(options.hours_a_second);
+    let keys = Keys::new(options.seed);
+    let fleet = Fleet::start(&options, &clock, &keys).await?;
+    let soak = Rc::new(Soak {
+        layers: Layers::new(options.seed),
+        ledger: Ledger::default(),
+        over: Cell::new(false),
+        fleet: RefCell::new(fleet),
+        keys,
+        clock,
+        options,
+    });
+    soak.prepare().await?;
+    LocalSet::new().run_until(drive(&soak)).await?;
+    let verified = soak.verify().await?;
+    let ledger = &soak.ledger;
+    soak.fleet.borrow_mut().stop()?;
+    Ok(Outcome {
+        operations: ledger.operations(),
+        by_kind: ledger.by_kind(),
+        crashes: soak.fleet.borrow().crashes(),
+        verified,
+        hours: soak.clock.hours(),
+        seconds: started.elapsed().as_secs(),
+        lost: ledger.lost(),
+    })
+}
+
+/// Lets the workers work and kills servers until enough was done.
+async fn drive(soak: &Rc<Soak>) -> Result<()> {
+    let workers: Vec<_> = (0..soak.options.workers)
+        .map(|number| tokio::task::spawn_local(worker::work(Rc::clone(soak), number)))
+        .collect();
+    let keeper = tokio::task::spawn_local(worker::churn(Rc::clone(soak)));
+    let result = soak.crash_servers().await;
+    soak.over.set(true);
+    for worker in workers {
+        worker.await?;
+    }
+    keeper.await?;
+    result
+}
+
+impl Soak {
+    async fn prepare(&self) -> Result<()> {
+        let mut client = Client::new(self);
+        for name in REPOSITORIES.into_iter().chain([EXPIRING]) {
+            client.create(name).await?;
+        }
+        let policy = json!({"rules": [{
+            "rulePriority": 1,
+            "selection": {"tagStatus": "tagged", "tagPrefixList": ["old-"], "countType": "sinceImagePushed",
+                "countUnit": "days", "countNumber": 1},
+            "action": {"type": "expire"},
+        }]});
+        let input = json!({"repositoryName": EXPIRING, "lifecyclePolicyText": policy.to_string()});
+        client.api("PutLifecyclePolicy", &input).await?;
+        Ok(())
+    }
+
+    async fn crash_servers(&self) -> Result<()> {
+        let mut random = self.options.seed;
+        let started = Instant::now();
+        loop {
+            random = crate::payload::mix(random.wrapping_add(1));
+            let crashes = usize::try_from(self.fleet.borrow().crashes())?;
+            // Now and then they live long enough for a slow pull to see its file's grace time end.
+            let life = match random % 8 {
+                0 => self.clock.real(60),
+                _ => Duration::from_millis(300 + (random >> 8) % 2_500),
+            };
+            tokio::time::sleep(life).await;
+            let enough = crashes >= self.options.kills
+                && self.ledger.operations() >= self.options.operations;
+            // Without a guard it goes on until that shows.
+            let done = if self.options.without.is_some() {
+                self.ledger.has_lost()
+            } else {
+                enough
+            };
+            if done || started.elapsed() > self.options.limit {
+                return Ok(());
+            }
+            let number = usize::try_from(random >> 8)? % self.options.servers;
+            let restart = self.fleet.borrow_mut().kill(number, random)?;
+            let revived = restart.ready().await?;
+            self.fleet.borrow_mut().revive(number, revived);
+        }
+    }
+
+    /// Pulls all that should exist, several times, with hours for collection between.
+    async fn verify(&self) -> Result<usize> {
+        let mut client = Client::new(self);
+        let kept = self.ledger.kept();
+        for look in 0..LOOKS {
+            for (place, image) in &kept {
+                if let Some(problem) = client.verify(place, image).await? {
+                    self.ledger.lose(problem);
+                }
+            }
+            if look + 1 < LOOKS {
+                tokio::time::sleep(self.clock.real(30)).await;
+            }
+        }
+        ensure!(!kept.is_empty(), "nothing was left to verify");
+        Ok(kept.len())
+    }
+}
+
+impl Outcome {
+    /// Whether all that was acknowledged is there.
+    pub fn is_sound(&self) -> bool {
+        self.lost.is_empty()
+    }
+
+    /// A line for people, and what was lost.
+    pub fn report(&self) -> Result<String> {
+        use std::fmt::Write as _;
+        let mut text = String::new();
+        for (kind, count) in &self.by_kind {
+            write!(text, "{kind} {count}, ").context("writing to memory")?;
+        }
+        writeln!(
+            text,
+            "{} images verified, {} hours in {} s",
+            self.verified, self.hours, self.seconds
+        )?;
+        for lost in self.lost.iter().take(20) {
+            writeln!(text, "lost: {lost}")?;
+        }
+        write!(
+            text,
+            "operations {}, crashes {}, lost {}",
+            self.operations,
+            self.crashes,
+            self.lost.len()
+        )?;
+        Ok(text)
+    }
+}

@@ -1,0 +1,92 @@
+//! What the soak asks of a server that is built with the feature `soak`: time that runs faster, and guards that can be
+//! switched off one at a time, to show that the soak sees the loss. Without the feature all of it is constant.
+
+/// What keeps collection from removing what somebody needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Guard {
+    /// A positive answer is a promise: `keep_until` lies in the future.
+    Promise,
+    /// A file outlives its row by a grace time.
+    Grace,
+    /// Foreign keys, and the question whether an image references a link.
+    ForeignKeys,
+}
+
+#[cfg(not(feature = "soak"))]
+mod built {
+    impl super::Guard {
+        /// Whether it protects: always.
+        pub const fn holds(self) -> bool {
+            true
+        }
+    }
+
+    /// How long a sweeper rests that would rest for `time`.
+    pub const fn brief(time: std::time::Duration) -> std::time::Duration {
+        time
+    }
+
+    /// The time that the store goes by, in milliseconds since the epoch: the system's.
+    pub(crate) const fn hasten(system: i64) -> i64 {
+        system
+    }
+
+    /// Whether the store's time is the system's: always.
+    pub(crate) const fn is_hastened() -> bool {
+        false
+    }
+}
+
+#[cfg(feature = "soak")]
+mod built {
+    use std::{env, sync::LazyLock, time::Duration};
+
+    /// `MILLISECONDS:RATE`: from that time since the epoch on, time runs so many times as fast.
+    static CLOCK: LazyLock<Option<(i64, i64)>> = LazyLock::new(|| {
+        let text = env::var("LONGSHORE_SOAK_CLOCK").ok()?;
+        let (base, rate) = text.split_once(':')?;
+        Some((base.parse().ok()?, rate.parse().ok()?))
+    });
+    /// `promise`, `grace` or `foreign-keys`.
+    static WITHOUT: LazyLock<Option<String>> =
+        LazyLock::new(|| env::var("LONGSHORE_SOAK_WITHOUT").ok());
+
+    impl super::Guard {
+        /// Whether it protects.
+        pub fn holds(self) -> bool {
+            let name = match self {
+                Self::Promise => "promise",
+                Self::Grace => "grace",
+                Self::ForeignKeys => "foreign-keys",
+            };
+            WITHOUT.as_deref() != Some(name)
+        }
+    }
+
+    /// How long a sweeper rests that would rest for `time`.
+    pub fn brief(time: Duration) -> Duration {
+        if is_hastened() {
+            Duration::from_millis(50)
+        } else {
+            time
+        }
+    }
+
+    /// The time that the store goes by, in milliseconds since the epoch.
+    pub(crate) fn hasten(system: i64) -> i64 {
+        match *CLOCK {
+            Some((base, rate)) => {
+                base.saturating_add(system.saturating_sub(base).saturating_mul(rate))
+            }
+            None => system,
+        }
+    }
+
+    /// Whether the store's time runs apart from the system's.
+    pub(crate) fn is_hastened() -> bool {
+        CLOCK.is_some()
+    }
+}
+
+pub use built::brief;
+pub(crate) use built::{hasten, is_hastened};
