@@ -52,8 +52,8 @@ impl Kind {
         let fits = match self {
             Self::Identity | Self::Session => true,
             Self::Trust => service == Some("sts"),
-            Self::Repository => matches!(service, None | Some("ecr" | "ecr-public")),
-            Self::Registry => matches!(service, None | Some("ecr")),
+            Self::Repository => matches!(service, None | Some("ecr" | "ecr-public" | "longshore")),
+            Self::Registry => matches!(service, None | Some("ecr" | "longshore")),
         };
         match self {
             _ if fits => Ok(()),

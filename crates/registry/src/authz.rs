@@ -17,7 +17,7 @@ pub(crate) use self::web_identity::{
     WebIdentity, authorize_web_identity, denied as web_identity_denied,
 };
 pub use self::{
-    action::{Action, Ecr, Iam, Organizations, Sts},
+    action::{Action, Ecr, Iam, Longshore, Organizations, Sts},
     grant::{Grant, Permit},
     need::{Need, Needs, Renamed, RequestKeys, Resource},
 };

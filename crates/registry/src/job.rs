@@ -4,6 +4,7 @@ pub mod archive;
 pub mod collect;
 pub mod dead;
 pub mod doomed;
+pub mod leases;
 pub mod lifecycle;
 pub mod pulls;
 pub mod uploads;
@@ -39,6 +40,7 @@ pub async fn tick(core: &Core) -> Result<bool> {
         usage::tick(core).await,
         pulls::tick(core).await,
         archive::tick(core).await,
+        leases::tick(core).await,
         lifecycle::tick(core, may_collect).await,
     ];
     if may_collect {

@@ -13,6 +13,7 @@ pub mod cx;
 mod deferred;
 pub mod endpoints;
 pub mod error;
+pub mod extension;
 pub mod iam;
 pub mod job;
 pub mod keys;

@@ -15,15 +15,15 @@ pub mod resource;
 use longshore_types::{account::AccountId, name::RepositoryName};
 
 use crate::{
-    authz::{Ecr, Needs},
+    authz::{Action, Needs},
     cx::Scope,
     error::Result,
     member::Member,
 };
 
 /// `action` on the repository that most inputs name by these two members.
-fn on_repository(
-    action: Ecr,
+pub(crate) fn on_repository(
+    action: impl Into<Action>,
     scope: &Scope,
     registry_id: &Member<AccountId>,
     repository_name: &Member<RepositoryName>,

@@ -19,6 +19,7 @@ pub(crate) mod image;
 pub(crate) mod image_pull;
 pub(crate) mod image_storage;
 pub(crate) mod inline_policy;
+pub(crate) mod lease;
 pub(crate) mod lifecycle;
 pub(crate) mod link;
 pub(crate) mod managed_policy;

@@ -9,9 +9,7 @@ use std::{io, net::SocketAddr, time::Duration};
 use async_trait::async_trait;
 use bytes::Bytes;
 use http::{Request, StatusCode, Uri, header};
-use http_body_util::{BodyExt, Empty, LengthLimitError, Limited};
-use hyper::client::conn::http1;
-use hyper_util::rt::TokioIo;
+use http_body_util::Full;
 use longshore_registry::sts::oidc::{Fetch, FetchError, MAX_DOCUMENT};
 use rustls_pki_types::ServerName;
 use tokio::{
@@ -20,8 +18,12 @@ use tokio::{
 };
 use tokio_rustls::client::TlsStream;
 
-use self::{address::Addresses, trust::Trust};
-use crate::config;
+use self::address::Addresses;
+pub(crate) use self::trust::Trust;
+use crate::{
+    config,
+    exchange::{ExchangeError, exchange},
+};
 
 mod address;
 mod trust;
@@ -55,30 +57,11 @@ impl HttpsFetch {
         let target = Target::parse(url)?;
         let stream = self.connect(&target).await?;
         let stream = self.secure(&target, stream, thumbprints).await?;
-        let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
-            .await
-            .map_err(unreachable)?;
-        let answer = async {
-            let answer = sender
-                .send_request(target.request()?)
-                .await
-                .map_err(unreachable)?;
-            if answer.status() != StatusCode::OK {
-                return Err(FetchError::Status(answer.status().as_u16()));
-            }
-            let body = Limited::new(answer.into_body(), MAX_DOCUMENT).collect();
-            Ok(body.await.map_err(broken)?.to_bytes())
-        };
-        // The connection ends with its answer, or the answer with its connection.
-        let (mut answer, mut connection) = (Box::pin(answer), Box::pin(connection));
-        tokio::select! {
-            biased;
-            answer = &mut answer => answer,
-            ended = &mut connection => {
-                ended.map_err(unreachable)?;
-                answer.await
-            }
+        let answer = exchange(stream, target.request()?, MAX_DOCUMENT).await?;
+        if answer.status() != StatusCode::OK {
+            return Err(FetchError::Status(answer.status().as_u16()));
         }
+        Ok(answer.into_body())
     }
 
     /// Connects to the first allowed address that answers.
@@ -150,7 +133,7 @@ impl Target {
         Ok(Self { uri, host, port })
     }
 
-    fn request(&self) -> Result<Request<Empty<Bytes>>, FetchError> {
+    fn request(&self) -> Result<Request<Full<Bytes>>, FetchError> {
         let authority = self
             .uri
             .authority()
@@ -161,7 +144,7 @@ impl Target {
             .header(header::ACCEPT, "application/json")
             .header(header::USER_AGENT, "longshore")
             .header(header::CONNECTION, "close")
-            .body(Empty::new())
+            .body(Full::default())
             .map_err(|_| FetchError::Url)
     }
 }
@@ -170,11 +153,12 @@ fn unreachable(error: impl std::fmt::Display) -> FetchError {
     FetchError::Unreachable(error.to_string())
 }
 
-fn broken(error: Box<dyn std::error::Error + Send + Sync>) -> FetchError {
-    if error.is::<LengthLimitError>() {
-        FetchError::TooLarge
-    } else {
-        unreachable(error)
+impl From<ExchangeError> for FetchError {
+    fn from(error: ExchangeError) -> Self {
+        match error {
+            ExchangeError::Broken(reason) => Self::Unreachable(reason),
+            ExchangeError::TooLarge => Self::TooLarge,
+        }
     }
 }
 

@@ -38,6 +38,8 @@ pub enum Action {
     Sts(Sts),
     /// Of accounts.
     Organizations(Organizations),
+    /// Of what this registry has beyond ECR.
+    Longshore(Longshore),
 }
 
 impl Action {
@@ -48,6 +50,7 @@ impl Action {
             Self::Iam(action) => action.name(),
             Self::Sts(action) => action.name(),
             Self::Organizations(action) => action.name(),
+            Self::Longshore(action) => action.name(),
         }
     }
 }
@@ -66,9 +69,11 @@ impl FromStr for Action {
         let iam = Iam::ALL.iter().copied().map(Self::from);
         let sts = Sts::ALL.iter().copied().map(Self::from);
         let organizations = Organizations::ALL.iter().copied().map(Self::from);
+        let longshore = Longshore::ALL.iter().copied().map(Self::from);
         ecr.chain(iam)
             .chain(sts)
             .chain(organizations)
+            .chain(longshore)
             .find(|action| action.name() == name)
             .ok_or(UnknownAction)
     }
@@ -82,6 +87,7 @@ impl Action {
             Self::Iam(_) => "iam",
             Self::Sts(_) => "sts",
             Self::Organizations(_) => "organizations",
+            Self::Longshore(_) => "longshore",
         }
     }
 }
@@ -254,4 +260,9 @@ actions! { Organizations, "organizations":
     ListParents
     ListRoots
     ListTagsForResource
+}
+
+actions! { Longshore, "longshore":
+    LeaseImages
+    ListImageLeases
 }

@@ -24,4 +24,5 @@ pub use self::{
     put::{Image, PutImage, PutImageOutput},
     update_storage_class::{UpdateImageStorageClass, UpdatedStorageClass},
 };
-pub(super) use self::{describe::refusal as refuse_identifier, identifier::Wanted, lookup::Lookup};
+pub(super) use self::describe::refusal as refuse_identifier;
+pub(crate) use self::{identifier::Wanted, lookup::Lookup};

@@ -348,6 +348,33 @@ pub(crate) fn is_child(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest
     Ok(found == 1)
 }
 
+/// Returns up to `limit` indexes that name one of `images`, by any digest of it.
+pub(crate) fn parents(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    images: &[Digest],
+    limit: usize,
+) -> Result<Vec<Digest>> {
+    let mut found: Vec<Digest> = Vec::new();
+    for chunk in images.chunks(ROWS_PER_STATEMENT) {
+        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
+        let mut args = vec![Value::from(incarnation.as_bytes())];
+        args.extend(keys.iter().map(Value::from));
+        let sql = format!("{} LIMIT {}", parents_of(chunk.len()), limit - found.len());
+        found.extend(tx.rows::<Digest>(&sql, &args)?);
+    }
+    Ok(found)
+}
+
+fn parents_of(n_images: usize) -> String {
+    let list = placeholders(1, n_images);
+    format!(
+        "SELECT DISTINCT image FROM image_child WHERE incarnation = ?1 AND child IN (SELECT digest FROM image \
+         WHERE incarnation = ?1 AND digest IN ({list}) \
+         UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?1 AND image IN ({list}))"
+    )
+}
+
 /// Returns whether the repository has an image.
 pub(crate) fn any(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<bool> {
     let sql =
@@ -359,6 +386,7 @@ pub(crate) fn any(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<bool> {
 pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
     let key = image.to_key();
     for sql in [
+        "DELETE FROM image_lease WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_layer WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_absent_layer WHERE incarnation = ?1 AND image = ?2",
         "DELETE FROM image_child WHERE incarnation = ?1 AND image = ?2",
@@ -590,8 +618,10 @@ mod tests {
 
     #[tokio::test]
     async fn the_indexes_that_name_an_image_are_found_by_it() {
-        let plan = plan(IS_CHILD, 2).await;
-        let keys = "image_child_child (incarnation=? AND child=?)";
-        assert!(plan.contains(keys), "{plan}");
+        for (sql, n_args) in [(IS_CHILD.to_owned(), 2), (parents_of(3), 4)] {
+            let plan = plan(&sql, n_args).await;
+            let keys = "image_child_child (incarnation=? AND child=?)";
+            assert!(plan.contains(keys), "{plan}");
+        }
     }
 }

@@ -15,6 +15,7 @@ use crate::harness::{TestCore, texts};
 
 mod concurrency;
 mod follow;
+mod lease;
 mod policy;
 mod preview;
 mod property;

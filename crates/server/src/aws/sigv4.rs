@@ -1,4 +1,4 @@
-//! Verifies AWS Signature Version 4, in the `Authorization` header and in presigned URLs.
+//! Verifies AWS Signature Version 4, in the `Authorization` header and in presigned URLs, and signs by it ([`Signer`]).
 //!
 //! Everything is pure and synchronous: [`SignedRequest::parse`] takes what it needs from the head of a request, and
 //! [`SignedRequest::verify`] runs once the hash of the body is known, so that a body may stream past in between.
@@ -24,6 +24,7 @@ mod payload;
 mod query;
 mod query_form;
 mod request;
+mod sign;
 
 pub use credential::Credential;
 pub use error::SignatureError;
@@ -31,3 +32,4 @@ pub use fuzz::fuzz_sigv4;
 pub use key::{SecretKey, SigningKeyCache};
 pub use payload::{PayloadHash, PayloadMode};
 pub use request::SignedRequest;
+pub use sign::Signer;

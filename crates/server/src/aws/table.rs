@@ -5,7 +5,7 @@ use std::pin::Pin;
 use bytes::Bytes;
 use http::Response;
 use longshore_registry::{
-    Cx, Error, Operation, execute,
+    Cx, Error, Operation, execute, extension,
     op::{
         image,
         layer::{self, UploadLayerPart},
@@ -35,6 +35,7 @@ pub(super) fn find(service: Service, operation: &str) -> Option<Handler> {
     match service {
         Service::Ecr => ecr(operation),
         Service::Organizations => organizations(operation),
+        Service::Longshore => longshore(operation),
         Service::EcrPublic => None,
     }
 }
@@ -89,6 +90,14 @@ fn organizations(operation: &str) -> Option<Handler> {
         "ListParents" => run::<organizations::ListParents>,
         "ListRoots" => run::<organizations::ListRoots>,
         "ListTagsForResource" => run::<organizations::ListTagsForResource>,
+        _ => return None,
+    })
+}
+
+fn longshore(operation: &str) -> Option<Handler> {
+    Some(match operation {
+        "LeaseImages" => run::<extension::LeaseImages>,
+        "ListImageLeases" => run::<extension::ListImageLeases>,
         _ => return None,
     })
 }

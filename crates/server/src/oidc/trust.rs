@@ -35,23 +35,23 @@ pub enum TrustError {
     #[error("`{}` holds no certificate", .0.display())]
     Empty(PathBuf),
     /// A certificate cannot be trusted, or the library does not work.
-    #[error("the certificates for identity providers do not work: {0}")]
+    #[error("the trusted certificates do not work: {0}")]
     Certificate(#[from] rustls::Error),
     /// There are no roots to verify with.
-    #[error("the certificates for identity providers do not work: {0}")]
+    #[error("the trusted certificates do not work: {0}")]
     Verifier(#[from] rustls::client::VerifierBuilderError),
 }
 
-/// The roots that hold for all providers.
+/// The roots that hold for all providers, and for the servers that the program calls itself.
 #[derive(Debug)]
-pub(super) struct Trust {
+pub(crate) struct Trust {
     provider: Arc<CryptoProvider>,
     usual: Arc<WebPkiServerVerifier>,
 }
 
 impl Trust {
     /// Mozilla's roots, and those in `file`.
-    pub(super) fn load(file: Option<&Path>) -> Result<Self, TrustError> {
+    pub(crate) fn load(file: Option<&Path>) -> Result<Self, TrustError> {
         let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         if let Some(path) = file {
             let in_file = |source| TrustError::File {
@@ -74,7 +74,7 @@ impl Trust {
     }
 
     /// Connects to a provider that was registered with `thumbprints`.
-    pub(super) fn connector(&self, thumbprints: &[String]) -> Result<TlsConnector, rustls::Error> {
+    pub(crate) fn connector(&self, thumbprints: &[String]) -> Result<TlsConnector, rustls::Error> {
         let verifier = Verifier {
             provider: self.provider.clone(),
             usual: self.usual.clone(),

@@ -99,45 +99,46 @@ fn everybody_at_repositories(scene: &Scene) -> Vec<Visit<'_>> {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn operations_of_ecr() {
+async fn operations_of_registries() {
     let scene = Scene::peopled().await;
     let mut found = Found::default();
-    for (operation, action, on) in table::ECR {
+    for (service, operation, action, on) in table::of_registries() {
         // Whoever is refused changes nothing, so that one repository does for all of them.
-        let refused = ecr::ask(&scene, operation, *on, &scene.ours, Opened::Closed).await;
+        let refused = ecr::ask(&scene, operation, on, &scene.ours, Opened::Closed).await;
         for visit in everybody_at_repositories(&scene) {
             let mut need = Need {
-                action: (*action).to_owned(),
+                action: action.to_owned(),
                 resource: refused.resource.clone(),
-                owner: (*on != On::Registry).then(|| scene.ours.id.clone()),
-                is_in_repository: *on == On::Repository,
+                owner: (on != On::Registry).then(|| scene.ours.id.clone()),
+                is_in_repository: on == On::Repository,
                 or: None,
             };
             let is_allowed = decide_api(visit, &need).is_ok();
             let fresh = if is_allowed || visit.opened != Opened::Closed {
-                Some(ecr::ask(&scene, operation, *on, visit.home(&scene), visit.opened).await)
+                Some(ecr::ask(&scene, operation, on, visit.home(&scene), visit.opened).await)
             } else {
                 None
             };
             let asked = fresh.as_ref().unwrap_or(&refused);
             need.resource.clone_from(&asked.resource);
-            let call = Call::new(&scene.ours.admin, "ecr", operation, &asked.input);
+            let call = Call::new(&scene.ours.admin, service, operation, &asked.input);
             let answer = visit.send(call).await;
             let expected = match decide_api(visit, &need) {
                 Ok(()) => "200".to_owned(),
                 Err(refusal) => Wire::Json.refusal(&refusal),
             };
             found.compare(
-                &format!("ecr {operation}"),
+                &format!("{service} {operation}"),
                 &visit.label(),
                 &expected,
                 &Wire::Json.read(&answer),
             );
         }
         // It was no mistake of the call that it was refused, and it is all still there.
-        scene.ours.ecr(operation, &refused.input).await;
+        let input = &refused.input;
+        scene.ours.admin.done(service, operation, input).await;
     }
-    found.conclude("ecr ");
+    found.conclude(&["ecr ", "longshore "]);
 }
 
 /// Without a signature the API knows nobody, whatever policies say.
@@ -199,7 +200,7 @@ async fn operations_of_iam() {
         let answer = Wire::Query.read(&answer);
         assert_eq!(answer, last.answer.unwrap_or("200"), "{operation}");
     }
-    found.conclude("iam ");
+    found.conclude(&["iam "]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -224,7 +225,7 @@ async fn operations_of_sts_and_organizations() {
             );
         }
     }
-    found.conclude("sts ");
+    found.conclude(&["sts "]);
     let mut found = Found::default();
     for operation in tables::operations("organizations") {
         for visit in everybody(&scene) {
@@ -255,7 +256,7 @@ async fn operations_of_sts_and_organizations() {
             );
         }
     }
-    found.conclude("organizations ");
+    found.conclude(&["organizations "]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -302,5 +303,5 @@ async fn requests_of_v2() {
         let answer = request.send().await;
         assert_eq!(answer.status, *status, "{method} {name}: {}", answer.text());
     }
-    found.conclude("v2 ");
+    found.conclude(&["v2 "]);
 }

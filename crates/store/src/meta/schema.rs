@@ -34,4 +34,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 6,
         sql: include_str!("../../migrations/0006_archive.sql"),
     },
+    Migration {
+        version: 7,
+        min_reader: 7,
+        sql: include_str!("../../migrations/0007_image_lease.sql"),
+    },
 ];

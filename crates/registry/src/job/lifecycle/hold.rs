@@ -1,5 +1,5 @@
-//! What an index still needs is held back, and then what depends on that: an index that is marked and held needs its
-//! own children, and a subject that stays keeps its referrers.
+//! What is leased is held back, and what an index still needs, and then what depends on that: an index that is marked and
+//! held needs its own children, and a subject that stays keeps its referrers.
 
 use longshore_store::meta::{Durability, Tx};
 
@@ -32,9 +32,11 @@ pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
                 return next_phase(tx, then, Phase::Remove);
             }
             if is_told {
-                let until = then.cursor_at + PLACES;
-                let held = mark::hold_children(tx, &then, (then.cursor_at, until))?;
-                then.cursor_at = until;
+                let places = (then.cursor_at, then.cursor_at + PLACES);
+                // Leases first, so that a preview can say what they keep.
+                let held =
+                    mark::hold_leased(tx, &then, places)? + mark::hold_children(tx, &then, places)?;
+                then.cursor_at = places.1;
                 then.held += i64::try_from(held).map_err(Error::internal)?;
             }
             Ok(evaluation::advance(tx, &then).map(drop)?)
@@ -44,12 +46,18 @@ pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
 
 /// Holds back what depends on images that are held; returns whether there was nothing to do.
 fn spread(tx: &mut dyn Tx, evaluation: &mut Evaluation) -> Result<bool> {
-    let spreading = mark::page(tx, evaluation.id, State::Spreads, 0, PER_STEP)?;
-    for held in &spreading {
-        let change = (State::Live, State::Spreads);
-        let more = mark::move_dependents(tx, evaluation, &held.image, change)?;
-        evaluation.held += i64::try_from(more).map_err(Error::internal)?;
-        mark::set_state(tx, evaluation.id, &held.image, State::Held)?;
+    let mut is_done = true;
+    for (spreads, held) in [
+        (State::Leasing, State::Leased),
+        (State::Spreads, State::Held),
+    ] {
+        let spreading = mark::page(tx, evaluation.id, spreads, 0, PER_STEP)?;
+        for mark in &spreading {
+            let more = mark::move_dependents(tx, evaluation, &mark.image, (State::Live, spreads))?;
+            evaluation.held += i64::try_from(more).map_err(Error::internal)?;
+            mark::set_state(tx, evaluation.id, &mark.image, held)?;
+        }
+        is_done &= spreading.is_empty();
     }
-    Ok(spreading.is_empty())
+    Ok(is_done)
 }

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     storage::image::{self as rules, Deleted},
     table::{
-        image,
+        image, lease,
         lifecycle::{
             evaluation::{self, Evaluation},
             mark::{self, Mark, State},
@@ -114,7 +114,7 @@ fn remove(
         return Ok(Outcome::Changed);
     };
     // A push of it, under whatever tag, makes it new.
-    if seen.pushed_at != mark.pushed_at {
+    if seen.pushed_at != mark.pushed_at || lease::holds(tx, incarnation, &mark.image)? {
         return Ok(Outcome::Changed);
     }
     if seen.has_subject && mark.follows.is_some() {

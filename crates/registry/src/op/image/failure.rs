@@ -34,7 +34,7 @@ pub enum ImageFailureCode {
 
 impl ImageFailureCode {
     /// The failure of the image that `image_id` was to name.
-    pub(super) fn of(self, image_id: ImageIdentifier) -> ImageFailure {
+    pub(crate) fn of(self, image_id: ImageIdentifier) -> ImageFailure {
         ImageFailure {
             image_id,
             failure_code: self,

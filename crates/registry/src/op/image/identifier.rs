@@ -18,7 +18,7 @@ pub struct ImageIdentifier {
 
 /// An identifier that can name an image: it has a digest, a tag or both.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(in crate::op) struct Wanted {
+pub(crate) struct Wanted {
     pub(super) digest: Option<DigestText>,
     pub(super) tag: Option<ImageTag>,
 }
@@ -33,7 +33,7 @@ impl ImageIdentifier {
     }
 
     /// Reads the identifier.
-    pub(in crate::op) fn wanted(&self) -> Result<Wanted, ImageFailureCode> {
+    pub(crate) fn wanted(&self) -> Result<Wanted, ImageFailureCode> {
         let digest = self.image_digest.as_deref().map(str::parse).transpose();
         let tag = self.image_tag.as_deref().map(str::parse).transpose();
         let wanted = Wanted {

@@ -13,14 +13,14 @@ use crate::{
 
 /// The images that some tags and digests name.
 #[derive(Debug, Default)]
-pub(in crate::op) struct Lookup {
+pub(crate) struct Lookup {
     by_tag: HashMap<ImageTag, Digest>,
     by_digest: HashMap<Digest, Digest>,
 }
 
 impl Lookup {
     /// Looks up all of `wanted`.
-    pub(in crate::op) fn of<'a>(
+    pub(crate) fn of<'a>(
         tx: &mut dyn Tx,
         incarnation: Incarnation,
         wanted: impl Iterator<Item = &'a Wanted> + Clone,
@@ -39,7 +39,7 @@ impl Lookup {
     }
 
     /// Returns the image that `wanted` names.
-    pub(in crate::op) fn find(&self, wanted: &Wanted) -> Result<Digest, ImageFailureCode> {
+    pub(crate) fn find(&self, wanted: &Wanted) -> Result<Digest, ImageFailureCode> {
         let tagged = wanted.tag.as_ref().map(|tag| self.by_tag.get(tag));
         let Some(text) = &wanted.digest else {
             let tagged = tagged.flatten().copied();

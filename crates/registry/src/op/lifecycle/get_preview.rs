@@ -21,7 +21,7 @@ use crate::{
         image::TagStatus,
         lifecycle::{
             evaluation::{self, Evaluation, Kind, Phase},
-            mark::{self, Mark},
+            mark::{self, Mark, State},
         },
     },
 };
@@ -66,11 +66,17 @@ pub struct LifecyclePolicyPreview {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
     preview_results: Vec<PreviewResult>,
+    /// What the policy would remove were it not leased. ECR has no such member.
+    #[serde(
+        rename = "x-longshore-leasedResults",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    leased_results: Vec<PreviewResult>,
     #[serde(skip_serializing_if = "Option::is_none")]
     summary: Option<Summary>,
 }
 
-/// An image that the policy would remove.
+/// An image that the policy removes, or would.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PreviewResult {
@@ -173,19 +179,27 @@ fn preview(tx: &mut dyn Tx, grant: &Grant) -> Result<Evaluation> {
     })
 }
 
+/// A result, and whether it is [`State::Live`] or [`State::Leased`].
+type Found = (State, Mark);
+
+const SHOWN: [State; 2] = [State::Live, State::Leased];
+
 /// The results for those images that are here and have one.
 fn named(
     tx: &mut dyn Tx,
     preview: &Evaluation,
     wanted: &[Wanted],
     status: TagStatus,
-) -> Result<Vec<Mark>> {
+) -> Result<Vec<Found>> {
     let lookup = Lookup::of(tx, preview.incarnation, wanted.iter())?;
     let found = wanted.iter().filter_map(|wanted| lookup.find(wanted).ok());
     let mut results = Vec::new();
     for image in found.collect::<BTreeSet<Digest>>() {
-        let result = mark::of_image(tx, preview.id, &image)?;
-        results.extend(result.filter(|mark| status.takes(mark.is_tagged())));
+        for state in SHOWN {
+            let result = mark::of_image(tx, preview.id, &image, state)?;
+            let result = result.filter(|mark| status.takes(mark.is_tagged()));
+            results.extend(result.map(|mark| (state, mark)));
+        }
     }
     Ok(results)
 }
@@ -197,23 +211,28 @@ fn paged(
     after: i64,
     status: TagStatus,
     size: usize,
-) -> Result<(Vec<Mark>, Option<i64>)> {
+) -> Result<(Vec<Found>, Option<i64>)> {
     let until = (after + ROWS_PER_PAGE).min(preview.marks);
     let limit = i64::try_from(size + 1).map_err(Error::internal)?;
-    let mut results = mark::results(tx, preview.id, (after, until), status, limit)?;
+    let mut results = Vec::new();
+    for state in SHOWN {
+        let marks = mark::results(tx, preview.id, (state, after, until), status, limit)?;
+        results.extend(marks.into_iter().map(|mark| (state, mark)));
+    }
+    results.sort_by_key(|(_, mark)| mark.place);
     let fitting = fitting(&results)?.min(size);
     if results.len() > fitting {
         results.truncate(fitting);
-        let last = results.last().map(|mark| mark.place);
+        let last = results.last().map(|(_, mark)| mark.place);
         return Ok((results, last));
     }
     Ok((results, (until < preview.marks).then_some(until)))
 }
 
 /// How many results one page can tell with all their tags.
-fn fitting(results: &[Mark]) -> Result<usize> {
+fn fitting(results: &[Found]) -> Result<usize> {
     let mut n_tags = 0;
-    for (idx, mark) in results.iter().enumerate() {
+    for (idx, (_, mark)) in results.iter().enumerate() {
         n_tags += mark.tags()?.len();
         if n_tags > TAGS_PER_PAGE && idx > 0 {
             return Ok(idx);
@@ -223,9 +242,12 @@ fn fitting(results: &[Mark]) -> Result<usize> {
 }
 
 impl LifecyclePolicyPreview {
-    fn of(grant: &Grant, preview: Evaluation, results: &[Mark]) -> Result<Self> {
+    fn of(grant: &Grant, preview: Evaluation, results: &[Found]) -> Result<Self> {
         let repository = grant.repository()?;
-        let results = results.iter().map(PreviewResult::of);
+        let of = |wanted: State| {
+            let results = results.iter().filter(move |(state, _)| *state == wanted);
+            results.map(|(_, mark)| PreviewResult::of(mark))
+        };
         let summary = Summary {
             expiring_image_total_count: preview.marks - preview.held,
         };
@@ -240,7 +262,8 @@ impl LifecyclePolicyPreview {
                 Phase::Failed => "FAILED",
             },
             next_token: None,
-            preview_results: results.collect::<Result<_>>()?,
+            preview_results: of(State::Live).collect::<Result<_>>()?,
+            leased_results: of(State::Leased).collect::<Result<_>>()?,
             summary: (preview.phase == Phase::Complete).then_some(summary),
         })
     }

@@ -20,6 +20,10 @@ pub(crate) enum State {
     Held,
     /// It cannot go before something else has.
     Waits,
+    /// It is leased, or stays because of a lease, and what depends on it has not been told.
+    Leasing,
+    /// It is leased, or stays because of a lease.
+    Leased,
 }
 
 impl State {
@@ -29,6 +33,8 @@ impl State {
             Self::Spreads => 2,
             Self::Held => 3,
             Self::Waits => 4,
+            Self::Leasing => 5,
+            Self::Leased => 6,
         }
     }
 }
@@ -141,14 +147,15 @@ pub(crate) fn window(
     id: EvaluationId,
     (after, until): (i64, i64),
 ) -> Result<Vec<Mark>> {
-    results(tx, id, (after, until), TagStatus::Any, until - after)
+    let range = (State::Live, after, until);
+    results(tx, id, range, TagStatus::Any, until - after)
 }
 
-/// Returns up to `limit` live marks of images of a tag status, at places after `after` up to `until`.
+/// Returns up to `limit` marks of a state, of images of a tag status, at places after `after` up to `until`.
 pub(crate) fn results(
     tx: &mut dyn Tx,
     id: EvaluationId,
-    (after, until): (i64, i64),
+    (state, after, until): (State, i64, i64),
     status: TagStatus,
     limit: i64,
 ) -> Result<Vec<Mark>> {
@@ -161,19 +168,21 @@ pub(crate) fn results(
         "SELECT {COLUMNS} FROM lifecycle_mark WHERE evaluation = ?1 AND state = ?2 AND place > ?3 AND place <= ?4 {condition} \
          ORDER BY place LIMIT ?5"
     );
-    let state = State::Live.code();
+    let state = state.code();
     tx.rows(&sql, args![id.as_bytes(), state, after, until, limit])
 }
 
-/// Returns the live mark of an image.
-pub(crate) fn of_image(tx: &mut dyn Tx, id: EvaluationId, image: &Digest) -> Result<Option<Mark>> {
+/// Returns the mark of an image, if it is of a state.
+pub(crate) fn of_image(
+    tx: &mut dyn Tx,
+    id: EvaluationId,
+    image: &Digest,
+    state: State,
+) -> Result<Option<Mark>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM lifecycle_mark WHERE evaluation = ?1 AND image = ?2 AND state = ?3"
     );
-    tx.row(
-        &sql,
-        args![id.as_bytes(), &image.to_key(), State::Live.code()],
-    )
+    tx.row(&sql, args![id.as_bytes(), &image.to_key(), state.code()])
 }
 
 const REFERRERS: &str = "SELECT i.digest FROM image i WHERE i.incarnation = ?2 AND i.subject IN \
@@ -197,10 +206,10 @@ const HOLD_CHILDREN: &str = "UPDATE lifecycle_mark SET state = ?3 \
      (SELECT 1 FROM image_child c WHERE c.incarnation = ?2 AND c.child IN \
      (SELECT i.digest FROM image i WHERE i.incarnation = ?2 AND i.digest = lifecycle_mark.image \
      UNION ALL SELECT a.digest FROM image_alias a WHERE a.incarnation = ?2 AND a.image = lifecycle_mark.image) AND NOT EXISTS \
-     (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state = ?4))";
+     (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state IN (?4, ?7, ?8)))";
 
-/// Holds back what is marked at places after `after` up to `until` and is a child of an index that is not marked.
-/// Returns how many those are.
+/// Holds back what is marked at places after `after` up to `until` and is a child of an index that stays, but for a lease
+/// that its children are told of. Returns how many those are.
 pub(crate) fn hold_children(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
@@ -215,6 +224,33 @@ pub(crate) fn hold_children(
             State::Live.code(),
             after,
             until,
+            State::Leasing.code(),
+            State::Leased.code(),
+        ],
+    )
+}
+
+const HOLD_LEASED: &str = "UPDATE lifecycle_mark SET state = ?3 \
+     WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND EXISTS \
+     (SELECT 1 FROM image_lease l WHERE l.incarnation = ?2 AND l.image = lifecycle_mark.image AND l.expires_at > ?7)";
+
+/// Holds back what is marked at places after `after` up to `until` and is leased. Returns how many those are.
+pub(crate) fn hold_leased(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    (after, until): (i64, i64),
+) -> Result<u64> {
+    let now = tx.now();
+    tx.execute(
+        HOLD_LEASED,
+        args![
+            evaluation.id.as_bytes(),
+            evaluation.incarnation.as_bytes(),
+            State::Leasing.code(),
+            State::Live.code(),
+            after,
+            until,
+            now,
         ],
     )
 }
@@ -316,9 +352,10 @@ mod tests {
             (REFERRERS, 4, "image_subject (incarnation=? AND subject=?"),
             (
                 HOLD_CHILDREN,
-                6,
+                8,
                 "image_child_child (incarnation=? AND child=?",
             ),
+            (HOLD_LEASED, 7, "PRIMARY KEY (incarnation=? AND image=?"),
             (MOVE_CHILDREN, 5, "PRIMARY KEY (evaluation=? AND image=?"),
             (MOVE_FOLLOWERS, 5, "PRIMARY KEY (evaluation=? AND image=?"),
             (

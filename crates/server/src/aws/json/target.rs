@@ -15,25 +15,45 @@ pub enum Service {
     EcrPublic,
     /// Accounts.
     Organizations,
+    /// What private registries have here that ECR has not.
+    Longshore,
 }
 
 impl Service {
     /// Returns the service's name in a credential scope and in actions.
     pub const fn signing_name(self) -> &'static str {
         match self {
-            Self::Ecr => "ecr",
+            Self::Ecr | Self::Longshore => "ecr",
             Self::EcrPublic => "ecr-public",
             Self::Organizations => "organizations",
         }
     }
 
-    fn from_prefix(prefix: &str) -> Option<Self> {
-        match prefix {
-            "AmazonEC2ContainerRegistry_V20150921" => Some(Self::Ecr),
-            "SpencerFrontendService" => Some(Self::EcrPublic),
-            "AWSOrganizationsV20161128" => Some(Self::Organizations),
-            _ => None,
+    const ALL: [Self; 4] = [
+        Self::Ecr,
+        Self::EcrPublic,
+        Self::Organizations,
+        Self::Longshore,
+    ];
+
+    const fn prefix(self) -> &'static str {
+        match self {
+            Self::Ecr => "AmazonEC2ContainerRegistry_V20150921",
+            Self::EcrPublic => "SpencerFrontendService",
+            Self::Organizations => "AWSOrganizationsV20161128",
+            Self::Longshore => "LongshoreRegistry_V20261121",
         }
+    }
+
+    fn from_prefix(prefix: &str) -> Option<Self> {
+        Self::ALL
+            .into_iter()
+            .find(|service| service.prefix() == prefix)
+    }
+
+    /// Returns the content of `X-Amz-Target` for an operation.
+    pub fn target(self, operation: &str) -> String {
+        format!("{}.{operation}", self.prefix())
     }
 }
 
@@ -109,6 +129,12 @@ mod tests {
         assert_eq!(
             (public.service().signing_name(), public.operation()),
             ("ecr-public", "DescribeRegistries")
+        );
+        let beyond = headers("LongshoreRegistry_V20261121.LeaseImages");
+        let beyond = Target::parse(&beyond).unwrap();
+        assert_eq!(
+            (beyond.service(), beyond.service().signing_name()),
+            (Service::Longshore, "ecr")
         );
     }
 

@@ -16,6 +16,17 @@ pub struct Credential {
 }
 
 impl Credential {
+    /// Who signs for what on a day.
+    pub(super) fn new(access_key_id: &str, date: &str, region: &str, service: &str) -> Self {
+        Self {
+            access_key_id: access_key_id.to_owned(),
+            date: date.to_owned(),
+            region: region.to_owned(),
+            service: service.to_owned(),
+            terminator: TERMINATOR.to_owned(),
+        }
+    }
+
     pub(super) fn parse(text: &str) -> Result<Self, SignatureError> {
         let mut parts = text.split('/').map(str::to_owned);
         let mut next = || parts.next();

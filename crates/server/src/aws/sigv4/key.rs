@@ -51,9 +51,14 @@ impl SigningKey {
         )))
     }
 
+    /// Returns the lower-case hexadecimal MAC of `message`.
+    pub(super) fn sign(&self, message: &[u8]) -> String {
+        super::payload::hex(hmac::sign(&self.0, message).as_ref())
+    }
+
     /// Tells whether `signature` is the lower-case hexadecimal MAC of `message`, in constant time.
     pub(super) fn signs(&self, message: &[u8], signature: &[u8]) -> bool {
-        let expected = super::payload::hex(hmac::sign(&self.0, message).as_ref());
+        let expected = self.sign(message);
         verify_slices_are_equal(expected.as_bytes(), signature).is_ok()
     }
 }

@@ -12,7 +12,7 @@ use super::payload::{PayloadHash, PayloadMode};
 use super::query::Query;
 use super::{header_form, query_form};
 
-const ALGORITHM: &str = "AWS4-HMAC-SHA256";
+pub(super) const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 
 /// How far a signature's time may lie from the server's, in seconds.
 const SKEW: i64 = 5 * 60;
@@ -173,25 +173,11 @@ impl SignedRequest {
     ) -> Result<(), SignatureError> {
         self.check_time(now)?;
         refuse_if_any(&self.credential.problems(self.signed_at))?;
-        let signed = key.signs(
-            self.string_to_sign(body).as_bytes(),
-            self.signature.as_bytes(),
-        );
-        if !signed {
+        let string = string_to_sign(&self.canonical_head, body, self.signed_at, &self.credential);
+        if !key.signs(string.as_bytes(), self.signature.as_bytes()) {
             return Err(SignatureError::mismatch());
         }
         self.payload.check(body)
-    }
-
-    fn string_to_sign(&self, body: PayloadHash) -> String {
-        let mut request = self.canonical_head.clone();
-        request.extend_from_slice(body.hex().as_bytes());
-        let hash = PayloadHash::of(&request).hex();
-        format!(
-            "{ALGORITHM}\n{}\n{}\n{hash}",
-            self.signed_at,
-            self.credential.scope()
-        )
     }
 
     fn check_time(&self, now: Timestamp) -> Result<(), SignatureError> {
@@ -214,6 +200,18 @@ impl SignedRequest {
         }
         Ok(())
     }
+}
+
+/// What the signing key signs of a request.
+pub(super) fn string_to_sign(
+    canonical_head: &[u8],
+    body: PayloadHash,
+    signed_at: AmzDate,
+    credential: &Credential,
+) -> String {
+    let request = [canonical_head, body.hex().as_bytes()].concat();
+    let hash = PayloadHash::of(&request).hex();
+    format!("{ALGORITHM}\n{signed_at}\n{}\n{hash}", credential.scope())
 }
 
 // The signature and the token are credentials while they last.

@@ -100,13 +100,25 @@ impl Call {
                 .header("X-Amz-Target", format!("{}.{operation}", prefix(service)))
                 .body(input.to_string()),
         };
-        Self { service, request }
+        Self {
+            service: signed_for(service),
+            request,
+        }
+    }
+}
+
+/// The service in the credential scope of a call of `service`.
+fn signed_for(service: &'static str) -> &'static str {
+    match service {
+        "longshore" => "ecr",
+        service => service,
     }
 }
 
 fn prefix(service: &str) -> &'static str {
     match service {
         "organizations" => "AWSOrganizationsV20161128",
+        "longshore" => "LongshoreRegistry_V20261121",
         _ => "AmazonEC2ContainerRegistry_V20150921",
     }
 }

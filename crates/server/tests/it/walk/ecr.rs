@@ -1,4 +1,4 @@
-//! A call of each operation of ECR that succeeds for whoever may make it.
+//! A call of each operation of private registries that succeeds for whoever may make it.
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
@@ -72,8 +72,10 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
     let input = match operation {
         "BatchCheckLayerAvailability" => with(json!({ "layerDigests": [layer] })),
         "GetDownloadUrlForLayer" => with(json!({ "layerDigest": layer })),
-        "BatchDeleteImage" | "BatchGetImage" => with(image_ids),
-        "DescribeImages" | "ListImages" | "InitiateLayerUpload" => with(json!({})),
+        "BatchDeleteImage" | "BatchGetImage" | "LeaseImages" => with(image_ids),
+        "DescribeImages" | "ListImages" | "ListImageLeases" | "InitiateLayerUpload" => {
+            with(json!({}))
+        }
         "DeleteRepository" => with(json!({ "force": true })),
         "ListImageReferrers" => {
             with(json!({ "subjectId": { "imageDigest": repository.image_digest() } }))

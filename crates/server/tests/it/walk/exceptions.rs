@@ -25,9 +25,10 @@ impl Found {
         }
     }
 
-    /// Fails unless the differences are those that the file has of cases that begin with `prefix`.
-    pub(super) fn conclude(self, prefix: &str) {
-        let lines = GOLDEN.lines().filter(|line| line.starts_with(prefix));
+    /// Fails unless the differences are those that the file has of cases that begin with one of `prefixes`.
+    pub(super) fn conclude(self, prefixes: &[&str]) {
+        let is_one = |line: &&str| prefixes.iter().any(|prefix| line.starts_with(prefix));
+        let lines = GOLDEN.lines().filter(is_one);
         let golden: BTreeSet<String> = lines
             .map(|line| {
                 let (difference, reason) = line.rsplit_once(" | ").unwrap();

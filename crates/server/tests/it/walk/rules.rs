@@ -127,7 +127,7 @@ impl Opened {
     pub(super) fn policy(self, strangers: &str) -> Option<String> {
         let (principal, actions) = match self {
             Self::Closed => return None,
-            Self::ToStrangers => (strangers, serde_json::json!("ecr:*")),
+            Self::ToStrangers => (strangers, serde_json::json!(["ecr:*", "longshore:*"])),
             Self::ToAll => (
                 "*",
                 serde_json::json!(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]),

@@ -14,6 +14,25 @@ pub(super) enum On {
     Registry,
 }
 
+/// The operations that ECR has not, each with its action and what that is done to: [`ECR`]'s rules hold for them.
+pub(super) const LONGSHORE: &[(&str, &str, On)] = &[
+    ("LeaseImages", "longshore:LeaseImages", On::Repository),
+    (
+        "ListImageLeases",
+        "longshore:ListImageLeases",
+        On::Repository,
+    ),
+];
+
+/// The operations of private registries, with the service that they are called by.
+pub(super) fn of_registries() -> impl Iterator<Item = (&'static str, &'static str, &'static str, On)> {
+    let of = |service, table: &'static [(&str, &str, On)]| {
+        let with = move |(operation, action, on): &(_, _, _)| (service, *operation, *action, *on);
+        table.iter().map(with)
+    };
+    of("ecr", ECR).chain(of("longshore", LONGSHORE))
+}
+
 /// The operations of `ecr`, each with its action (section 13.5) and what that is done to.
 pub(super) const ECR: &[(&str, &str, On)] = &[
     (

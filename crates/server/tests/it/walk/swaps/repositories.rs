@@ -8,7 +8,7 @@ use crate::{
         ecr, routes,
         rules::Opened,
         scene::Scene,
-        table::{ECR, On, ROUTES},
+        table::{On, ROUTES, of_registries},
     },
 };
 
@@ -17,8 +17,11 @@ async fn a_repository_of_another_account_is_not_told_from_one_that_is_not_there(
     let scene = Scene::empty().await;
     let stranger = &scene.theirs.admin;
     let mut swaps = Vec::new();
-    for (operation, _, on) in ECR.iter().filter(|(_, _, on)| *on == On::Repository) {
-        let asked = ecr::ask(&scene, operation, *on, &scene.ours, Opened::Closed).await;
+    for (service, operation, _, on) in of_registries() {
+        if on != On::Repository {
+            continue;
+        }
+        let asked = ecr::ask(&scene, operation, on, &scene.ours, Opened::Closed).await;
         let name = asked.resource.rsplit('/').next().unwrap().to_owned();
         for (what, absent) in [
             ("name", name.replace("walk", "gone")),
@@ -39,8 +42,8 @@ async fn a_repository_of_another_account_is_not_told_from_one_that_is_not_there(
             let input = serde_json::from_str(&text).unwrap();
             swaps.push(Swap {
                 what: format!("{what} of {operation}"),
-                real: stranger.sign(Call::new(stranger, "ecr", operation, &asked.input)),
-                made_up: stranger.sign(Call::new(stranger, "ecr", operation, &input)),
+                real: stranger.sign(Call::new(stranger, service, operation, &asked.input)),
+                made_up: stranger.sign(Call::new(stranger, service, operation, &input)),
                 ids,
                 wire: Wire::Json,
             });
