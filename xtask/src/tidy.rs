@@ -30,6 +30,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
     ),
     ("longshore-bench", &[]),
     ("longshore-clients-test", &[]),
+    ("longshore-testbed", &[]),
     ("xtask", &[]),
 ];
 

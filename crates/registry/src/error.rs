@@ -386,7 +386,13 @@ impl From<meta::Error> for Error {
             | meta::Error::Busy
             | meta::Error::Conflict
             | meta::Error::Full
+            | meta::Error::TooNew { .. }
             | meta::Error::Unavailable => Self::Unavailable,
+            // It was run again and again, and others came first each time; or it is a mistake of ours.
+            meta::Error::Constraint(meta::Constraint::Unique | meta::Constraint::ForeignKey) => {
+                tracing::error!(%error, "a transaction could not be made");
+                Self::Unavailable
+            }
             // The types of this product hold none, so it is a client's text, and names nothing that is stored.
             meta::Error::Nul => Self::InvalidParameter(meta::Error::Nul.to_string()),
             error => Self::internal(error),

@@ -4,6 +4,7 @@
 //! mean live with the product.
 //!
 //! # The dialect
+//! - Integers are BIGINT, arguments too; a comparison is no integer, so `CASE WHEN … THEN 1 ELSE 0 END` makes one.
 //! - Parameters are `?1`, `?2`, … and every argument is used.
 //! - Columns are integers, text and blobs; times are milliseconds, truths are 0 and 1. Text holds no NUL.
 //! - A row lock is a comment at the end of a SELECT: `/*for share*/`, `/*for update*/` or
@@ -15,9 +16,11 @@
 
 mod clock;
 mod error;
+mod fault;
 mod job;
 mod lock;
 mod migration;
+pub mod postgres;
 mod row;
 mod schema;
 pub mod sqlite;
@@ -36,6 +39,8 @@ use self::job::Job;
 
 pub use self::clock::{Clock, SystemClock};
 pub use self::error::{Constraint, Error, Result};
+#[cfg(any(test, feature = "faults"))]
+pub use self::fault::{Fault, Faults, Point};
 pub use self::lock::DataDirLock;
 pub use self::migration::{Dialect, Migration};
 pub use self::row::{Column, Columns, Row};
@@ -64,6 +69,11 @@ impl Metadata {
     /// Opens, or creates, an embedded store.
     pub fn sqlite(options: sqlite::Options) -> Result<Self> {
         Ok(Self(Arc::new(sqlite::Sqlite::open(options)?)))
+    }
+
+    /// Opens a store in a PostgreSQL database, which other processes may use at the same time. Blocks.
+    pub fn postgres(options: postgres::Options) -> Result<Self> {
+        Ok(Self(Arc::new(postgres::Postgres::open(options)?)))
     }
 
     /// Runs `closure` in a transaction and keeps its writes when it returns `Ok`, none when it returns `Err`.

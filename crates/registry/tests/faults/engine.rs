@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use longshore_store::meta::sqlite::{Fault, Faults, Point};
+use longshore_store::meta::{Fault, Faults, Point};
 
 use crate::{
     course::{Ledger, prepare, recover},

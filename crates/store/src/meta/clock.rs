@@ -83,6 +83,12 @@ impl StoreClock {
         Timestamp::from_millis(now)
     }
 
+    /// From now on runs no earlier than `stored`.
+    pub(super) fn raise(&self, stored: Timestamp) {
+        self.highest
+            .fetch_max(stored.as_millis(), Ordering::Relaxed);
+    }
+
     /// Returns the system's own time, which may run behind [`Self::now`] and backwards.
     pub(super) fn system_now(&self) -> Timestamp {
         Timestamp::from_millis(self.source.system_millis())

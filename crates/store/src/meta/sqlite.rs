@@ -41,8 +41,6 @@ use super::job::Job;
 use super::stats::{Counters, Stats};
 use super::{Durability, Engine};
 
-#[cfg(any(test, feature = "faults"))]
-pub use self::fault::{Fault, Faults, Point};
 pub use self::options::{Location, Options};
 
 /// The SQLite engine with its threads.

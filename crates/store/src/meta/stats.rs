@@ -27,6 +27,8 @@ pub struct Stats {
     pub soft_commits: u64,
     /// Batches that the engine lost and ran again job by job.
     pub replayed_batches: u64,
+    /// Closures that an engine with row locks ran again, because others came first or the connection was lost.
+    pub reruns: u64,
     /// Times that the store was reopened after an I/O error.
     pub recoveries: u64,
     /// Checkpoints that left nothing in the log.

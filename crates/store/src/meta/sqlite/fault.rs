@@ -10,45 +10,9 @@ use rusqlite::ffi;
 use super::failure::Failure;
 use super::options::Options;
 use crate::meta::error::Result;
-
-/// Where the engine can be made to fail.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[cfg_attr(any(test, feature = "faults"), non_exhaustive)]
-#[cfg_attr(
-    not(any(test, feature = "faults")),
-    expect(unreachable_pub, reason = "public for tests only")
-)]
-pub enum Point {
-    /// Before a transaction begins.
-    Begin,
-    /// Before a statement of a closure.
-    Statement,
-    /// Before the commit: nothing is kept.
-    Commit,
-    /// After the commit: everything is kept, but the engine is told of an error.
-    Committed,
-    /// Before a checkpoint.
-    Checkpoint,
-    /// Before a connection is opened again.
-    Reopen,
-}
-
-/// What goes wrong.
+pub(super) use crate::meta::fault::Point;
 #[cfg(any(test, feature = "faults"))]
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fault {
-    /// An I/O error that leaves the transaction open.
-    Io,
-    /// An I/O error upon which the whole transaction is rolled back, as SQLite does.
-    IoAndRollback,
-}
-
-/// Decides where the engine fails.
-#[cfg(any(test, feature = "faults"))]
-pub trait Faults: Send + Sync {
-    /// Called at each point; a fault makes the engine fail there.
-    fn at(&self, point: Point) -> Option<Fault>;
-}
+use crate::meta::fault::{Fault, Faults};
 
 /// The engine's side: nothing at all unless built for tests.
 pub(super) struct FaultPoints {

@@ -11,7 +11,7 @@ use std::thread;
 use std::time::Duration;
 
 #[cfg(any(test, feature = "faults"))]
-use super::fault::Faults;
+use crate::meta::Faults;
 use crate::meta::clock::{Clock, SystemClock};
 use crate::meta::error::{Error, Result};
 use crate::meta::migration::Migration;

@@ -70,6 +70,7 @@ impl Shared {
             durable_commits: self.durable_commits.value(),
             soft_commits: self.soft_commits.value(),
             replayed_batches: self.replayed_batches.value(),
+            reruns: 0,
             recoveries: self.recoveries.value(),
             checkpoints: self.checkpoints.value(),
             failed_checkpoints: self.failed_checkpoints.value(),

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{Hold, Options, SCHEMA, spawn_insert};
-use crate::meta::sqlite::{Fault, Faults, Point};
+use crate::meta::{Fault, Faults, Point};
 use crate::meta::suite::{ids, insert};
 use crate::meta::{Durability, Error, Metadata};
 
