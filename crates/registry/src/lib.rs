@@ -22,6 +22,7 @@ mod named;
 pub mod oci;
 pub mod op;
 pub mod operation;
+pub mod operator;
 pub mod organization;
 pub mod organizations;
 pub mod page;

@@ -19,50 +19,79 @@ use crate::{
 
 const PER_TICK: i64 = 200;
 
+/// What one step collected.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Collected {
+    /// Candidates decided.
+    pub(crate) swept: Swept,
+    pub(crate) links: u64,
+    pub(crate) blobs: u64,
+    /// The bytes of those blobs.
+    pub(crate) bytes: u64,
+}
+
 /// Decides up to 200 due candidates.
 pub async fn tick(core: &Core) -> Result<Swept> {
+    Ok(step(core).await?.swept)
+}
+
+/// Decides up to 200 due candidates, and tells what went.
+pub(crate) async fn step(core: &Core) -> Result<Collected> {
     let due = core
         .meta
         .read(|tx| Ok::<_, Error>(candidate::due(tx, PER_TICK)?))
         .await?;
-    let done = due.len();
+    let mut collected = Collected::default();
+    collected.swept.done = due.len();
+    // A link that went has made a candidate of its blob, due now.
+    collected.swept.more = !due.is_empty();
     for candidate in due {
-        core.meta
+        let kind = candidate.kind;
+        let gone = core
+            .meta
             .write(Durability::Soft, move |tx| decide(tx, &candidate))
             .await?;
+        match (kind, gone) {
+            (_, None) => {}
+            (Kind::Link, Some(_)) => collected.links += 1,
+            (Kind::Blob, Some(bytes)) => {
+                collected.blobs += 1;
+                collected.bytes += bytes;
+            }
+        }
     }
-    // A link that went has made a candidate of its blob, due now.
-    let more = done > 0;
-    Ok(Swept { done, more })
+    Ok(collected)
 }
 
-fn decide(tx: &mut dyn Tx, candidate: &Candidate) -> Result<()> {
+/// Decides one candidate; returns the bytes of what went, if it went.
+fn decide(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Option<u64>> {
     candidate::remove(tx, candidate)?;
     match candidate.kind {
-        Kind::Link => decide_link(tx, &candidate.scope, &candidate.digest),
-        Kind::Blob => blob::collect_unlinked(tx, &candidate.scope, &candidate.digest)
-            .map(drop)
-            .map_err(Error::from),
+        Kind::Link => {
+            let went = decide_link(tx, &candidate.scope, &candidate.digest)?;
+            Ok(went.then_some(0))
+        }
+        Kind::Blob => Ok(blob::collect_unlinked(
+            tx,
+            &candidate.scope,
+            &candidate.digest,
+        )?),
     }
 }
 
-fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<()> {
+fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<bool> {
     let Some(standing) = link::standing(tx, incarnation, digest)? else {
-        return Ok(());
+        return Ok(false);
     };
     if standing.referenced {
         // Letting the reference go makes a new candidate.
-        return Ok(());
+        return Ok(false);
     }
     let keep_until = Timestamp::from_millis(standing.keep_until);
     if keep_until > tx.now() {
-        return Ok(candidate::insert(
-            tx,
-            keep_until,
-            Kind::Link,
-            incarnation,
-            digest,
-        )?);
+        candidate::insert(tx, keep_until, Kind::Link, incarnation, digest)?;
+        return Ok(false);
     }
-    Ok(link::remove(tx, incarnation, standing.domain, digest)?)
+    link::remove(tx, incarnation, standing.domain, digest)?;
+    Ok(true)
 }

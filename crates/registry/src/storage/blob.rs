@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     authz::Grant,
+    core::Core,
     cx::Cx,
     error::{Error, Result},
     table::{
@@ -167,6 +168,33 @@ pub(crate) async fn read(
         content: found.content,
     };
     download(cx.core.blobs.clone(), keys, parts, range, Some(of))
+}
+
+/// Opens all of a blob of `size` bytes, for whoever reads everything again.
+pub(crate) async fn whole(
+    core: &Core,
+    keys: Arc<DomainKeys>,
+    digest: Digest,
+    content: ContentId,
+    size: u64,
+) -> Result<Download> {
+    let (inline, rows) = core
+        .meta
+        .read(move |tx| {
+            Ok::<_, Error>((
+                blob::inline(tx, content)?,
+                segment::of_content(tx, content)?,
+            ))
+        })
+        .await?;
+    let parts = parts(&keys, content, inline, rows)?;
+    let of = Identity {
+        meta: core.meta.clone(),
+        domain: keys.domain(),
+        digest,
+        content,
+    };
+    download(core.blobs.clone(), keys, parts, 0..size, Some(of))
 }
 
 /// Whether segments alone do not make up the blob.

@@ -169,7 +169,8 @@ pub(crate) fn insert(tx: &mut dyn Tx, blob: &NewBlob) -> Result<()> {
     doomed::content(tx, &old, not_before)
 }
 
-/// Marks a blob damaged: absent to every read and check until it is uploaded again.
+/// Marks a blob damaged: absent to every read and check until it is uploaded again. Returns whether it is still made of
+/// that content.
 pub(crate) fn damage(
     tx: &mut dyn Tx,
     domain: DomainId,
@@ -177,22 +178,56 @@ pub(crate) fn damage(
     content: ContentId,
 ) -> Result<bool> {
     let marked = tx.execute(
-        "UPDATE blob SET damaged = 1 WHERE domain = ?1 AND digest = ?2 AND content = ?3 AND damaged = 0",
+        "UPDATE blob SET damaged = 1 WHERE domain = ?1 AND digest = ?2 AND content = ?3",
         args![domain.as_bytes(), &digest.to_key(), content.as_bytes()],
     )?;
     Ok(marked == 1)
 }
 
-/// Removes a blob that no link references and dooms its segments; returns whether there was one.
-pub(crate) fn collect_unlinked(tx: &mut dyn Tx, domain: &[u8], digest: &Digest) -> Result<bool> {
+/// Whether a blob is marked damaged; `None` when none is made of that content any more.
+pub(crate) fn is_damaged(
+    tx: &mut dyn Tx,
+    domain: DomainId,
+    digest: &Digest,
+    content: ContentId,
+) -> Result<Option<bool>> {
+    let sql = "SELECT damaged FROM blob WHERE domain = ?1 AND digest = ?2 AND content = ?3";
+    let damaged: Option<i64> = tx.row(
+        sql,
+        args![domain.as_bytes(), &digest.to_key(), content.as_bytes()],
+    )?;
+    Ok(damaged.map(|damaged| damaged != 0))
+}
+
+/// Lifts the mark of a blob that was read whole; returns whether it had one.
+pub(crate) fn mend(
+    tx: &mut dyn Tx,
+    domain: DomainId,
+    digest: &Digest,
+    content: ContentId,
+) -> Result<bool> {
+    let mended = tx.execute(
+        "UPDATE blob SET damaged = 0 WHERE domain = ?1 AND digest = ?2 AND content = ?3 AND damaged = 1",
+        args![domain.as_bytes(), &digest.to_key(), content.as_bytes()],
+    )?;
+    Ok(mended == 1)
+}
+
+/// Removes a blob that no link references and dooms its segments; returns its size if there was one.
+pub(crate) fn collect_unlinked(
+    tx: &mut dyn Tx,
+    domain: &[u8],
+    digest: &Digest,
+) -> Result<Option<u64>> {
     let not_before = doomed::after_grace(tx.now());
-    let content: Option<Vec<u8>> = tx.row(
+    let removed: Option<(Vec<u8>, i64)> = tx.row(
         "DELETE FROM blob WHERE domain = ?1 AND digest = ?2 AND NOT EXISTS \
-         (SELECT 1 FROM link l WHERE l.domain = ?1 AND l.digest = ?2) RETURNING content",
+         (SELECT 1 FROM link l WHERE l.domain = ?1 AND l.digest = ?2) RETURNING content, size",
         args![domain, &digest.to_key()],
     )?;
-    match content {
-        Some(content) => doomed::content(tx, &content, not_before).map(|()| true),
-        None => Ok(false),
-    }
+    let Some((content, size)) = removed else {
+        return Ok(None);
+    };
+    doomed::content(tx, &content, not_before)?;
+    Ok(Some(size.cast_unsigned()))
 }

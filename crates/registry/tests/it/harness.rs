@@ -1,6 +1,7 @@
 //! A whole product in a temporary directory.
 
 use std::{
+    path::PathBuf,
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -247,11 +248,19 @@ impl TestCore {
 
     /// Cuts all segment files short.
     pub(crate) fn damage_files(&self) {
-        for shard in std::fs::read_dir(self.dir.path().join("blobs")).unwrap() {
-            for file in std::fs::read_dir(shard.unwrap().path()).unwrap() {
-                std::fs::write(file.unwrap().path(), b"rot").unwrap();
-            }
+        for (path, _) in self.contents() {
+            std::fs::write(path, b"rot").unwrap();
         }
+    }
+
+    /// All segment files, with what is in them.
+    pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
+        let shards = std::fs::read_dir(self.dir.path().join("blobs")).unwrap();
+        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+        let paths = files.map(|file| file.unwrap().path());
+        paths
+            .map(|path| (path.clone(), std::fs::read(path).unwrap()))
+            .collect()
     }
 
     pub(crate) async fn repository(&self, name: &str) -> Value {

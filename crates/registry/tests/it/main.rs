@@ -16,6 +16,7 @@ mod image;
 mod layer;
 mod lifecycle;
 mod open_uploads;
+mod operator;
 mod pages;
 mod rate;
 mod registry;

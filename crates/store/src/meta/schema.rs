@@ -39,4 +39,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 7,
         sql: include_str!("../../migrations/0007_image_lease.sql"),
     },
+    Migration {
+        version: 8,
+        min_reader: 7,
+        sql: include_str!("../../migrations/0008_operator_tasks.sql"),
+    },
 ];

@@ -1,0 +1,130 @@
+//! What an operator does to a whole store.
+
+use std::time::Duration;
+
+use longshore_registry::operator::{gc, scrub};
+use longshore_types::name::Reference;
+use tokio::sync::Notify;
+
+use crate::harness::{TestCore, digest_of, oci_manifest};
+
+/// More than stays in a row.
+const LARGE: usize = 200_000;
+
+/// An image with a small and a large layer.
+async fn image(t: &TestCore, seed: u8) -> Vec<u8> {
+    let layer = vec![seed; LARGE];
+    t.repository("app").await;
+    for blob in [b"{}".as_slice(), b"a small layer", &layer] {
+        t.blob("app", blob).await;
+    }
+    let manifest = oci_manifest(b"{}", &[b"a small layer", &layer]).to_string();
+    let tag = Reference::Tag("v1".parse().unwrap());
+    t.push("app", &manifest, tag).await.unwrap();
+    layer
+}
+
+async fn scrubbed(t: &TestCore) -> scrub::Scrubbed {
+    scrub::scrub(&t.core, scrub::Options::default(), |_| {})
+        .await
+        .unwrap()
+}
+
+#[tokio::test]
+async fn a_sound_store_is_read_whole_and_nothing_is_found() {
+    let t = TestCore::start().await;
+    image(&t, 7).await;
+    let done = scrubbed(&t).await;
+    assert_eq!((done.blobs, done.total_blobs, done.images), (3, 3, 1));
+    let bytes = (LARGE + "{}".len() + "a small layer".len()) as u64;
+    assert_eq!((done.bytes, done.total_bytes), (bytes, bytes));
+    assert_eq!((done.damaged, done.repaired), (0, 0));
+}
+
+#[tokio::test]
+async fn a_rotten_file_is_found_with_the_images_that_need_it_and_marked() {
+    let t = TestCore::start().await;
+    let layer = image(&t, 7).await;
+    t.damage_files();
+    let done = scrubbed(&t).await;
+    assert_eq!((done.blobs, done.damaged), (3, 1));
+    let finding = &done.findings[0];
+    assert_eq!(finding.digest, digest_of(&layer).to_string());
+    assert_eq!(finding.images.len(), 1, "{finding:?}");
+    assert!(finding.images[0].starts_with("app@sha256:"), "{finding:?}");
+    // A push is asked for the layer again, and makes it whole.
+    t.blob("app", &layer).await;
+    let again = scrubbed(&t).await;
+    assert_eq!((again.damaged, again.repaired), (0, 0));
+}
+
+#[tokio::test]
+async fn a_file_that_was_brought_back_is_whole_again() {
+    let t = TestCore::start().await;
+    image(&t, 7).await;
+    let files = t.contents();
+    t.damage_files();
+    assert_eq!(scrubbed(&t).await.damaged, 1);
+    for (path, bytes) in files {
+        std::fs::write(path, bytes).unwrap();
+    }
+    let done = scrubbed(&t).await;
+    assert_eq!((done.damaged, done.repaired), (0, 1));
+    assert_eq!(scrubbed(&t).await.repaired, 0);
+}
+
+#[tokio::test]
+async fn a_stopped_scrub_goes_on_where_it_was() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    for seed in 0..120_u8 {
+        t.blob("app", &[seed; 100]).await;
+    }
+    let stop = Notify::new();
+    let first = scrub::scrub(&t.core, scrub::Options::default(), |done| {
+        if done.blobs == 60 {
+            stop.notify_one();
+        }
+    });
+    tokio::select! {
+        biased;
+        () = stop.notified() => {}
+        done = first => panic!("it was not stopped: {done:?}"),
+    }
+    let mut first = None;
+    let done = scrub::scrub(&t.core, scrub::Options::default(), |done| {
+        first.get_or_insert(done.blobs);
+    })
+    .await
+    .unwrap();
+    assert_eq!((first, done.blobs, done.bytes), (Some(51), 120, 12_000));
+    let restart = scrub::Options {
+        restart: true,
+        ..scrub::Options::default()
+    };
+    let done = scrub::scrub(&t.core, restart, |_| {}).await.unwrap();
+    assert_eq!(done.blobs, 120);
+}
+
+#[tokio::test]
+async fn what_is_due_is_told_and_then_collected() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    t.blob("app", &[1; LARGE]).await;
+    t.blob("app", b"small").await;
+    assert_eq!(gc::due(&t.core).await.unwrap(), gc::Garbage::default());
+    t.advance(Duration::from_hours(25));
+    let due = gc::due(&t.core).await.unwrap();
+    assert_eq!((due.links, due.blobs, due.files), (2, 0, 0));
+    let mut steps = 0;
+    let done = gc::collect(&t.core, |_| steps += 1).await.unwrap();
+    assert_eq!(
+        (done.links, done.blobs, done.bytes, done.files),
+        (2, 2, LARGE as u64 + 5, 0)
+    );
+    assert!(steps > 1);
+    t.advance(Duration::from_hours(25));
+    assert_eq!(gc::due(&t.core).await.unwrap().files, 1);
+    assert_eq!(gc::collect(&t.core, |_| {}).await.unwrap().files, 1);
+    assert_eq!(gc::due(&t.core).await.unwrap(), gc::Garbage::default());
+}
