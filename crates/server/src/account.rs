@@ -62,7 +62,8 @@ async fn list(args: &StoreArgs) -> anyhow::Result<()> {
     print(&lines.concat())
 }
 
-fn print(text: &str) -> anyhow::Result<()> {
+/// Writes to standard output.
+pub(crate) fn print(text: &str) -> anyhow::Result<()> {
     let mut out = io::stdout().lock();
     out.write_all(text.as_bytes())?;
     Ok(out.flush()?)

@@ -8,7 +8,8 @@ use longshore_registry::{bootstrap::AdministratorKey, rate::RateQuota};
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, Args, Command, CreateAccountArgs, ListAccountsArgs, LogFormat, StoreArgs,
+    AccountCommand, Args, Command, CreateAccountArgs, GcArgs, ListAccountsArgs, LogFormat,
+    ScrubArgs, StoreArgs,
 };
 use self::{args::ServeArgs, file::Settings};
 use crate::cidr::Cidr;

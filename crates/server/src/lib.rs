@@ -19,6 +19,7 @@ pub mod log;
 mod metrics;
 mod oci;
 pub mod oidc;
+pub mod operator;
 mod origin;
 pub mod remote;
 mod reply;

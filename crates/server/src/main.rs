@@ -10,7 +10,7 @@ use clap::Parser;
 use longshore::{
     account,
     config::{Args, Command, Config},
-    log,
+    log, operator,
     serve::{self, RunningServer},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +31,8 @@ fn main() -> ExitCode {
             .map_err(anyhow::Error::from)
             .and_then(run),
         Command::Account(command) => account::run(command),
+        Command::Scrub(args) => operator::run_scrub(&args),
+        Command::Gc(args) => operator::run_gc(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -29,7 +29,7 @@ use crate::{
     },
     metrics::{self, Metrics},
     oidc::{HttpsFetch, TrustError},
-    stores::{OpenError, Stores},
+    stores::{self, OpenError, Stores},
 };
 
 /// How many connections may wait to be accepted.
@@ -215,6 +215,30 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         background,
         lock,
     })
+}
+
+/// Opens the product over a store that is there, beside a running server or without one, for a command of the operator.
+pub async fn open_beside(config: &Config) -> Result<Core, StartError> {
+    let opened = config.clone();
+    let open = move || -> Result<_, OpenError> {
+        // A server may start meanwhile: the lock goes at once.
+        let (meta, master, _) = stores::open_beside(&opened)?;
+        let blobs = stores::open_blobs(&opened.data_dir).map_err(|source| {
+            let path = opened.data_dir.clone();
+            OpenError::Directory { path, source }
+        })?;
+        Ok((meta, master, blobs))
+    };
+    let (meta, master, (blobs, files)) = tokio::task::spawn_blocking(open).await??;
+    let identity = bootstrap::identity(&meta).await?;
+    files
+        .bind(&identity.store_id, identity.has_files)
+        .map_err(|source| OpenError::Directory {
+            path: config.data_dir.clone(),
+            source,
+        })?;
+    let settings = settings(config, identity.first_account)?;
+    Ok(Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?)
 }
 
 /// What the operator chose for a store whose first account is `found`.

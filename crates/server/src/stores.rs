@@ -89,13 +89,7 @@ impl Stores {
         let database = dir.join("metadata.sqlite");
         let master = master_key(&config.master_key, dir, &database)?;
         let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
-        let files = FileStore::open(dir).map_err(directory)?;
-        let blobs = Blobs::new(
-            std::sync::Arc::new(files.clone()),
-            STORE_ID,
-            Cipher::Aes256Gcm,
-            Pool::new(SLABS),
-        );
+        let (blobs, files) = open_blobs(dir).map_err(directory)?;
         Ok(Self {
             lock,
             master,
@@ -125,6 +119,18 @@ pub fn open_beside(
     let master = master_key(&config.master_key, dir, &database)?;
     let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
     Ok((meta, master, lock))
+}
+
+/// Opens the segments that lie in a directory.
+pub(crate) fn open_blobs(dir: &Path) -> io::Result<(Blobs, FileStore)> {
+    let files = FileStore::open(dir)?;
+    let blobs = Blobs::new(
+        std::sync::Arc::new(files.clone()),
+        STORE_ID,
+        Cipher::Aes256Gcm,
+        Pool::new(SLABS),
+    );
+    Ok((blobs, files))
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

@@ -25,6 +25,14 @@ pub enum Command {
     /// Make and list accounts, beside a running server or without one.
     #[command(subcommand)]
     Account(AccountCommand),
+    /// Read every blob and manifest again, beside a running server or without one; mark what is damaged.
+    #[command(
+        after_help = "A scrub that is stopped goes on where it was.\n\nExample: longshore scrub --data-dir /var/lib/longshore --rate 50"
+    )]
+    Scrub(ScrubArgs),
+    /// Collect all garbage that is due, beside a running server or without one.
+    #[command(after_help = "Example: longshore gc --data-dir /var/lib/longshore --dry-run")]
+    Gc(GcArgs),
 }
 
 /// What can be done about accounts.
@@ -61,6 +69,31 @@ pub struct CreateAccountArgs {
 #[derive(Debug, clap::Args)]
 pub struct ListAccountsArgs {
     /// Where they are.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The flags of `longshore scrub`.
+#[derive(Debug, clap::Args)]
+pub struct ScrubArgs {
+    /// MiB to read in a second [default: as fast as it goes]
+    #[arg(long, value_name = "MIB")]
+    pub rate: Option<NonZeroU32>,
+    /// Begin again, although an earlier scrub was stopped on its way
+    #[arg(long)]
+    pub restart: bool,
+    /// What is read.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The flags of `longshore gc`.
+#[derive(Debug, clap::Args)]
+pub struct GcArgs {
+    /// Say what would be collected, and collect nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// What is collected.
     #[command(flatten)]
     pub store: StoreArgs,
 }

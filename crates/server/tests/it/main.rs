@@ -14,6 +14,7 @@ mod iam;
 mod oci;
 mod oidc;
 mod op;
+mod operator;
 mod organizations;
 mod revocation;
 mod secrets;

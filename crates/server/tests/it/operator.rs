@@ -1,0 +1,105 @@
+//! `longshore scrub` and `longshore gc`, beside a running server.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+    process::{Command, Output},
+};
+
+use serde_json::Value;
+
+use crate::harness::{Answer, TestServer, digest_of};
+
+/// More than stays in a row.
+const LARGE: usize = 300_000;
+
+fn longshore(args: &[&str], data: &Path) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    command.args(args).arg("--data-dir").arg(data).env_clear();
+    command.output().unwrap()
+}
+
+fn json(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
+}
+
+fn segments(data: &Path) -> Vec<PathBuf> {
+    let shards = fs::read_dir(data.join("blobs")).unwrap();
+    let shards = shards.map(|shard| shard.unwrap().path());
+    shards
+        .filter(|shard| shard.is_dir())
+        .flat_map(|shard| fs::read_dir(shard).unwrap())
+        .map(|file| file.unwrap().path())
+        .collect()
+}
+
+/// A server with one large blob in a repository.
+async fn with_a_blob() -> (TestServer, String) {
+    let server = TestServer::start().await;
+    server.create("app").await;
+    let password = server.password().await;
+    let digest = server.push_blob(&password, "app", &[7; LARGE]).await;
+    (server, digest)
+}
+
+async fn pull(server: &TestServer, digest: &str) -> Answer {
+    let path = format!("app/blobs/{digest}");
+    let password = server.password().await;
+    server.v2(&password, "GET", &path).send().await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrub_finds_rot_beside_a_running_server_which_then_serves_it_no_more() {
+    let (server, digest) = with_a_blob().await;
+    let data = server.data_dir().to_owned();
+    let sound = longshore(&["scrub", "--json"], &data);
+    assert!(sound.status.success(), "{sound:?}");
+    assert_eq!(json(&sound)["blobs"], 1);
+    assert_eq!(json(&sound)["bytes"], LARGE);
+
+    let segment = &segments(&data)[0];
+    let good = fs::read(segment).unwrap();
+    let mut rotten = good.clone();
+    rotten[LARGE / 2] ^= 1;
+    fs::write(segment, &rotten).unwrap();
+    let found = longshore(&["scrub"], &data);
+    assert_eq!(found.status.code(), Some(1), "{found:?}");
+    let text = String::from_utf8_lossy(&found.stdout);
+    assert!(
+        text.contains("1 damaged") && text.contains(&digest),
+        "{text}"
+    );
+    assert_eq!(pull(&server, &digest).await.status, 404);
+
+    fs::write(segment, &good).unwrap();
+    let mended = longshore(&["scrub", "--json", "--rate", "100"], &data);
+    assert_eq!(json(&mended)["repaired"], 1, "{mended:?}");
+    let pulled = pull(&server, &digest).await;
+    assert_eq!((pulled.status, digest_of(&pulled.body)), (200, digest));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn gc_tells_and_collects_beside_a_running_server() {
+    let (server, _) = with_a_blob().await;
+    let data = server.data_dir();
+    let due = longshore(&["gc", "--dry-run", "--json"], data);
+    assert_eq!(json(&due)["links"], 0, "{due:?}");
+    let done = longshore(&["gc"], data);
+    assert!(done.status.success(), "{done:?}");
+    let text = String::from_utf8_lossy(&done.stdout);
+    assert!(
+        text.starts_with("collected 0 abandoned uploads, 0 links"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_directory_without_a_store_is_said_to_be_none() {
+    let empty = tempfile::tempdir().unwrap();
+    for args in [&["scrub"][..], &["gc"], &["gc", "--dry-run"]] {
+        let refused = longshore(args, empty.path());
+        assert_eq!(refused.status.code(), Some(1));
+        let text = String::from_utf8_lossy(&refused.stderr);
+        assert!(text.contains("holds no store yet"), "{text}");
+    }
+}
