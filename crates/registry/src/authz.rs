@@ -13,8 +13,9 @@ use longshore_types::{
     name::RepositoryName,
 };
 
-pub(crate) use self::web_identity::{
-    WebIdentity, authorize_web_identity, denied as web_identity_denied,
+pub(crate) use self::{
+    service::assume_for_service,
+    web_identity::{WebIdentity, authorize_web_identity, denied as web_identity_denied},
 };
 pub use self::{
     action::{Action, Ecr, Iam, Longshore, Organizations, Sts},
@@ -41,6 +42,7 @@ mod identity;
 pub(crate) mod message;
 mod need;
 mod place;
+mod service;
 mod web_identity;
 
 /// Decides all of `needs` for the caller of `cx`.

@@ -100,6 +100,41 @@ impl Cx<'_> {
         Err(Error::Unavailable)
     }
 
+    /// Runs `f` in one transaction in which all of `grants` are proven to hold still; decides again when they do not.
+    pub async fn write_all<T, F>(
+        &self,
+        mut grants: Vec<Grant>,
+        durability: Durability,
+        f: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static,
+    {
+        for _ in 0..DECISIONS {
+            let (mut f, current) = (f.clone(), grants.clone());
+            let done = self
+                .core
+                .meta
+                .write(durability, move |tx| {
+                    for grant in &current {
+                        grant.assert(tx)?;
+                    }
+                    f(tx, &current)
+                })
+                .await;
+            match done {
+                Err(Error::Stale) => {
+                    for grant in &mut grants {
+                        *grant = authz::again(self, grant).await?;
+                    }
+                }
+                done => return done,
+            }
+        }
+        Err(Error::Unavailable)
+    }
+
     /// Runs `f` on one snapshot in which `grant` is proven to hold still.
     pub async fn read<T, F>(&self, grant: &Grant, f: F) -> Result<T>
     where

@@ -8,7 +8,7 @@ use longshore_types::{
     digest::Digest,
     id::UploadId,
     manifest::ManifestError,
-    name::{ImageTag, RepositoryName},
+    name::{ImageTag, RepositoryName, TemplatePrefix},
 };
 
 pub use self::{denial::Denial, fault::Fault};
@@ -107,6 +107,26 @@ pub enum Error {
     LifecyclePolicyPreviewInProgress {
         /// The repository.
         name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// There is a repository creation template of that prefix.
+    #[error(
+        "The repository creation template with prefix '{prefix}' already exists in the registry with id '{account}'"
+    )]
+    TemplateAlreadyExists {
+        /// The prefix.
+        prefix: TemplatePrefix,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// There is no repository creation template of that prefix.
+    #[error(
+        "The repository creation template with prefix '{prefix}' does not exist in the registry with id '{account}'"
+    )]
+    TemplateNotFound {
+        /// The prefix.
+        prefix: TemplatePrefix,
         /// The registry's account.
         account: AccountId,
     },

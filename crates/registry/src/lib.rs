@@ -9,6 +9,7 @@ pub mod body;
 pub mod bootstrap;
 mod cache;
 pub mod core;
+mod creation;
 pub mod cx;
 mod deferred;
 pub mod endpoints;

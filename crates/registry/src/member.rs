@@ -8,7 +8,7 @@ use longshore_types::{
     digest::Digest,
     id::UploadId,
     mutability::{ExclusionFilter, ImageTagMutability},
-    name::{ImageTag, RepositoryName},
+    name::{ImageTag, RepositoryName, TemplatePrefix},
 };
 use serde::{Deserialize, Deserializer};
 
@@ -88,6 +88,14 @@ fn pattern(pattern: &str) -> String {
 impl Form for RepositoryName {
     fn constraint() -> String {
         pattern(r"(?:[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*/)*[a-z0-9]+(?:(?:\.|_|__|-+)[a-z0-9]+)*")
+    }
+}
+
+impl Form for TemplatePrefix {
+    fn constraint() -> String {
+        pattern(
+            r"^([a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*(\/[a-z0-9]+((\.|_|__|-+)[a-z0-9]+)*)*\/?|ROOT)$",
+        )
     }
 }
 

@@ -3,6 +3,7 @@
 //! Inputs are read by serde and checked where they are asked for, so that a bad member gets ECR's own error.
 //! What the API and `/v2` share lives in [`crate::storage`].
 
+pub mod creation_template;
 mod digest;
 pub mod image;
 pub mod layer;

@@ -268,7 +268,8 @@ impl Principals {
         Ok(self.remember(id, known.transpose()?))
     }
 
-    async fn read_session(
+    /// Returns the principal of `session`, read now, whatever is remembered.
+    pub(crate) async fn read_session(
         &self,
         meta: &Metadata,
         session: Arc<Session>,

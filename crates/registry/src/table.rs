@@ -9,6 +9,7 @@ pub(crate) mod account_setting;
 pub(crate) mod attachment;
 pub(crate) mod blob;
 pub(crate) mod candidate;
+pub(crate) mod creation_template;
 pub(crate) mod domain;
 pub(crate) mod doomed;
 pub(crate) mod garbage;

@@ -16,7 +16,7 @@ use crate::manifest::{
 };
 use crate::media_type::{MediaType, OCI_IMAGE_INDEX, OCI_IMAGE_MANIFEST};
 use crate::mutability::ExclusionFilter;
-use crate::name::{ImageTag, Reference, RepositoryName};
+use crate::name::{ImageTag, Reference, RepositoryName, TemplatePrefix};
 use crate::range::{ByteRange, ContentRange, Selection};
 use crate::wildcard;
 
@@ -26,6 +26,7 @@ pub fn fuzz_names(input: &[u8]) {
         return;
     };
     assert_same::<RepositoryName>(text, 2..=256);
+    assert_same::<TemplatePrefix>(text, 1..=256);
     assert_same::<ImageTag>(text, 1..=128);
     assert_same::<Reference>(text, 1..=135);
     assert_same::<AccountId>(text, 12..=12);

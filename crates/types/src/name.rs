@@ -1,8 +1,11 @@
 //! What images are called: repository names, tags and references.
 
+mod prefix;
+
 use std::fmt;
 use std::str::FromStr;
 
+pub use self::prefix::{InvalidTemplatePrefix, TemplatePrefix};
 use crate::digest::Digest;
 use crate::text::serde_as_text;
 
@@ -59,6 +62,11 @@ impl End {
     }
 }
 
+/// Whether `text` has the form of a name, however long it is.
+fn is_name(text: &str) -> bool {
+    text.bytes().try_fold(End::Start, End::then) == Some(End::Alphanumeric)
+}
+
 impl FromStr for RepositoryName {
     type Err = InvalidRepositoryName;
 
@@ -66,9 +74,10 @@ impl FromStr for RepositoryName {
         if !(2..=Self::MAX_LEN).contains(&text.len()) {
             return Err(InvalidRepositoryName);
         }
-        match text.bytes().try_fold(End::Start, End::then) {
-            Some(End::Alphanumeric) => Ok(Self(text.into())),
-            _ => Err(InvalidRepositoryName),
+        if is_name(text) {
+            Ok(Self(text.into()))
+        } else {
+            Err(InvalidRepositoryName)
         }
     }
 }

@@ -104,13 +104,16 @@ actions! { Ecr, "ecr":
     BatchGetImage
     CompleteLayerUpload
     CreateRepository
+    CreateRepositoryCreationTemplate
     DeleteLifecyclePolicy
     DeleteRegistryPolicy
     DeleteRepository
+    DeleteRepositoryCreationTemplate
     DeleteRepositoryPolicy
     DescribeImages
     DescribeRegistry
     DescribeRepositories
+    DescribeRepositoryCreationTemplates
     GetAccountSetting
     GetAuthorizationToken
     GetDownloadUrlForLayer
@@ -131,6 +134,7 @@ actions! { Ecr, "ecr":
     TagResource
     UntagResource
     UpdateImageStorageClass
+    UpdateRepositoryCreationTemplate
     UploadLayerPart
 }
 

@@ -34,13 +34,36 @@ pub(super) fn of<'a>(
     context
 }
 
-fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &Place) {
+/// Collects what the trust policy of a role, at `place`, may ask about `service`, which takes it on to act on `about`.
+/// Nothing is told of the client: it is not who asks.
+pub(super) fn of_service<'a>(
+    cx: &'a Cx<'_>,
+    service: &'a str,
+    place: &'a Place,
+    about: &'a Place,
+) -> Context<'a> {
+    let mut context = Context::new();
+    add_time(&mut context, cx);
+    context.add("aws:RequestedRegion", about.registry.region().to_string());
+    context.add("aws:ViaAWSService", "false");
+    context.add("aws:SecureTransport", "true");
+    context.add("aws:PrincipalIsAWSService", "true");
+    context.add("aws:PrincipalServiceName", service);
+    context.add("aws:SourceAccount", about.registry.account().to_string());
+    context.add("aws:SourceArn", about.arn.as_str());
+    add_resource(&mut context, cx, place);
+    context
+}
+
+fn add_time(context: &mut Context<'_>, cx: &Cx<'_>) {
     let now = cx.core.meta.now();
     context.add("aws:CurrentTime", now.to_rfc3339());
-    context.add(
-        "aws:EpochTime",
-        now.as_millis().div_euclid(1000).to_string(),
-    );
+    let seconds = now.as_millis().div_euclid(1000);
+    context.add("aws:EpochTime", seconds.to_string());
+}
+
+fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &Place) {
+    add_time(context, cx);
     // A layer URL leads to a repository's Region, wherever it was asked for.
     context.add("aws:RequestedRegion", place.registry.region().to_string());
     context.add("aws:ViaAWSService", "false");

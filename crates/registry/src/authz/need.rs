@@ -6,7 +6,7 @@ use longshore_types::{
     account::{AccountId, Registry},
     arn::PrincipalArn,
     id::Incarnation,
-    name::RepositoryName,
+    name::{RepositoryName, TemplatePrefix},
 };
 
 use super::Action;
@@ -19,6 +19,8 @@ pub enum Resource {
     Registry(Registry),
     /// All repositories of a registry: `repository/*` in a policy.
     Repositories(Registry),
+    /// The repositories of a registry under a prefix, none of which need exist: `repository/PREFIX/*` in a policy.
+    RepositoriesUnder(Registry, TemplatePrefix),
     /// A repository that must exist.
     Repository(Registry, RepositoryName),
     /// A repository that need not exist yet.

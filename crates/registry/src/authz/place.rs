@@ -78,6 +78,12 @@ impl Place {
                 let arn = format!("arn:aws:ecr:{region}:{account}:repository/*");
                 Self::in_registry(cx, *registry, arn, freshness).await
             }
+            Resource::RepositoriesUnder(registry, prefix) => {
+                let (region, account) = (registry.region(), registry.account());
+                let names = prefix.repositories();
+                let arn = format!("arn:aws:ecr:{region}:{account}:repository/{names}");
+                Self::in_registry(cx, *registry, arn, freshness).await
+            }
             Resource::NewRepository(registry, name) => {
                 Self::in_registry(cx, *registry, arn_of(registry, name), freshness).await
             }

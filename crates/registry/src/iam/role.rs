@@ -13,6 +13,7 @@ use longshore_store::meta::Tx;
 use longshore_types::{account::AccountId, time::Timestamp};
 use serde::Serialize;
 
+pub(crate) use self::service_linked::{insert_service_role, service_role_arn, service_role_needs};
 pub use self::{
     create::CreateRole,
     delete::DeleteRole,

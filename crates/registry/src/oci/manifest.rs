@@ -180,13 +180,16 @@ impl Operation for PushManifest {
         Ok(self.repository.needs(Ecr::PutImage))
     }
 
+    /// What cannot be pushed makes nothing.
+    fn makes(&self) -> Option<Repository> {
+        let is_right = self.parsed().is_ok() && self.digest().is_some();
+        is_right.then(|| self.repository.clone())
+    }
+
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PushedManifest> {
         let grant = permit.grant();
-        if self.bytes.len() > MAX_MANIFEST_BYTES {
-            return Err(ManifestError::TooLarge(self.bytes.len()).into());
-        }
-        let parsed = Manifest::parse(&self.bytes, self.media_type.as_ref())?;
-        let digest = self.digest(grant)?;
+        let parsed = self.parsed()?;
+        let digest = self.digest().ok_or_else(|| self.mismatch())?;
         let keys = cx.core.domain_keys(grant).await?;
         let image = rules::prepare(&keys, &parsed, &self.bytes, Some(digest))?;
         let tags = self.all_tags();
@@ -209,19 +212,30 @@ impl Operation for PushManifest {
 }
 
 impl PushManifest {
-    fn digest(&self, grant: &crate::authz::Grant) -> Result<Digest> {
-        let Reference::Digest(asked) = &self.reference else {
-            return Ok(rules::digest_of(&self.bytes));
-        };
-        if rules::digest_with(asked.algorithm(), &self.bytes) == *asked {
-            return Ok(*asked);
+    fn parsed(&self) -> Result<Manifest> {
+        if self.bytes.len() > MAX_MANIFEST_BYTES {
+            return Err(ManifestError::TooLarge(self.bytes.len()).into());
         }
-        let repository = grant.repository()?;
-        Err(Error::ImageDigestDoesNotMatch {
-            digest: asked.to_string(),
-            name: repository.name.clone(),
-            account: repository.registry.account(),
-        })
+        Ok(Manifest::parse(&self.bytes, self.media_type.as_ref())?)
+    }
+
+    /// The digest that it is pushed by, or its SHA-256; none if the one in the path is not its own.
+    fn digest(&self) -> Option<Digest> {
+        match &self.reference {
+            Reference::Tag(_) => Some(rules::digest_of(&self.bytes)),
+            Reference::Digest(asked) => {
+                let own = rules::digest_with(asked.algorithm(), &self.bytes);
+                (own == *asked).then_some(own)
+            }
+        }
+    }
+
+    fn mismatch(&self) -> Error {
+        Error::ImageDigestDoesNotMatch {
+            digest: self.reference.to_string(),
+            name: self.repository.name.clone(),
+            account: self.repository.registry.account(),
+        }
     }
 
     fn all_tags(&self) -> Vec<ImageTag> {

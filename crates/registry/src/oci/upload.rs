@@ -61,6 +61,10 @@ impl Operation for StartUpload {
         })
     }
 
+    fn makes(&self) -> Option<Repository> {
+        Some(self.repository.clone())
+    }
+
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Started> {
         if let Some(mount) = &self.mount
             && self.mounted(cx, &permit, mount).await?
@@ -152,6 +156,10 @@ impl Operation for PushBlob {
             .needs(Ecr::InitiateLayerUpload)
             .and(Ecr::UploadLayerPart)
             .and(Ecr::CompleteLayerUpload))
+    }
+
+    fn makes(&self) -> Option<Repository> {
+        Some(self.repository.clone())
     }
 
     async fn run(mut self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {

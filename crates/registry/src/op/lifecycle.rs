@@ -5,6 +5,7 @@ mod policy;
 mod start_preview;
 mod text;
 
+pub(super) use self::text::check_member;
 pub use self::{
     get_preview::{GetLifecyclePolicyPreview, LifecyclePolicyPreview},
     policy::{

@@ -21,10 +21,15 @@ impl PolicyText {
     /// Reads the member `policyText`.
     pub(super) fn read(text: Option<&str>, kind: Kind) -> Result<Self> {
         let text = text.ok_or_else(|| Error::invalid("policyText", "Member must not be null"))?;
+        Self::read_member("policyText", text, kind)
+    }
+
+    /// Reads a member.
+    pub(super) fn read_member(member: &str, text: &str, kind: Kind) -> Result<Self> {
         let most = kind.max_len();
         if text.chars().count() > most {
             let what = format!("Member must have length less than or equal to {most}");
-            return Err(Error::invalid("policyText", what));
+            return Err(Error::invalid(member, what));
         }
         Ok(Self {
             policy: Policy::parse(text, kind).map_err(|_| refusal(kind))?,

@@ -4,6 +4,7 @@ mod create;
 mod delete;
 mod describe;
 mod description;
+mod encryption;
 mod mutability;
 mod policy;
 mod put_image_tag_mutability;
@@ -18,4 +19,9 @@ pub use self::{
     },
     policy::{DeleteRepositoryPolicy, GetRepositoryPolicy, RepositoryPolicy, SetRepositoryPolicy},
     put_image_tag_mutability::{ImageTagMutabilityPut, PutImageTagMutability},
+};
+pub(super) use self::{
+    description::exclusion_filters,
+    encryption::EncryptionInput,
+    mutability::{FilterInput, joined, read_filters},
 };

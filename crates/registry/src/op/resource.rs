@@ -6,7 +6,8 @@ mod tag;
 mod tag_resource;
 mod untag_resource;
 
-pub(super) use self::tag::asked;
+pub(super) use self::tag::MAX_TAGS;
+pub(crate) use self::tag::asked;
 pub use self::{
     list_tags::{ListTagsForResource, ListedTags},
     tag::Tag,

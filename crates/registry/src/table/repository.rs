@@ -59,8 +59,8 @@ impl Row for Repository {
     }
 }
 
-/// The filters are stored joined by spaces, which no filter can hold.
-fn mutability_of(setting: &str, filters: &str) -> Option<TagMutability> {
+/// Joins the columns of a mutability. Filters are stored joined by spaces, which no filter can hold.
+pub(super) fn mutability_of(setting: &str, filters: &str) -> Option<TagMutability> {
     let filters = filters
         .split_ascii_whitespace()
         .map(str::parse)
@@ -69,7 +69,7 @@ fn mutability_of(setting: &str, filters: &str) -> Option<TagMutability> {
     TagMutability::new(setting.parse().ok()?, filters).ok()
 }
 
-fn filters_text(mutability: &TagMutability) -> String {
+pub(super) fn filters_text(mutability: &TagMutability) -> String {
     let filters: Vec<String> = mutability
         .filters()
         .iter()

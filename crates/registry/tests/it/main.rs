@@ -10,6 +10,7 @@ mod authz;
 mod blob;
 mod collection;
 mod concurrency;
+mod creation_template;
 mod harness;
 mod iam;
 mod image;

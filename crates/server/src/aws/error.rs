@@ -100,6 +100,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
             ("LifecyclePolicyPreviewInProgressException", BAD)
         }
         Error::RegistryPolicyNotFound(_) => ("RegistryPolicyNotFoundException", BAD),
+        Error::TemplateAlreadyExists { .. } => ("TemplateAlreadyExistsException", BAD),
+        Error::TemplateNotFound { .. } => ("TemplateNotFoundException", BAD),
         Error::RepositoryNotEmpty { .. } => ("RepositoryNotEmptyException", BAD),
         Error::ImageNotFound { .. }
         | Error::ManifestUnknown

@@ -7,6 +7,10 @@ use http::Response;
 use longshore_registry::{
     Cx, Error, Operation, execute, extension,
     op::{
+        creation_template::{
+            CreateRepositoryCreationTemplate, DeleteRepositoryCreationTemplate,
+            DescribeRepositoryCreationTemplates, UpdateRepositoryCreationTemplate,
+        },
         image,
         layer::{self, UploadLayerPart},
         lifecycle, registry, repository, resource,
@@ -47,13 +51,16 @@ fn ecr(operation: &str) -> Option<Handler> {
         "BatchGetImage" => run::<image::BatchGetImage>,
         "CompleteLayerUpload" => run::<layer::CompleteLayerUpload>,
         "CreateRepository" => run::<repository::CreateRepository>,
+        "CreateRepositoryCreationTemplate" => run::<CreateRepositoryCreationTemplate>,
         "DeleteLifecyclePolicy" => run::<lifecycle::DeleteLifecyclePolicy>,
         "DeleteRegistryPolicy" => run::<registry::DeleteRegistryPolicy>,
         "DeleteRepository" => run::<repository::DeleteRepository>,
+        "DeleteRepositoryCreationTemplate" => run::<DeleteRepositoryCreationTemplate>,
         "DeleteRepositoryPolicy" => run::<repository::DeleteRepositoryPolicy>,
         "DescribeImages" => run::<image::DescribeImages>,
         "DescribeRegistry" => run::<registry::DescribeRegistry>,
         "DescribeRepositories" => run::<repository::DescribeRepositories>,
+        "DescribeRepositoryCreationTemplates" => run::<DescribeRepositoryCreationTemplates>,
         "GetAccountSetting" => run::<registry::GetAccountSetting>,
         "GetAuthorizationToken" => run::<registry::GetAuthorizationToken>,
         "GetDownloadUrlForLayer" => run::<layer::GetDownloadUrlForLayer>,
@@ -75,6 +82,7 @@ fn ecr(operation: &str) -> Option<Handler> {
         "TagResource" => run::<resource::TagResource>,
         "UntagResource" => run::<resource::UntagResource>,
         "UpdateImageStorageClass" => run::<image::UpdateImageStorageClass>,
+        "UpdateRepositoryCreationTemplate" => run::<UpdateRepositoryCreationTemplate>,
         _ => return None,
     })
 }

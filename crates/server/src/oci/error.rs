@@ -154,6 +154,8 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::LifecyclePolicyPreviewNotFound { .. }
         | Error::LifecyclePolicyPreviewInProgress { .. }
         | Error::RegistryPolicyNotFound(_)
+        | Error::TemplateAlreadyExists { .. }
+        | Error::TemplateNotFound { .. }
         | Error::ImageReferencedByManifestList
         | Error::ImageStorageClassUpdateNotSupported(_)
         | Error::Identity { .. }

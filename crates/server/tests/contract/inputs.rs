@@ -26,7 +26,10 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         name
     };
     match operation {
-        "DescribeRegistry" | "DescribeRepositories" | "GetAuthorizationToken" => json!({}),
+        "DescribeRegistry"
+        | "DescribeRepositories"
+        | "DescribeRepositoryCreationTemplates"
+        | "GetAuthorizationToken" => json!({}),
         "GetAccountSetting" => json!({"name": "BLOB_MOUNTING"}),
         "PutAccountSetting" => json!({"name": "BLOB_MOUNTING", "value": "ENABLED"}),
         "PutRegistryPolicy" => json!({"policyText": policy("ecr:ReplicateImage")}),
@@ -50,6 +53,18 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
             "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
             "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
         }),
+        "CreateRepositoryCreationTemplate" => json!({
+            "prefix": scene.fresh_name(),
+            "appliedFor": ["CREATE_ON_PUSH"],
+            "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
+            "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
+        }),
+        "UpdateRepositoryCreationTemplate" => json!({
+            "prefix": template(scene),
+            "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
+            "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
+        }),
+        "DeleteRepositoryCreationTemplate" => json!({"prefix": template(scene)}),
         "PutImageTagMutability" => json!({
             "repositoryName": repository(),
             "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
@@ -120,6 +135,14 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
     }
 }
 
+/// Makes a template and returns its prefix.
+fn template(scene: &Scene) -> String {
+    let prefix = scene.fresh_name();
+    let input = json!({"prefix": prefix, "appliedFor": ["CREATE_ON_PUSH"]});
+    scene.done("CreateRepositoryCreationTemplate", &input);
+    prefix
+}
+
 fn policy(action: &str) -> String {
     json!({
         "Version": "2012-10-17",
@@ -164,7 +187,12 @@ fn text(shape: &str, words: &[String]) -> String {
     }
     match shape {
         "RepositoryName" => EXAMPLE.to_owned(),
-        "LifecyclePolicyText" => lifecycle_policy(),
+        "LifecyclePolicyText" | "LifecyclePolicyTextForRepositoryCreationTemplate" => {
+            lifecycle_policy()
+        }
+        "RepositoryPolicyText" => policy("ecr:BatchGetImage"),
+        "CustomRoleArn" => "arn:aws:iam::000000000000:role/example".to_owned(),
+        "KmsKeyForRepositoryCreationTemplate" => String::new(),
         "RegistryId" => "000000000000".to_owned(),
         "ImageDigest" => image_digest(),
         "LayerDigest" | "BatchedOperationLayerDigest" => layer_digest(),

@@ -44,4 +44,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 7,
         sql: include_str!("../../migrations/0008_operator_tasks.sql"),
     },
+    Migration {
+        version: 9,
+        min_reader: 7,
+        sql: include_str!("../../migrations/0009_creation_templates.sql"),
+    },
 ];

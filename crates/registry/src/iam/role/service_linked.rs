@@ -59,6 +59,10 @@ impl Service {
         })
     }
 
+    fn arn(&self, account: AccountId) -> String {
+        IdentityKind::Role.arn(account, &self.path(), self.role)
+    }
+
     fn path(&self) -> String {
         format!("{SERVICE_LINKED}{}/", self.principal)
     }
@@ -109,11 +113,7 @@ impl Operation for CreateServiceLinkedRole {
                 service.principal
             )));
         }
-        let account = scope.registry.account();
-        let arn = IdentityKind::Role.arn(account, &service.path(), service.role);
-        let resource = Resource::Account { account, arn };
-        Ok(Needs::one(Iam::CreateServiceLinkedRole, resource)
-            .with("iam:AWSServiceName", [service.principal]))
+        service_role_needs(service.principal, scope.registry.account())
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedServiceLinkedRole> {
@@ -129,6 +129,29 @@ impl Operation for CreateServiceLinkedRole {
             .await?;
         Ok(CreatedServiceLinkedRole { role })
     }
+}
+
+/// What making the role of the service `principal` needs, in `account`.
+pub(crate) fn service_role_needs(principal: &'static str, account: AccountId) -> Result<Needs> {
+    let arn = service_role_arn(principal, account)?;
+    let resource = Resource::Account { account, arn };
+    Ok(Needs::one(Iam::CreateServiceLinkedRole, resource).with("iam:AWSServiceName", [principal]))
+}
+
+/// The ARN of the role of the service `principal` in `account`, be it there or not.
+pub(crate) fn service_role_arn(principal: &str, account: AccountId) -> Result<String> {
+    Ok(Service::find(principal)?.arn(account))
+}
+
+/// Makes the role of the service `principal`, which uses it for the first time.
+pub(crate) fn insert_service_role(
+    tx: &mut dyn Tx,
+    account: AccountId,
+    principal: &str,
+    seed: &[u8],
+) -> Result<()> {
+    let service = Service::find(principal)?;
+    insert(tx, account, service, seed, String::new()).map(drop)
 }
 
 fn insert(

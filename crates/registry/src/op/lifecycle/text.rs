@@ -9,7 +9,11 @@ const MAX_LEN: usize = 30_720;
 
 /// Fails unless `text` is a policy that can be applied.
 pub(super) fn check(text: &str) -> Result<()> {
-    let member = "lifecyclePolicyText";
+    check_member("lifecyclePolicyText", text)
+}
+
+/// Fails unless `text`, which `member` gives, is a policy that can be applied.
+pub(in crate::op) fn check_member(member: &str, text: &str) -> Result<()> {
     let length = text.chars().count();
     if length < MIN_LEN {
         let what = format!("Member must have length greater than or equal to {MIN_LEN}");

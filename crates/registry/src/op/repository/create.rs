@@ -10,13 +10,14 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     description::Repository,
+    encryption::EncryptionInput,
     mutability::{self, FilterInput},
 };
 use crate::{
     authz::{Ecr, Grant, Needs, Permit, Resource},
     cx::{Cx, Scope},
-    error::{Error, Result},
-    member::{Member, words},
+    error::Result,
+    member::Member,
     op::resource::{Tag, asked},
     operation::Operation,
     storage::repository::NewRepository,
@@ -41,22 +42,6 @@ struct ScanningInput {
     scan_on_push: bool,
 }
 
-#[derive(Debug, Default, Deserialize)]
-#[serde(rename_all = "camelCase", default)]
-struct EncryptionInput {
-    encryption_type: Member<EncryptionType>,
-    kms_key: Option<String>,
-}
-
-words! {
-    /// How a repository is to be encrypted.
-    EncryptionType {
-        Aes256 = "AES256",
-        Kms = "KMS",
-        KmsDsse = "KMS_DSSE",
-    }
-}
-
 /// The new repository.
 #[derive(Debug, Serialize)]
 pub struct CreatedRepository {
@@ -70,7 +55,9 @@ impl Operation for CreateRepository {
         let registry = scope.registry_of(self.registry_id.optional("registryId")?);
         let name = self.repository_name.required("repositoryName")?;
         self.mutability()?;
-        self.check_encryption()?;
+        if let Some(encryption) = &self.encryption_configuration {
+            encryption.check()?;
+        }
         let tags = self.tags(&name)?;
         let needs = Needs::one(
             Ecr::CreateRepository,
@@ -116,28 +103,5 @@ impl CreateRepository {
 
     fn tags(&self, name: &RepositoryName) -> Result<Vec<(String, String)>> {
         Tag::read_all(self.tags.as_deref().unwrap_or_default(), name)
-    }
-
-    /// There is no key service yet, so only this server's own keys can be asked for.
-    fn check_encryption(&self) -> Result<()> {
-        let Some(asked) = &self.encryption_configuration else {
-            return Ok(());
-        };
-        match asked
-            .encryption_type
-            .required("encryptionConfiguration.encryptionType")?
-        {
-            EncryptionType::Aes256 if asked.kms_key.is_some() => Err(Error::invalid(
-                "encryptionConfiguration.kmsKey",
-                "kmsKey can only be set when encryptionType is KMS or KMS_DSSE",
-            )),
-            EncryptionType::Aes256 => Ok(()),
-            EncryptionType::Kms | EncryptionType::KmsDsse => Err(Error::Kms {
-                message: "No key service is configured; the encryption type must be AES256"
-                    .to_owned(),
-                // What AWS KMS answers for a key that is not there, as no key is here.
-                kms_error: "NotFoundException",
-            }),
-        }
     }
 }

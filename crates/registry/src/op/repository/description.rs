@@ -49,6 +49,14 @@ pub struct EncryptionConfiguration {
     encryption_type: &'static str,
 }
 
+impl EncryptionConfiguration {
+    pub(in crate::op) const fn of_this_server() -> Self {
+        Self {
+            encryption_type: "AES256",
+        }
+    }
+}
+
 impl Repository {
     pub(super) fn describe(row: &repository::Repository, endpoints: &Endpoints) -> Self {
         Self {
@@ -62,14 +70,12 @@ impl Repository {
             image_scanning_configuration: ImageScanningConfiguration {
                 scan_on_push: row.scan_on_push,
             },
-            encryption_configuration: EncryptionConfiguration {
-                encryption_type: "AES256",
-            },
+            encryption_configuration: EncryptionConfiguration::of_this_server(),
         }
     }
 }
 
-pub(super) fn exclusion_filters(
+pub(in crate::op) fn exclusion_filters(
     mutability: &TagMutability,
 ) -> Vec<ImageTagMutabilityExclusionFilter> {
     let filters = mutability.filters().iter().cloned();

@@ -20,7 +20,7 @@ words! {
 /// One exclusion filter of an input.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
-pub(super) struct FilterInput {
+pub(in crate::op) struct FilterInput {
     filter_type: Member<FilterType>,
     filter: Member<ExclusionFilter>,
 }
@@ -30,11 +30,29 @@ pub(super) fn join(
     setting: ImageTagMutability,
     filters: Option<&Vec<FilterInput>>,
 ) -> Result<TagMutability> {
-    if let Some(filters) = filters {
-        check_length(FILTERS, filters.len(), TagMutability::MAX_FILTERS)?;
-    }
-    let filters = filters.into_iter().flatten();
-    let filters = filters.map(FilterInput::read).collect::<Result<_>>()?;
+    joined(setting, read_filters(filters)?.unwrap_or_default())
+}
+
+/// Reads the filters, if there are any.
+pub(in crate::op) fn read_filters(
+    filters: Option<&Vec<FilterInput>>,
+) -> Result<Option<Vec<ExclusionFilter>>> {
+    let Some(filters) = filters else {
+        return Ok(None);
+    };
+    check_length(FILTERS, filters.len(), TagMutability::MAX_FILTERS)?;
+    filters
+        .iter()
+        .map(FilterInput::read)
+        .collect::<Result<_>>()
+        .map(Some)
+}
+
+/// Joins a setting and filters; fails when they do not go together.
+pub(in crate::op) fn joined(
+    setting: ImageTagMutability,
+    filters: Vec<ExclusionFilter>,
+) -> Result<TagMutability> {
     TagMutability::new(setting, filters).map_err(|error| refusal(&error))
 }
 

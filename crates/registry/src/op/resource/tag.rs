@@ -11,7 +11,7 @@ use crate::{
 };
 
 /// The most tags that a repository has.
-pub(super) const MAX_TAGS: usize = 50;
+pub(in crate::op) const MAX_TAGS: usize = 50;
 const MAX_KEY_CHARACTERS: usize = 128;
 const MAX_VALUE_CHARACTERS: usize = 256;
 /// Keys that begin so are AWS's own.
@@ -27,7 +27,7 @@ pub struct Tag {
 
 impl Tag {
     /// Tells a stored tag.
-    pub(super) fn new((key, value): (String, String)) -> Self {
+    pub(in crate::op) fn new((key, value): (String, String)) -> Self {
         Self {
             key: Some(key),
             value: Some(value),
@@ -42,6 +42,11 @@ impl Tag {
         if tags.len() > MAX_TAGS {
             return Err(Error::TooManyTags(name.clone()));
         }
+        Self::read_each(tags)
+    }
+
+    /// Reads the tags of an input, each key once.
+    pub(in crate::op) fn read_each(tags: &[Self]) -> Result<Vec<(String, String)>> {
         let tags = tags.iter().map(Self::read).collect::<Result<Vec<_>>>()?;
         let mut keys = BTreeSet::new();
         match tags.iter().find(|(key, _)| !keys.insert(key)) {
@@ -75,7 +80,7 @@ impl Tag {
 }
 
 /// Lets policies ask for the tags that a request gives.
-pub(in crate::op) fn asked(needs: Needs, tags: &[(String, String)]) -> Needs {
+pub(crate) fn asked(needs: Needs, tags: &[(String, String)]) -> Needs {
     let keys = tags.iter().map(|(key, _)| key);
     let needs = needs.with("aws:TagKeys", keys);
     tags.iter().fold(needs, |needs, (key, value)| {

@@ -164,6 +164,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::LifecyclePolicyNotFound { .. }
         | Error::LifecyclePolicyPreviewNotFound { .. }
         | Error::LifecyclePolicyPreviewInProgress { .. }
+        | Error::TemplateAlreadyExists { .. }
+        | Error::TemplateNotFound { .. }
         | Error::RegistryPolicyNotFound(_)
         | Error::ImageNotFound { .. }
         | Error::ImageAlreadyExists { .. }

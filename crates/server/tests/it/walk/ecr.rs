@@ -22,7 +22,7 @@ pub(super) async fn ask(
 ) -> Asked {
     match on {
         On::Registry => Asked {
-            input: in_registry(account, operation).await,
+            input: in_registry(scene, account, operation).await,
             resource: "*".to_owned(),
         },
         On::Repositories => Asked {
@@ -40,11 +40,17 @@ pub(super) async fn ask(
     }
 }
 
-async fn in_registry(account: &Account, operation: &str) -> Value {
+async fn in_registry(scene: &Scene, account: &Account, operation: &str) -> Value {
     let policy = json!({ "Version": "2012-10-17", "Statement": { "Sid": "walk", "Effect": "Allow",
         "Principal": { "AWS": account.arn("root") }, "Action": "ecr:ReplicateImage", "Resource": "*" } });
     let policy = json!({ "policyText": policy.to_string() });
     match operation {
+        "CreateRepositoryCreationTemplate" => template(scene),
+        "UpdateRepositoryCreationTemplate" | "DeleteRepositoryCreationTemplate" => {
+            let made = template(scene);
+            account.ecr("CreateRepositoryCreationTemplate", &made).await;
+            json!({ "prefix": made["prefix"] })
+        }
         "PutRegistryPolicy" => policy,
         "GetRegistryPolicy" | "DeleteRegistryPolicy" => {
             account.ecr("PutRegistryPolicy", &policy).await;
@@ -54,6 +60,10 @@ async fn in_registry(account: &Account, operation: &str) -> Value {
         "PutAccountSetting" => json!({ "name": "BLOB_MOUNTING", "value": "ENABLED" }),
         _ => json!({}),
     }
+}
+
+fn template(scene: &Scene) -> Value {
+    json!({ "prefix": scene.fresh(), "appliedFor": ["CREATE_ON_PUSH"] })
 }
 
 async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked {

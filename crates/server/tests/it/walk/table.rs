@@ -52,6 +52,12 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         "ecr:CreateRepository",
         On::NewRepository,
     ),
+    // What else it needs, nobody has without the administrator's policy.
+    (
+        "CreateRepositoryCreationTemplate",
+        "ecr:CreateRepositoryCreationTemplate",
+        On::Registry,
+    ),
     (
         "DeleteLifecyclePolicy",
         "ecr:DeleteLifecyclePolicy",
@@ -64,6 +70,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
     ),
     ("DeleteRepository", "ecr:DeleteRepository", On::Repository),
     (
+        "DeleteRepositoryCreationTemplate",
+        "ecr:DeleteRepositoryCreationTemplate",
+        On::Registry,
+    ),
+    (
         "DeleteRepositoryPolicy",
         "ecr:DeleteRepositoryPolicy",
         On::Repository,
@@ -74,6 +85,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         "DescribeRepositories",
         "ecr:DescribeRepositories",
         On::Repositories,
+    ),
+    (
+        "DescribeRepositoryCreationTemplates",
+        "ecr:DescribeRepositoryCreationTemplates",
+        On::Registry,
     ),
     ("GetAccountSetting", "ecr:GetAccountSetting", On::Registry),
     (
@@ -144,6 +160,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         "UpdateImageStorageClass",
         "ecr:UpdateImageStorageClass",
         On::Repository,
+    ),
+    (
+        "UpdateRepositoryCreationTemplate",
+        "ecr:UpdateRepositoryCreationTemplate",
+        On::Registry,
     ),
     ("UploadLayerPart", "ecr:UploadLayerPart", On::Repository),
 ];
