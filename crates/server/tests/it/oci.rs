@@ -2,6 +2,7 @@
 
 mod anonymous;
 mod authenticate;
+mod creation;
 mod pull;
 mod push;
 mod revocation;
