@@ -26,10 +26,7 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         name
     };
     match operation {
-        "DescribeRegistry"
-        | "DescribeRepositories"
-        | "DescribeRepositoryCreationTemplates"
-        | "GetAuthorizationToken" => json!({}),
+        "DescribeRegistry" | "DescribeRepositories" | "GetAuthorizationToken" => json!({}),
         "GetAccountSetting" => json!({"name": "BLOB_MOUNTING"}),
         "PutAccountSetting" => json!({"name": "BLOB_MOUNTING", "value": "ENABLED"}),
         "PutRegistryPolicy" => json!({"policyText": policy("ecr:ReplicateImage")}),
@@ -53,18 +50,7 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
             "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
             "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
         }),
-        "CreateRepositoryCreationTemplate" => json!({
-            "prefix": scene.fresh_name(),
-            "appliedFor": ["CREATE_ON_PUSH"],
-            "imageTagMutability": "MUTABLE_WITH_EXCLUSION",
-            "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
-        }),
-        "UpdateRepositoryCreationTemplate" => json!({
-            "prefix": template(scene),
-            "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
-            "imageTagMutabilityExclusionFilters": [{"filterType": "WILDCARD", "filter": "v*"}],
-        }),
-        "DeleteRepositoryCreationTemplate" => json!({"prefix": template(scene)}),
+        _ if operation.contains("CreationTemplate") => of_template(scene, operation),
         "PutImageTagMutability" => json!({
             "repositoryName": repository(),
             "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION",
@@ -135,12 +121,22 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
     }
 }
 
-/// Makes a template and returns its prefix.
-fn template(scene: &Scene) -> String {
+fn of_template(scene: &Scene, operation: &str) -> Value {
     let prefix = scene.fresh_name();
-    let input = json!({"prefix": prefix, "appliedFor": ["CREATE_ON_PUSH"]});
-    scene.done("CreateRepositoryCreationTemplate", &input);
-    prefix
+    let new = json!({"prefix": prefix, "appliedFor": ["CREATE_ON_PUSH"]});
+    let mut input = json!({"prefix": prefix});
+    match operation {
+        "DescribeRepositoryCreationTemplates" => return json!({}),
+        "CreateRepositoryCreationTemplate" => input = new,
+        _ => drop(scene.done("CreateRepositoryCreationTemplate", &new)),
+    }
+    // Exclusions are right only beside a setting that has them.
+    if operation != "DeleteRepositoryCreationTemplate" {
+        input["imageTagMutability"] = json!("MUTABLE_WITH_EXCLUSION");
+        input["imageTagMutabilityExclusionFilters"] =
+            json!([{"filterType": "WILDCARD", "filter": "v*"}]);
+    }
+    input
 }
 
 fn policy(action: &str) -> String {
