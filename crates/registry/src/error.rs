@@ -428,6 +428,10 @@ impl From<BlobError> for Error {
                 tracing::error!(%error, "the blob store is full");
                 Self::Unavailable
             }
+            BlobError::Unavailable { source, .. } => {
+                tracing::error!(%error, reason = %source, "the blob store is not available");
+                Self::Unavailable
+            }
             _ => Self::internal(error),
         }
     }

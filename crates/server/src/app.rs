@@ -1,6 +1,6 @@
 //! What every request shares.
 
-use std::{net::SocketAddr, path::PathBuf, sync::Arc};
+use std::{net::SocketAddr, sync::Arc};
 
 use longshore_registry::Core;
 
@@ -37,6 +37,4 @@ pub struct App {
     pub signatures: Signatures,
     /// Memory for layer parts on their way in.
     pub parts: PartMemory,
-    /// Where blobs lie.
-    pub data_dir: PathBuf,
 }

@@ -14,24 +14,11 @@ pub(crate) fn alive(method: &Method) -> Reply {
 
 /// `/readyz`: metadata takes writes and blobs can be written.
 pub(crate) async fn ready(app: &App, method: &Method) -> Reply {
-    if app.core.meta.is_ready() && blobs_are_writable(app).await {
+    if app.core.meta.is_ready() && app.core.blobs.check().await.is_ok() {
         answer(method, StatusCode::OK, "ready\n")
     } else {
         answer(method, StatusCode::SERVICE_UNAVAILABLE, "not ready\n")
     }
-}
-
-/// Asks the file system, without leaving anything behind.
-async fn blobs_are_writable(app: &App) -> bool {
-    let path = app.data_dir.join("blobs");
-    let check = move || {
-        rustix::fs::access(
-            &path,
-            rustix::fs::Access::WRITE_OK | rustix::fs::Access::EXEC_OK,
-        )
-        .is_ok()
-    };
-    tokio::task::spawn_blocking(check).await.unwrap_or(false)
 }
 
 fn answer(method: &Method, status: StatusCode, text: &'static str) -> Reply {

@@ -145,7 +145,6 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         master,
         meta,
         blobs,
-        files,
     } = tokio::task::spawn_blocking(move || Stores::open(&opened)).await??;
     let wanted = Wanted {
         data_dir: &config.data_dir,
@@ -156,12 +155,10 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     };
     let first_start = first_start::prepare(&meta, &master, wanted).await?;
     let identity = bootstrap::identity(&meta).await?;
-    files
+    blobs
         .bind(&identity.store_id, identity.has_files)
-        .map_err(|source| OpenError::Directory {
-            path: config.data_dir.clone(),
-            source,
-        })?;
+        .await
+        .map_err(OpenError::Blobs)?;
     let settings = settings(&config, identity.first_account)?;
     let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?;
     let core = Arc::new(core.fetching(Arc::new(identity_providers)));
@@ -199,7 +196,6 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         metrics,
         signatures: Signatures::default(),
         parts,
-        data_dir: config.data_dir.clone(),
     });
     let stop = CancellationToken::new();
     let listener = Listener::new(socket, tls, config.limits.clone(), stop.clone());
@@ -223,20 +219,14 @@ pub async fn open_beside(config: &Config) -> Result<Core, StartError> {
     let open = move || -> Result<_, OpenError> {
         // A server may start meanwhile: the lock goes at once.
         let (meta, master, _) = stores::open_beside(&opened)?;
-        let blobs = stores::open_blobs(&opened.data_dir).map_err(|source| {
-            let path = opened.data_dir.clone();
-            OpenError::Directory { path, source }
-        })?;
-        Ok((meta, master, blobs))
+        Ok((meta, master, stores::open_blobs(&opened)?))
     };
-    let (meta, master, (blobs, files)) = tokio::task::spawn_blocking(open).await??;
+    let (meta, master, blobs) = tokio::task::spawn_blocking(open).await??;
     let identity = bootstrap::identity(&meta).await?;
-    files
+    blobs
         .bind(&identity.store_id, identity.has_files)
-        .map_err(|source| OpenError::Directory {
-            path: config.data_dir.clone(),
-            source,
-        })?;
+        .await
+        .map_err(OpenError::Blobs)?;
     let settings = settings(config, identity.first_account)?;
     Ok(Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?)
 }

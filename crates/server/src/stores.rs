@@ -39,8 +39,6 @@ pub struct Stores {
     pub meta: Metadata,
     /// The segments.
     pub blobs: Blobs,
-    /// The directory of the segments.
-    pub files: FileStore,
 }
 
 /// The data directory cannot be used.
@@ -69,6 +67,9 @@ pub enum OpenError {
     /// The master key cannot be had.
     #[error(transparent)]
     Key(#[from] MasterKeyError),
+    /// The place of the segments cannot be used, or is not this store's.
+    #[error("the store of the blobs cannot be used")]
+    Blobs(#[source] io::Error),
     /// The metadata cannot be opened.
     #[error("the metadata cannot be opened")]
     Metadata(#[from] meta::Error),
@@ -89,13 +90,12 @@ impl Stores {
         let database = dir.join("metadata.sqlite");
         let master = master_key(&config.master_key, dir, &database)?;
         let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
-        let (blobs, files) = open_blobs(dir).map_err(directory)?;
+        let blobs = open_blobs(config)?;
         Ok(Self {
             lock,
             master,
             meta,
             blobs,
-            files,
         })
     }
 }
@@ -121,16 +121,19 @@ pub fn open_beside(
     Ok((meta, master, lock))
 }
 
-/// Opens the segments that lie in a directory.
-pub(crate) fn open_blobs(dir: &Path) -> io::Result<(Blobs, FileStore)> {
-    let files = FileStore::open(dir)?;
-    let blobs = Blobs::new(
-        std::sync::Arc::new(files.clone()),
+/// Opens the segments where the configuration says they are; they are asked for nothing yet. Blocks.
+pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
+    let files = FileStore::open(&config.data_dir).map_err(|source| OpenError::Directory {
+        path: config.data_dir.clone(),
+        source,
+    })?;
+    let pool = Pool::new(SLABS);
+    Ok(Blobs::new(
+        std::sync::Arc::new(files),
         STORE_ID,
         Cipher::Aes256Gcm,
-        Pool::new(SLABS),
-    );
-    Ok((blobs, files))
+        pool,
+    ))
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

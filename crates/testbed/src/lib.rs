@@ -2,3 +2,4 @@
 #![expect(clippy::unwrap_used, reason = "tests only")]
 
 pub mod postgres;
+pub mod s3;

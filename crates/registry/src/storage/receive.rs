@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use longshore_store::{
-    blob::{FinishedSegment, NewSegment, SegmentRow},
+    blob::{FinishedSegment, MAX_WRITING, NewSegment, SegmentRow},
     crypto::DomainKeys,
     hash::UploadHash,
     meta::Durability,
@@ -17,6 +17,9 @@ use crate::{
     error::{Error, Result},
     table::{doomed, link::KEEP},
 };
+
+// An intent outlives the write it is about, and what a store may still do of it afterwards.
+const _: () = assert!(KEEP.as_secs() > MAX_WRITING.as_secs() + 3600);
 
 /// Where a body goes, and how its upload stood before it.
 pub(crate) struct Target<'a> {
@@ -167,10 +170,13 @@ pub(crate) async fn forget(cx: &Cx<'_>, piece: Option<&Piece>) {
 }
 
 async fn release(cx: &Cx<'_>, physical: PhysicalId) {
+    let settling = cx.core.blobs.settling();
     let released = cx
         .core
         .meta
-        .write(Durability::Soft, move |tx| doomed::release(tx, physical))
+        .write(Durability::Soft, move |tx| {
+            doomed::release(tx, physical, settling)
+        })
         .await;
     if let Err(error) = released {
         tracing::warn!(%physical, %error, "an unused segment stays until its intent ends");

@@ -48,12 +48,12 @@ pub(crate) fn forget(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
     .map(drop)
 }
 
-/// Lets the file of `physical`, which no row ever named, go at once.
-pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
-    let now = tx.now();
+/// Lets the file of `physical`, which no row ever named, go once the store is sure to have settled what was sent to it.
+pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId, settling: Duration) -> Result<()> {
+    let not_before = tx.now().plus(settling);
     tx.execute(
-        "UPDATE doomed SET not_before = ?2 WHERE physical = ?1",
-        args![physical.as_bytes(), now],
+        "UPDATE doomed SET not_before = ?2 WHERE physical = ?1 AND not_before > ?2",
+        args![physical.as_bytes(), not_before],
     )
     .map(drop)
 }

@@ -1,7 +1,9 @@
 //! Segments as plaintext: what the registry writes and reads.
 
+use std::io;
 use std::ops::Range;
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_types::id::{PhysicalId, UploadId};
 
@@ -59,6 +61,21 @@ impl Blobs {
     /// Returns the buffers.
     pub const fn pool(&self) -> &Pool {
         &self.pool
+    }
+
+    /// Binds the store to the metadata of `store_id`; see [`SegmentStore::bind`].
+    pub async fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
+        self.store.bind(store_id, is_used).await
+    }
+
+    /// Whether segments can be written and read now.
+    pub async fn check(&self) -> io::Result<()> {
+        self.store.check().await
+    }
+
+    /// How long after a write was given up its object may still appear.
+    pub fn settling(&self) -> Duration {
+        self.store.settling()
     }
 
     /// Creates a segment in the domain of the keys.

@@ -28,6 +28,16 @@ pub enum BlobError {
         /// What the store said.
         source: io::Error,
     },
+    /// The store cannot be reached, or says that it cannot serve for now. What was being done may have been done.
+    #[error("cannot {action} segment {id}: the store is not available")]
+    Unavailable {
+        /// The segment.
+        id: PhysicalId,
+        /// What was being done.
+        action: &'static str,
+        /// What the store said.
+        source: io::Error,
+    },
     /// A key is not available or does not fit.
     #[error("keys of segment {0} do not open it")]
     Keys(PhysicalId, #[source] CryptoError),

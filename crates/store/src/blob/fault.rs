@@ -4,6 +4,7 @@ use std::io;
 use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_types::id::PhysicalId;
@@ -79,6 +80,18 @@ impl Plan {
 
 #[async_trait]
 impl SegmentStore for FaultStore {
+    async fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
+        self.inner.bind(store_id, is_used).await
+    }
+
+    async fn check(&self) -> io::Result<()> {
+        self.inner.check().await
+    }
+
+    fn settling(&self) -> Duration {
+        self.inner.settling()
+    }
+
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
         let inner = self.plan.run(id, self.inner.create(id)).await?;
         let plan = Arc::clone(&self.plan);

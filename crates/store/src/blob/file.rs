@@ -42,18 +42,20 @@ impl FileStore {
             descriptors: Arc::default(),
         })
     }
-
-    /// Binds the directory to the metadata of `store_id`, which `is_used` if it names files here. Blocks.
-    ///
-    /// Refuses another store's directory, and one whose files are not there, as when its file system is not mounted:
-    /// every blob would be taken for damaged.
-    pub fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
-        self.tree.bind(store_id, is_used)
-    }
 }
 
 #[async_trait]
 impl SegmentStore for FileStore {
+    async fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
+        let (tree, store_id) = (Arc::clone(&self.tree), store_id.to_owned());
+        tokio::task::spawn_blocking(move || tree.bind(&store_id, is_used)).await?
+    }
+
+    async fn check(&self) -> io::Result<()> {
+        let tree = Arc::clone(&self.tree);
+        tokio::task::spawn_blocking(move || tree.check()).await?
+    }
+
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
         let tree = Arc::clone(&self.tree);
         let created = run(id, "create", move || {

@@ -2,8 +2,10 @@
 
 use std::fmt;
 use std::future::Future;
+use std::io;
 use std::ops::Range;
 use std::pin::Pin;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use longshore_types::id::PhysicalId;
@@ -15,9 +17,28 @@ use super::segment::{Batch, Fill};
 /// with other work meanwhile; dropped, it completes or stops on its own.
 pub type Step<T> = Pin<Box<dyn Future<Output = Result<T, BlobError>> + Send>>;
 
+/// The longest that an object may take from its creation until it is whole. Whoever records an object before it exists
+/// keeps that record for longer than this and [`SegmentStore::settling`] together.
+pub const MAX_WRITING: Duration = Duration::from_hours(22);
+
 /// Holds write-once objects under physical ids; knows neither digests nor keys.
 #[async_trait]
 pub trait SegmentStore: fmt::Debug + Send + Sync {
+    /// Binds the place to the metadata of `store_id`, which `is_used` if it names objects here.
+    ///
+    /// Refuses the place of another store, and one whose objects are not there, as when a file system is not mounted or
+    /// the bucket is another: every blob would be taken for damaged.
+    async fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()>;
+
+    /// Whether objects can be written and read now. It leaves nothing behind.
+    async fn check(&self) -> io::Result<()>;
+
+    /// How long after a write has failed or was given up its object may still appear, so that removing it earlier may
+    /// remove nothing.
+    fn settling(&self) -> Duration {
+        Duration::ZERO
+    }
+
     /// Creates an object under its final name; [`BlobError::Exists`] if there is one.
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError>;
 

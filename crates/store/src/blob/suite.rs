@@ -32,6 +32,21 @@ pub async fn all(store: Arc<dyn SegmentStore>) {
     }
 }
 
+/// What binding a place to metadata must do; `open` opens the same fresh place each time. Panics at the first fact that
+/// does not hold.
+pub async fn binding(open: impl Fn() -> Arc<dyn SegmentStore>) {
+    open().bind("one", true).await.expect_err("nothing is here");
+    let first = open();
+    first.bind("one", false).await.expect("it is free");
+    first.check().await.expect("it can be used");
+    first.bind("one", true).await.expect("it is its own");
+    open().bind("one", true).await.expect("it is still its own");
+    for is_used in [false, true] {
+        let refused = open().bind("two", is_used).await;
+        refused.expect_err("it is another's");
+    }
+}
+
 /// A store with keys, as tests use it.
 #[derive(Clone, Debug)]
 pub struct Rig {

@@ -79,31 +79,29 @@ async fn files_are_private_to_their_owner() {
     );
 }
 
-#[test]
-fn a_directory_is_bound_to_one_store() {
+#[tokio::test]
+async fn a_directory_is_bound_to_one_store() {
     let directory = tempfile::tempdir().unwrap();
-    let bind = |id: &str, is_used| FileStore::open(directory.path()).unwrap().bind(id, is_used);
-    bind("one", false).unwrap();
-    bind("one", true).unwrap();
-    bind("two", false).unwrap_err();
-    bind("two", true).unwrap_err();
+    suite::binding(|| Arc::new(FileStore::open(directory.path()).unwrap())).await;
 }
 
 #[tokio::test]
 async fn a_directory_whose_files_are_gone_is_refused_and_damages_nothing() {
     let directory = tempfile::tempdir().unwrap();
     let files = FileStore::open(directory.path()).unwrap();
-    files.bind("one", false).unwrap();
+    files.bind("one", false).await.unwrap();
+    files.check().await.unwrap();
     let gone = fresh_id();
     assert!(matches!(
         files.open(gone, 0..1).await,
         Err(BlobError::Missing(_))
     ));
     fs::remove_dir_all(directory.path().join("blobs")).unwrap();
+    files.check().await.unwrap_err();
     assert!(matches!(
         files.open(gone, 0..1).await,
         Err(BlobError::Io { .. })
     ));
     let reopened = FileStore::open(directory.path()).unwrap();
-    reopened.bind("one", true).unwrap_err();
+    reopened.bind("one", true).await.unwrap_err();
 }

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use longshore_types::id::PhysicalId;
+use rustix::fs::{Access, access};
 
 const FAN_OUT: usize = 256;
 /// Tells whose files these are.
@@ -49,6 +50,11 @@ impl Tree {
         }
         self.bound.store(true, Ordering::Release);
         Ok(())
+    }
+
+    /// Whether files can be made here, without making one.
+    pub(super) fn check(&self) -> io::Result<()> {
+        Ok(access(&self.root, Access::WRITE_OK | Access::EXEC_OK)?)
     }
 
     fn write_mark(&self, store_id: &str) -> io::Result<()> {

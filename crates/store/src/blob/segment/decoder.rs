@@ -207,6 +207,11 @@ impl Fill {
         slices
     }
 
+    /// Whether the places may be filled and decoded once more after [`Fill::decode`] has refused them.
+    pub const fn can_be_refilled(&self) -> bool {
+        !matches!(self.decoder.mode, Mode::Bare(_))
+    }
+
     /// Decrypts or checks the places, which must all have been filled. Call it once, on the thread that filled them.
     pub fn decode(&mut self) -> Result<(), BlobError> {
         self.decode_frames()
