@@ -14,7 +14,7 @@ pub use crate::secret::AccessKeyPair as AdministratorKey;
 use crate::{
     error::{Error, Result},
     keys::Keys,
-    table::{principal, segment, setting},
+    table::{doomed, principal, segment, setting},
 };
 
 const STORE_ID: &str = "store id";
@@ -72,7 +72,7 @@ pub struct Identity {
     pub store_id: String,
     /// The account that the first start made.
     pub first_account: AccountId,
-    /// Whether the metadata names any file.
+    /// Whether the metadata names any file, be it one that is to go.
     pub has_files: bool,
 }
 
@@ -83,7 +83,8 @@ pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
         Ok(Identity {
             store_id: hex(&id),
             first_account: first_account(tx)?,
-            has_files: segment::any(tx)?,
+            // What is doomed counts, too: it would be forgotten where it is not.
+            has_files: segment::any(tx)? || doomed::any(tx)?,
         })
     })
     .await

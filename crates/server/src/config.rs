@@ -11,10 +11,12 @@ pub use self::args::{
     AccountCommand, Args, Command, CreateAccountArgs, GcArgs, ListAccountsArgs, LogFormat,
     ScrubArgs, StoreArgs,
 };
-use self::{args::ServeArgs, file::Settings};
+pub use self::blobs::BlobsUrl;
+use self::{args::ServeArgs, blobs::S3Settings, file::Settings};
 use crate::cidr::Cidr;
 
 mod args;
+mod blobs;
 mod file;
 
 /// The settings of `longshore serve`.
@@ -30,6 +32,8 @@ pub struct Config {
     pub region: Region,
     /// The domain of ECR-shaped hosts besides Amazon's.
     pub domain: Option<String>,
+    /// Where blobs are kept.
+    pub blobs: BlobsUrl,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
     /// Certificate and key, for HTTPS.
@@ -188,12 +192,23 @@ impl Config {
 
     fn resolve(args: ServeArgs, file: Settings, secrets: Secrets) -> Result<Self, ConfigError> {
         refuse_unbuilt("--metadata", args.metadata.or(file.metadata), "sqlite")?;
-        refuse_unbuilt("--blobs", args.blobs.or(file.blobs), "file")?;
+        let data_dir = args
+            .data_dir
+            .or(file.data_dir)
+            .unwrap_or_else(|| "longshore-data".into());
+        let blobs = args.blobs.or(file.blobs);
+        let blobs = blobs.as_deref().unwrap_or("file");
+        let blobs = BlobsUrl::parse("--blobs", blobs, &secrets.s3, &data_dir)?;
+        let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
+        if !blobs.is_in_data_dir() && matches!(master_key, MasterKeySource::DataDir) {
+            return Err(ConfigError::Incomplete(
+                "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
+            ));
+        }
         Ok(Self {
-            data_dir: args
-                .data_dir
-                .or(file.data_dir)
-                .unwrap_or_else(|| "longshore-data".into()),
+            data_dir,
+            blobs,
+            master_key,
             listen: args
                 .listen
                 .or(file.listen)
@@ -209,7 +224,6 @@ impl Config {
                 .or(file.domain)
                 .map(|domain| check_domain(&domain))
                 .transpose()?,
-            master_key: secrets.master_key_source(args.master_key_file, file.master_key_file),
             tls: tls(
                 args.tls_cert.or(file.tls_cert),
                 args.tls_key.or(file.tls_key),
@@ -263,6 +277,7 @@ struct Secrets {
     master_key_file: Option<PathBuf>,
     root_id: Option<String>,
     root_secret: Option<String>,
+    s3: S3Settings,
 }
 
 impl Secrets {
@@ -273,6 +288,14 @@ impl Secrets {
             master_key_file: text("LONGSHORE_MASTER_KEY_FILE").map(PathBuf::from),
             root_id: text("LONGSHORE_ROOT_ACCESS_KEY_ID"),
             root_secret: text("LONGSHORE_ROOT_SECRET_ACCESS_KEY"),
+            s3: S3Settings {
+                endpoint: text("LONGSHORE_S3_ENDPOINT"),
+                region: text("LONGSHORE_S3_REGION"),
+                access_key_id: text("LONGSHORE_S3_ACCESS_KEY_ID"),
+                secret_access_key: text("LONGSHORE_S3_SECRET_ACCESS_KEY"),
+                session_token: text("LONGSHORE_S3_SESSION_TOKEN"),
+                ca_file: text("LONGSHORE_S3_CA_FILE").map(PathBuf::from),
+            },
         }
     }
 

@@ -153,6 +153,8 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         url: &url,
         region: config.region,
     };
+    // An account that is made shows its credentials once, so what would keep the server from starting is found before.
+    blobs.check().await.map_err(OpenError::Blobs)?;
     let first_start = first_start::prepare(&meta, &master, wanted).await?;
     let identity = bootstrap::identity(&meta).await?;
     blobs

@@ -4,7 +4,7 @@
 //! <data>/lock               held by the one server
 //! <data>/master.key         unless the operator brings a master key
 //! <data>/metadata.sqlite    and its log
-//! <data>/blobs/…            segments
+//! <data>/blobs/…            segments, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
 //! ```
 
@@ -13,15 +13,16 @@ use std::{
     io,
     os::unix::fs::DirBuilderExt,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool},
+    blob::{Blobs, Cipher, FileStore, Pool, S3Store, SegmentStore, s3::S3Error},
     crypto::{MasterKey, MasterKeyError},
     meta::{self, DataDirLock, Metadata, SCHEMA, sqlite::Options},
 };
 
-use crate::config::{Config, MasterKeySource};
+use crate::config::{BlobsUrl, Config, MasterKeySource};
 
 /// The only store of segments so far.
 const STORE_ID: u32 = 1;
@@ -67,6 +68,9 @@ pub enum OpenError {
     /// The master key cannot be had.
     #[error(transparent)]
     Key(#[from] MasterKeyError),
+    /// The S3 server cannot be used as it is described.
+    #[error("see `--blobs` and the variables LONGSHORE_S3_…")]
+    S3(#[from] S3Error),
     /// The place of the segments cannot be used, or is not this store's.
     #[error("the store of the blobs cannot be used")]
     Blobs(#[source] io::Error),
@@ -100,6 +104,20 @@ impl Stores {
     }
 }
 
+/// Opens what holds segments where a URL says; they are asked for nothing yet. Blocks.
+fn segments(url: &BlobsUrl, dir: &Path, pool: &Pool) -> Result<Arc<dyn SegmentStore>, OpenError> {
+    match url {
+        BlobsUrl::File => {
+            let files = FileStore::open(dir).map_err(|source| OpenError::Directory {
+                path: dir.to_owned(),
+                source,
+            })?;
+            Ok(Arc::new(files))
+        }
+        BlobsUrl::S3(options) => Ok(Arc::new(S3Store::open((**options).clone(), pool.clone())?)),
+    }
+}
+
 /// Opens the metadata of a store that is there, with its master key, for a command that writes a row or two. Blocks.
 ///
 /// A server may run on it: SQLite lets one process write at a time, and every decision of the server proves what it
@@ -123,17 +141,9 @@ pub fn open_beside(
 
 /// Opens the segments where the configuration says they are; they are asked for nothing yet. Blocks.
 pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
-    let files = FileStore::open(&config.data_dir).map_err(|source| OpenError::Directory {
-        path: config.data_dir.clone(),
-        source,
-    })?;
     let pool = Pool::new(SLABS);
-    Ok(Blobs::new(
-        std::sync::Arc::new(files),
-        STORE_ID,
-        Cipher::Aes256Gcm,
-        pool,
-    ))
+    let segments = segments(&config.blobs, &config.data_dir, &pool)?;
+    Ok(Blobs::new(segments, STORE_ID, Cipher::Aes256Gcm, pool))
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

@@ -24,7 +24,15 @@ pub const SECRET: &str = "testtesttesttesttesttesttesttesttesttest";
 /// The region of every server.
 pub const REGION: &str = "us-east-1";
 
+/// A master key: a server makes none when it keeps its blobs elsewhere.
+pub const MASTER_KEY: &str = "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+
 const STARTING: Duration = Duration::from_secs(30);
+
+/// Whether tests are told to keep blobs in S3, by `LONGSHORE_TEST_BLOBS=s3`.
+pub fn is_chosen() -> bool {
+    env::var("LONGSHORE_TEST_BLOBS").is_ok_and(|chosen| chosen == "s3")
+}
 
 /// Which server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +87,18 @@ impl S3Server {
     /// The URL that clients are told.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
+    }
+
+    /// What a process is told so that it keeps its blobs here, under a prefix.
+    pub fn environment(&self, prefix: &str) -> [(&'static str, String); 6] {
+        [
+            ("LONGSHORE_BLOBS", format!("s3://{BUCKET}/{prefix}")),
+            ("LONGSHORE_S3_ENDPOINT", self.endpoint()),
+            ("LONGSHORE_S3_REGION", REGION.to_owned()),
+            ("LONGSHORE_S3_ACCESS_KEY_ID", KEY_ID.to_owned()),
+            ("LONGSHORE_S3_SECRET_ACCESS_KEY", SECRET.to_owned()),
+            ("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()),
+        ]
     }
 
     /// Returns a prefix that nobody else has.

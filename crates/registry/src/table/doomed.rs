@@ -72,6 +72,12 @@ pub(crate) fn content(tx: &mut dyn Tx, content: &[u8], not_before: Timestamp) ->
     .map(drop)
 }
 
+/// Whether there is any.
+pub(crate) fn any(tx: &mut dyn Tx) -> Result<bool> {
+    let sql = "SELECT 1 FROM doomed LIMIT 1";
+    Ok(tx.row::<i64>(sql, args![])?.is_some())
+}
+
 /// Whether any file may go now.
 pub(crate) fn any_due(tx: &mut dyn Tx) -> Result<bool> {
     let now = tx.now();

@@ -107,6 +107,14 @@ pub struct StoreArgs {
     /// Where everything is kept [default: ./longshore-data]
     #[arg(long, env = "LONGSHORE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Where blobs are kept: `file`, or `s3://BUCKET/PREFIX` [default: file]
+    #[arg(
+        long,
+        env = "LONGSHORE_BLOBS",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub blobs: Option<String>,
     /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
@@ -121,6 +129,7 @@ impl StoreArgs {
         ServeArgs {
             config: self.config.clone(),
             data_dir: self.data_dir.clone(),
+            blobs: self.blobs.clone(),
             master_key_file: self.master_key_file.clone(),
             ..ServeArgs::default()
         }
@@ -169,7 +178,9 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub metadata: Option<String>,
-    /// Where blobs are kept: file
+    /// Where blobs are kept: `file`, in the data directory, or `s3://BUCKET/PREFIX`, at the server that
+    /// `LONGSHORE_S3_ENDPOINT`, `LONGSHORE_S3_REGION`, `LONGSHORE_S3_ACCESS_KEY_ID` and
+    /// `LONGSHORE_S3_SECRET_ACCESS_KEY` name [default: file]
     #[arg(
         long,
         env = "LONGSHORE_BLOBS",

@@ -73,13 +73,50 @@ fn stores_that_are_not_built_are_refused_without_their_password() {
         "`--metadata` cannot be `postgres`: only `sqlite` is built yet"
     );
     let message = refusal(ServeArgs {
-        blobs: Some("s3://bucket/prefix".to_owned()),
+        blobs: Some("gs://user:hidden@bucket".to_owned()),
         ..ServeArgs::default()
     });
     assert_eq!(
         message,
-        "`--blobs` cannot be `s3`: only `file` is built yet"
+        "`--blobs` cannot be `gs`: it is `file` or `s3://BUCKET/PREFIX`"
     );
+}
+
+#[test]
+fn blobs_in_s3_need_a_master_key_of_the_operators() {
+    let with = |blobs: &str, master_key: Option<&str>| {
+        let flags = ServeArgs {
+            blobs: Some(blobs.to_owned()),
+            ..ServeArgs::default()
+        };
+        let secrets = Secrets {
+            master_key: master_key.map(str::to_owned),
+            s3: S3Settings {
+                secret_access_key: Some("hidden".to_owned()),
+                ..S3Settings::default()
+            },
+            ..Secrets::default()
+        };
+        Config::resolve(flags, Settings::default(), secrets)
+    };
+    assert!(with("file", None).unwrap().blobs.is_in_data_dir());
+    let refused = with("s3://bucket/prefix", None).unwrap_err().to_string();
+    assert!(refused.contains("--master-key-file"), "{refused}");
+    for (url, bucket, prefix) in [
+        ("s3://bucket", "bucket", ""),
+        ("s3://bucket/", "bucket", ""),
+        ("s3://bucket/a/b/", "bucket", "a/b"),
+    ] {
+        let config = with(url, Some("key")).unwrap();
+        assert!(!format!("{config:?}").contains("hidden"));
+        let BlobsUrl::S3(options) = config.blobs else {
+            panic!("{url} is a bucket");
+        };
+        assert_eq!(
+            (options.bucket.as_str(), options.prefix.as_str()),
+            (bucket, prefix)
+        );
+    }
 }
 
 #[test]

@@ -61,7 +61,7 @@ impl Dice {
         (self.0 >> 11) % sides
     }
 
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub(crate) fn bytes(&mut self, length: usize) -> Vec<u8> {
         let words = length.div_ceil(8);
         let mut bytes = Vec::with_capacity(words * 8);
         for _ in 0..words {

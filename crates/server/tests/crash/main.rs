@@ -6,6 +6,7 @@ mod api;
 mod http;
 mod ledger;
 mod load;
+mod multipart;
 mod server;
 
 use std::{
@@ -17,6 +18,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use longshore_testbed::s3::{self, S3Server};
 use serde_json::json;
 
 use crate::{
@@ -124,7 +126,11 @@ fn assert_files_match_rows(data: &Path) {
     };
     let segments = ids("SELECT physical FROM segment");
     let doomed = ids("SELECT physical FROM doomed");
-    let files = files(&data.join("blobs"));
+    let files = if s3::is_chosen() {
+        objects(S3Server::shared(), server::PREFIX)
+    } else {
+        files(&data.join("blobs"))
+    };
     let lost: Vec<_> = segments.difference(&files).collect();
     assert!(lost.is_empty(), "segments without a file: {lost:?}");
     let known: BTreeSet<_> = segments.union(&doomed).cloned().collect();
@@ -157,4 +163,12 @@ fn files(folder: &Path) -> BTreeSet<String> {
         }
     }
     found
+}
+
+/// The names of segments under a prefix of a bucket.
+fn objects(server: &S3Server, prefix: &str) -> BTreeSet<String> {
+    let (objects, _) = server.names(prefix);
+    let names = objects.iter().filter_map(|name| name.rsplit('/').next());
+    let segments = names.filter(|name| *name != "store-id");
+    segments.map(str::to_owned).collect()
 }

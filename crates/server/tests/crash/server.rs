@@ -8,14 +8,31 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
+use longshore_testbed::s3::{self, S3Server};
+
 use crate::api;
+
+/// Where objects lie in the bucket of tests.
+pub(crate) const PREFIX: &str = "crash";
 
 /// A server process, killed when dropped.
 pub(crate) struct Server(pub(crate) Child);
 
 impl Server {
-    /// Starts a server on a data directory; it logs beside it.
+    /// Starts a server on a data directory; it logs beside it. Its blobs lie there, too, or in the bucket of tests.
     pub(crate) fn spawn(data: &Path) -> Self {
+        if s3::is_chosen() {
+            Self::spawn_with(data, S3Server::shared().environment(PREFIX))
+        } else {
+            Self::spawn_with(data, [])
+        }
+    }
+
+    /// Starts a server with further variables.
+    pub(crate) fn spawn_with(
+        data: &Path,
+        environment: impl IntoIterator<Item = (&'static str, String)>,
+    ) -> Self {
         let log = OpenOptions::new()
             .create(true)
             .append(true)
@@ -26,6 +43,7 @@ impl Server {
             .arg(data)
             .env("LONGSHORE_ROOT_ACCESS_KEY_ID", api::KEY_ID)
             .env("LONGSHORE_ROOT_SECRET_ACCESS_KEY", api::SECRET)
+            .envs(environment)
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn();

@@ -110,8 +110,8 @@ fn what_is_not_built_is_refused_in_one_line() {
             "error: `--metadata` cannot be `postgres`: only `sqlite` is built yet\n",
         ),
         (
-            ["--blobs", "s3://bucket"],
-            "error: `--blobs` cannot be `s3`: only `file` is built yet\n",
+            ["--blobs", "gs://bucket"],
+            "error: `--blobs` cannot be `gs`: it is `file` or `s3://BUCKET/PREFIX`\n",
         ),
         (
             ["--quotas", "gcr"],

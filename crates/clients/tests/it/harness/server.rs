@@ -10,6 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail, ensure};
+use longshore_testbed::s3::{self, S3Server};
 use tempfile::TempDir;
 
 const READY: &str = "Longshore is ready at ";
@@ -26,14 +27,20 @@ pub(crate) struct Server {
 }
 
 impl Server {
-    /// Starts the binary on an empty data directory and waits until it says that it is ready.
+    /// Starts the binary on an empty data directory, and bucket if tests are told to use one, and waits until it says that
+    /// it is ready.
     pub(crate) fn start(binary: &Path, listen: &str, flags: &[&str]) -> Result<Self> {
         let directory = TempDir::with_prefix("longshore-server-")?;
+        let stored = s3::is_chosen().then(|| {
+            let bucket = S3Server::shared();
+            bucket.environment(&bucket.fresh_prefix())
+        });
         let mut child = Command::new(binary)
             .args(["serve", "--listen", listen, "--data-dir"])
             .arg(directory.path().join("data"))
             .args(flags)
             .env_clear()
+            .envs(stored.into_iter().flatten())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(File::create(log_of(&directory))?)

@@ -4,10 +4,12 @@ use std::{net::SocketAddr, path::Path, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore::{
-    config::Config,
+    config::{BlobsUrl, Config, MasterKeySource},
     first_start::Credentials,
     serve::{self, RunningServer},
 };
+use longshore_store::blob::s3::{Patience, S3Options};
+use longshore_testbed::s3::{self, S3Server};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -219,8 +221,29 @@ fn config(dir: &Path, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::new(dir).unwrap();
     "127.0.0.1:0".clone_into(&mut config.listen);
     config.drain = Duration::from_secs(5);
+    if s3::is_chosen() {
+        keep_in_s3(&mut config);
+    }
     change(&mut config);
     config
+}
+
+/// Keeps blobs under a prefix that is named by the directory, so that a restart finds them.
+fn keep_in_s3(config: &mut Config) {
+    let name = config.data_dir.file_name().unwrap().to_string_lossy();
+    config.blobs = BlobsUrl::S3(Box::new(S3Options {
+        endpoint: Some(S3Server::shared().endpoint()),
+        region: s3::REGION.to_owned(),
+        bucket: s3::BUCKET.to_owned(),
+        prefix: name.trim_start_matches('.').to_owned(),
+        access_key_id: s3::KEY_ID.to_owned(),
+        secret_access_key: s3::SECRET.to_owned(),
+        session_token: None,
+        ca_file: None,
+        spool: config.data_dir.clone(),
+        patience: Patience::default(),
+    }));
+    config.master_key = MasterKeySource::Text(s3::MASTER_KEY.to_owned());
 }
 
 /// `Basic` credentials.

@@ -34,7 +34,7 @@ pub(super) struct Objects {
     conditional: AtomicBool,
     /// The id of the store, once it is known that these are its objects.
     bound: OnceCell<String>,
-    checked: Mutex<Option<(Instant, bool)>>,
+    checked: Mutex<Option<(Instant, Result<(), String>)>>,
 }
 
 /// What the server tells about an object.
@@ -258,23 +258,28 @@ impl Objects {
         Ok(())
     }
 
-    /// Whether the server answers and the objects are there.
+    /// Whether the server answers and the objects are there, once it is known whose they are.
     pub(super) async fn check(&self) -> io::Result<()> {
         let mut checked = self.checked.lock().await;
-        let is_well = match *checked {
-            Some((at, is_well)) if at.elapsed() < FRESH => is_well,
+        let outcome = match &*checked {
+            Some((at, outcome)) if at.elapsed() < FRESH => outcome.clone(),
             _ => {
-                let found = tokio::time::timeout(CHECK, self.mark(Some(CHECK))).await;
-                let is_well = matches!(found, Ok(Ok(Some(_))));
-                *checked = Some((Instant::now(), is_well));
-                is_well
+                let outcome = self.look().await;
+                *checked = Some((Instant::now(), outcome.clone()));
+                outcome
             }
         };
-        if is_well {
-            Ok(())
-        } else {
-            Err(io::Error::other("the S3 server does not serve"))
+        outcome.map_err(io::Error::other)
+    }
+
+    async fn look(&self) -> Result<(), String> {
+        let mark = tokio::time::timeout(CHECK, self.mark(Some(CHECK))).await;
+        let found = mark.map_err(|_| "the S3 server does not answer".to_owned())?;
+        let found = found.map_err(|failure| failure.to_string())?;
+        if found.is_none() && self.bound.get().is_some() {
+            return Err(GONE.to_owned());
         }
+        Ok(())
     }
 
     async fn mark(&self, patience: Option<Duration>) -> Result<Option<Bytes>, Failure> {
