@@ -1,17 +1,20 @@
 //! Uploads of blobs over `/v2`.
 
-use longshore_store::meta::Durability;
-use longshore_types::{digest::Digest, id::UploadId, name::RepositoryName, range::ContentRange};
+use longshore_store::meta::{Durability, Tx};
+use longshore_types::{
+    account::Registry, digest::Digest, id::UploadId, name::RepositoryName, range::ContentRange,
+};
 
 use super::Repository;
 use crate::{
-    authz::{Ecr, Grant, Need, Needs, Permit, Resource},
+    account_setting::SettingName,
+    authz::{self, Ecr, Grant, Need, Needs, Permit, Resource},
     body::Body,
     cx::{Cx, Scope},
     error::{Error, Result},
     operation::Operation,
     storage::upload::{self as rules, Announced},
-    table::link,
+    table::{account_setting, link},
 };
 
 /// `POST` of an upload, perhaps as a mount.
@@ -112,28 +115,58 @@ impl StartUpload {
                 Ecr::GetDownloadUrlForLayer,
                 Resource::Repository(self.repository.registry, name),
             );
-            sources.extend(crate::authz::allowed(cx, need).await);
+            sources.extend(authz::allowed(cx, need).await);
         }
         Ok(sources)
     }
 }
 
-/// Links `digest` in the target if it is present in `source`, of the same domain; both are proven in the one transaction.
+/// Links `digest` in the target if it is present in `source`. A source that was decided on what has changed since is
+/// decided once more.
 async fn link_from(cx: &Cx<'_>, target: &Grant, source: &Grant, digest: Digest) -> Result<bool> {
+    match linked(cx, target, source, digest).await? {
+        Linked::Stale => match authz::again(cx, source).await {
+            Ok(source) => Ok(linked(cx, target, &source, digest).await? == Linked::Yes),
+            Err(_) => Ok(false),
+        },
+        linked => Ok(linked == Linked::Yes),
+    }
+}
+
+/// What came of a mount; without it the client uploads.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Linked {
+    Yes,
+    No,
+    /// The right to read the source is out of date.
+    Stale,
+}
+
+/// Proves both grants and links the blob, in one transaction, within one encryption domain of a registry that lets blobs
+/// be mounted (`behaviour.md` section 21.3).
+async fn linked(cx: &Cx<'_>, target: &Grant, source: &Grant, digest: Digest) -> Result<Linked> {
     let source = source.clone();
     cx.write(target, Durability::Durable, move |tx, target| {
-        // A source that has changed meanwhile is no source: the client uploads instead.
-        if source.assert(tx).is_err() {
-            return Ok(false);
+        match source.assert(tx) {
+            Err(Error::Stale) => return Ok(Linked::Stale),
+            asserted => asserted?,
         }
         let (from, to) = (source.repository()?, target.repository()?);
-        if from.domain != to.domain || link::present(tx, from.incarnation, &[digest])?.is_empty() {
-            return Ok(false);
+        if from.domain != to.domain
+            || link::present(tx, from.incarnation, &[digest])?.is_empty()
+            || !may_mount(tx, &to.registry)?
+        {
+            return Ok(Linked::No);
         }
         link::promise(tx, to.incarnation, to.domain, &digest)?;
-        Ok(true)
+        Ok(Linked::Yes)
     })
     .await
+}
+
+fn may_mount(tx: &mut dyn Tx, registry: &Registry) -> Result<bool> {
+    let setting = account_setting::get(tx, registry, SettingName::BlobMounting.as_str())?;
+    Ok(setting.as_deref() != Some("DISABLED"))
 }
 
 /// `POST` with a digest and the whole blob.

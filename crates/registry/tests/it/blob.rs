@@ -10,10 +10,16 @@ use longshore_registry::{
             AppendUpload, CancelUpload, CloseUpload, Mount, StartUpload, Started, UploadStatus,
         },
     },
+    op::registry::PutAccountSetting,
+    principal::Caller,
 };
 use longshore_types::{digest::Digest, id::UploadId, range::ContentRange};
+use serde_json::json;
 
-use crate::harness::{TestCore, digest_of, name, name_of};
+use crate::{
+    authz::people::{People, allow, policy},
+    harness::{ACCOUNT, TestCore, digest_of, name, name_of},
+};
 
 fn body(bytes: &[u8]) -> Box<dyn Body> {
     Box::new(Whole::new(Bytes::copy_from_slice(bytes)))
@@ -218,6 +224,60 @@ async fn a_blob_mounts_from_a_repository_that_has_it() {
         from: None,
     };
     assert_eq!(start(&t, Some(mount)).await, Started::Mounted(other));
+}
+
+/// Whether `blob` of the repository `source` is mounted into `app`.
+async fn mounts(t: &TestCore, caller: Caller, digest: Digest, from: Option<&str>) -> bool {
+    let start = StartUpload {
+        repository: t.at("app"),
+        mount: Some(Mount {
+            digest,
+            from: from.map(name),
+        }),
+        sha512: false,
+    };
+    t.run_as(caller, start).await.unwrap() == Started::Mounted(digest)
+}
+
+#[tokio::test]
+async fn a_registry_can_do_without_mounts() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    t.repository("source").await;
+    let digest = t.blob("source", b"shared").await;
+    for (value, is_mounted) in [("DISABLED", false), ("ENABLED", true), ("DISABLED", false)] {
+        let input = json!({"name": "BLOB_MOUNTING", "value": value});
+        t.ok::<PutAccountSetting>(input).await;
+        for from in [Some("source"), None] {
+            let mounted = mounts(&t, t.caller.clone(), digest, from).await;
+            assert_eq!(mounted, is_mounted, "{value} {from:?}");
+        }
+    }
+    // What was mounted stays.
+    assert_eq!(pull(&t, digest, None).await.unwrap(), b"shared");
+}
+
+#[tokio::test]
+async fn a_mount_after_a_change_of_permissions_is_decided_again() {
+    let t = TestCore::start().await;
+    let people = People(&t);
+    for repository in ["app", "source", "secret"] {
+        t.repository(repository).await;
+    }
+    let shared = t.blob("source", b"shared").await;
+    let secret = t.blob("secret", b"secret").await;
+    let alice = people.user(ACCOUNT, "alice").await;
+    people.inline(ACCOUNT, &alice, "p", &allow("ecr:*")).await;
+    let caller = people.caller(&alice).await;
+    assert!(head(&t, "source", shared).await.is_ok());
+    // Anything that changes in the account makes what is remembered out of date.
+    people.tag(ACCOUNT, &alice, "team", "red").await;
+    assert!(mounts(&t, caller.clone(), shared, Some("source")).await);
+    let own = "arn:aws:ecr:*:*:repository/app";
+    let narrow = policy("Allow", "ecr:*", own, &json!({}));
+    people.take(ACCOUNT, &alice, "p").await;
+    people.inline(ACCOUNT, &alice, "p", &narrow).await;
+    assert!(!mounts(&t, caller, secret, Some("secret")).await);
 }
 
 #[tokio::test]
