@@ -133,6 +133,26 @@ pub enum Error {
     /// The registry has no policy.
     #[error("Registry policy does not exist in the registry with id '{0}'")]
     RegistryPolicyNotFound(AccountId),
+    /// The pulls of a principal are excluded already.
+    #[error(
+        "Pull time update exclusion for the principal '{principal}' already exists in the registry with id '{account}'"
+    )]
+    ExclusionAlreadyExists {
+        /// Its ARN.
+        principal: String,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// The pulls of a principal are not excluded.
+    #[error(
+        "Pull time update exclusion for the principal '{principal}' does not exist in the registry with id '{account}'"
+    )]
+    ExclusionNotFound {
+        /// Its ARN.
+        principal: String,
+        /// The registry's account.
+        account: AccountId,
+    },
 
     /// An image that a describe names is not there.
     #[error(

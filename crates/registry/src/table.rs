@@ -31,6 +31,7 @@ pub(crate) mod organization;
 #[cfg(test)]
 pub(crate) mod plan;
 pub(crate) mod principal;
+pub(crate) mod pull_time_exclusion;
 pub(crate) mod registry_policy;
 pub(crate) mod repository;
 pub(crate) mod repository_tag;

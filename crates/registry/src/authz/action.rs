@@ -110,6 +110,7 @@ actions! { Ecr, "ecr":
     DeleteRepository
     DeleteRepositoryCreationTemplate
     DeleteRepositoryPolicy
+    DeregisterPullTimeUpdateExclusion
     DescribeImages
     DescribeRegistry
     DescribeRepositories
@@ -123,12 +124,14 @@ actions! { Ecr, "ecr":
     GetRepositoryPolicy
     InitiateLayerUpload
     ListImages
+    ListPullTimeUpdateExclusions
     ListTagsForResource
     PutAccountSetting
     PutImage
     PutImageTagMutability
     PutLifecyclePolicy
     PutRegistryPolicy
+    RegisterPullTimeUpdateExclusion
     SetRepositoryPolicy
     StartLifecyclePolicyPreview
     TagResource

@@ -4,10 +4,15 @@ mod account_setting;
 mod describe;
 mod get_authorization_token;
 mod policy;
+mod pull_time_exclusion;
 
 pub use self::{
     account_setting::{AccountSetting, GetAccountSetting, PutAccountSetting},
     describe::{DescribeRegistry, DescribedRegistry, ReplicationConfiguration},
     get_authorization_token::{AuthorizationData, AuthorizationTokens, GetAuthorizationToken},
     policy::{DeleteRegistryPolicy, GetRegistryPolicy, PutRegistryPolicy, RegistryPolicy},
+    pull_time_exclusion::{
+        DeregisterPullTimeUpdateExclusion, DeregisteredExclusion, ListPullTimeUpdateExclusions,
+        ListedExclusions, RegisterPullTimeUpdateExclusion, RegisteredExclusion,
+    },
 };

@@ -102,6 +102,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::RegistryPolicyNotFound(_) => ("RegistryPolicyNotFoundException", BAD),
         Error::TemplateAlreadyExists { .. } => ("TemplateAlreadyExistsException", BAD),
         Error::TemplateNotFound { .. } => ("TemplateNotFoundException", BAD),
+        Error::ExclusionAlreadyExists { .. } => ("ExclusionAlreadyExistsException", BAD),
+        Error::ExclusionNotFound { .. } => ("ExclusionNotFoundException", BAD),
         Error::RepositoryNotEmpty { .. } => ("RepositoryNotEmptyException", BAD),
         Error::ImageNotFound { .. }
         | Error::ManifestUnknown

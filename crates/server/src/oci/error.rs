@@ -156,6 +156,8 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RegistryPolicyNotFound(_)
         | Error::TemplateAlreadyExists { .. }
         | Error::TemplateNotFound { .. }
+        | Error::ExclusionAlreadyExists { .. }
+        | Error::ExclusionNotFound { .. }
         | Error::ImageReferencedByManifestList
         | Error::ImageStorageClassUpdateNotSupported(_)
         | Error::Identity { .. }

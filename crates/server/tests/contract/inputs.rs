@@ -29,6 +29,13 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         "DescribeRegistry" | "DescribeRepositories" | "GetAuthorizationToken" => json!({}),
         "GetAccountSetting" => json!({"name": "BLOB_MOUNTING"}),
         "PutAccountSetting" => json!({"name": "BLOB_MOUNTING", "value": "ENABLED"}),
+        "ListPullTimeUpdateExclusions" => json!({}),
+        "RegisterPullTimeUpdateExclusion" => json!({"principalArn": role(scene)}),
+        "DeregisterPullTimeUpdateExclusion" => {
+            let excluded = json!({"principalArn": role(scene)});
+            scene.done("RegisterPullTimeUpdateExclusion", &excluded);
+            excluded
+        }
         "PutRegistryPolicy" => json!({"policyText": policy("ecr:ReplicateImage")}),
         "GetRegistryPolicy" | "DeleteRegistryPolicy" => {
             let put = json!({"policyText": policy("ecr:ReplicateImage")});
@@ -139,6 +146,12 @@ fn of_template(scene: &Scene, operation: &str) -> Value {
     input
 }
 
+/// The ARN of a role that no other call names.
+fn role(scene: &Scene) -> String {
+    let name = scene.fresh_name();
+    format!("arn:aws:iam::000000000000:role/{name}")
+}
+
 fn policy(action: &str) -> String {
     json!({
         "Version": "2012-10-17",
@@ -190,6 +203,7 @@ fn text(shape: &str, words: &[String]) -> String {
         "CustomRoleArn" => "arn:aws:iam::000000000000:role/example".to_owned(),
         "KmsKeyForRepositoryCreationTemplate" => String::new(),
         "RegistryId" => "000000000000".to_owned(),
+        "PrincipalArn" => "arn:aws:iam::000000000000:role/example".to_owned(),
         "ImageDigest" => image_digest(),
         "LayerDigest" | "BatchedOperationLayerDigest" => layer_digest(),
         "MediaType" => "application/vnd.oci.image.manifest.v1+json".to_owned(),

@@ -5,12 +5,20 @@ use std::time::Duration;
 use longshore_registry::{
     job,
     oci::manifest::{Accept, PullManifest},
-    op::image::{BatchDeleteImage, BatchGetImage, DescribeImages},
+    op::{
+        image::{BatchDeleteImage, BatchGetImage, DescribeImages},
+        registry::{DeregisterPullTimeUpdateExclusion, RegisterPullTimeUpdateExclusion},
+    },
+    principal::Caller,
+    session::SessionKind,
 };
 use longshore_types::name::{ImageTag, Reference};
 use serde_json::{Value, json};
 
-use crate::harness::{TestCore, index};
+use crate::{
+    authz::people::{People, allow},
+    harness::{ACCOUNT, TestCore, index},
+};
 
 /// Longer than a pull waits to be written.
 const WRITTEN: Duration = Duration::from_secs(11);
@@ -32,7 +40,7 @@ async fn get(t: &TestCore, reference: Reference) {
     t.run(pull(t, reference, true)).await.unwrap();
 }
 
-/// When each image was last pulled, by digest; asked for in a page and by name.
+/// When an image was last pulled; asked for in a page and by name.
 async fn pulled(t: &TestCore, image: &str) -> Value {
     let page = t
         .ok::<DescribeImages>(json!({"repositoryName": "app"}))
@@ -217,4 +225,95 @@ async fn more_pulls_than_one_transaction_takes_are_all_written() {
     assert_eq!(rows(&t).await, 300);
     t.sweep().await;
     assert_eq!(rows(&t).await, 301);
+}
+
+/// Pulls over `/v2` and by the API, and tells whether that was recorded.
+async fn is_recorded(t: &TestCore, caller: &Caller, image: &str) -> bool {
+    t.advance(WRITTEN);
+    let by_tag = pull(t, tag("v1"), true);
+    t.run_as(caller.clone(), by_tag).await.unwrap();
+    job::finish(&t.core).await.unwrap();
+    let over_v2 = pulled(t, image).await == now(t);
+    t.advance(WRITTEN);
+    let input = json!({"repositoryName": "app", "imageIds": [{"imageTag": "v1"}]});
+    let got = t.call_as::<BatchGetImage>(caller.clone(), input).await;
+    assert_eq!(got.unwrap()["failures"], json!([]));
+    job::finish(&t.core).await.unwrap();
+    assert_eq!(pulled(t, image).await == now(t), over_v2);
+    over_v2
+}
+
+#[tokio::test]
+async fn pulls_of_whoever_is_excluded_are_not_recorded() {
+    let t = TestCore::start().await;
+    let people = People(&t);
+    t.repository("app").await;
+    let image = t.image("app", "one", Some("v1")).await;
+    let (role, other) = (
+        people.role(ACCOUNT, "scanner").await,
+        people.role(ACCOUNT, "node").await,
+    );
+    let user = people.user(ACCOUNT, "scanner").await;
+    for id in [&role, &other, &user] {
+        people.inline(ACCOUNT, id, "p", &allow("ecr:*")).await;
+    }
+    let callers = async |t: &TestCore| {
+        let people = People(t);
+        [
+            people.session(&role, SessionKind::AssumedRole, None).await,
+            people.session(&user, SessionKind::SessionToken, None).await,
+            people.caller(&user).await,
+            people.session(&other, SessionKind::AssumedRole, None).await,
+            t.caller.clone(),
+        ]
+    };
+    let recorded = async |t: &TestCore| {
+        let mut recorded = Vec::new();
+        for caller in callers(t).await {
+            recorded.push(is_recorded(t, &caller, &image).await);
+        }
+        recorded
+    };
+    let replica = t.replica().await;
+    assert_eq!(recorded(&t).await, [true; 5]);
+    assert_eq!(recorded(&replica).await, [true; 5]);
+    let excluded =
+        |sort: &str| json!({"principalArn": format!("arn:aws:iam::{ACCOUNT}:{sort}/scanner")});
+    t.ok::<RegisterPullTimeUpdateExclusion>(excluded("role"))
+        .await;
+    // It acts on the next request, here and on a server that has remembered who counts.
+    for one in [&t, &replica] {
+        assert_eq!(recorded(one).await, [false, true, true, true, true]);
+    }
+    t.ok::<RegisterPullTimeUpdateExclusion>(excluded("user"))
+        .await;
+    for one in [&t, &replica] {
+        assert_eq!(recorded(one).await, [false, false, false, true, true]);
+    }
+    t.ok::<DeregisterPullTimeUpdateExclusion>(excluded("role"))
+        .await;
+    for one in [&t, &replica] {
+        assert_eq!(recorded(one).await, [true, false, false, true, true]);
+    }
+}
+
+#[tokio::test]
+async fn an_exclusion_is_of_one_region_and_of_the_registry_that_is_pulled_from() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    let image = t.image("app", "one", Some("v1")).await;
+    let alice = People(&t).user(ACCOUNT, "alice").await;
+    People(&t)
+        .inline(ACCOUNT, &alice, "p", &allow("ecr:*"))
+        .await;
+    let caller = People(&t).caller(&alice).await;
+    let meta = &t.core.meta;
+    meta.write(longshore_store::meta::Durability::Soft, |tx| {
+        let sql = "INSERT INTO pull_time_exclusion (account, region, principal, created_at) \
+                   VALUES ('123456789012', 'us-east-1', 'arn:aws:iam::123456789012:user/alice', 0)";
+        tx.execute(sql, &[])
+    })
+    .await
+    .unwrap();
+    assert!(is_recorded(&t, &caller, &image).await);
 }

@@ -167,6 +167,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::TemplateAlreadyExists { .. }
         | Error::TemplateNotFound { .. }
         | Error::RegistryPolicyNotFound(_)
+        | Error::ExclusionAlreadyExists { .. }
+        | Error::ExclusionNotFound { .. }
         | Error::ImageNotFound { .. }
         | Error::ImageAlreadyExists { .. }
         | Error::ImageTagAlreadyExists { .. }

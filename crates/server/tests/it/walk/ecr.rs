@@ -56,6 +56,16 @@ async fn in_registry(scene: &Scene, account: &Account, operation: &str) -> Value
             account.ecr("PutRegistryPolicy", &policy).await;
             json!({})
         }
+        "RegisterPullTimeUpdateExclusion" | "DeregisterPullTimeUpdateExclusion" => {
+            let role = format!("role/{}", scene.fresh());
+            let excluded = json!({ "principalArn": account.arn(&role) });
+            if operation == "DeregisterPullTimeUpdateExclusion" {
+                account
+                    .ecr("RegisterPullTimeUpdateExclusion", &excluded)
+                    .await;
+            }
+            excluded
+        }
         "GetAccountSetting" => json!({ "name": "BLOB_MOUNTING" }),
         "PutAccountSetting" => json!({ "name": "BLOB_MOUNTING", "value": "ENABLED" }),
         _ => json!({}),

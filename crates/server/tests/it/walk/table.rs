@@ -79,6 +79,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         "ecr:DeleteRepositoryPolicy",
         On::Repository,
     ),
+    (
+        "DeregisterPullTimeUpdateExclusion",
+        "ecr:DeregisterPullTimeUpdateExclusion",
+        On::Registry,
+    ),
     ("DescribeImages", "ecr:DescribeImages", On::Repository),
     ("DescribeRegistry", "ecr:DescribeRegistry", On::Registry),
     (
@@ -127,6 +132,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
     ("ListImageReferrers", "ecr:BatchGetImage", On::Repository),
     ("ListImages", "ecr:ListImages", On::Repository),
     (
+        "ListPullTimeUpdateExclusions",
+        "ecr:ListPullTimeUpdateExclusions",
+        On::Registry,
+    ),
+    (
         "ListTagsForResource",
         "ecr:ListTagsForResource",
         On::Repository,
@@ -144,6 +154,11 @@ pub(super) const ECR: &[(&str, &str, On)] = &[
         On::Repository,
     ),
     ("PutRegistryPolicy", "ecr:PutRegistryPolicy", On::Registry),
+    (
+        "RegisterPullTimeUpdateExclusion",
+        "ecr:RegisterPullTimeUpdateExclusion",
+        On::Registry,
+    ),
     (
         "SetRepositoryPolicy",
         "ecr:SetRepositoryPolicy",
