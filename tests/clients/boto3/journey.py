@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import sys
+import time
 import traceback
 import urllib.request
 
@@ -667,6 +668,37 @@ def bounds_a_session_by_its_policy():
     bounded = session_of(assumed["Credentials"]).client("ecr")
     bounded.describe_images(repositoryName=name)
     fails("AccessDeniedException", bounded.list_images, repositoryName=name)
+
+
+@case
+def excludes_a_role_from_pull_times():
+    name = repository("excluded")
+    push(name, "v1")
+    user, role = identity("excluded", "AmazonEC2ContainerRegistryReadOnly")
+    made = ecr.register_pull_time_update_exclusion(principalArn=role)
+    assert made["principalArn"] == role and made["createdAt"].timestamp() > 1_700_000_000, made
+    text = f"Pull time update exclusion for the principal '{role}' already exists in the registry with id '{ACCOUNT}'"
+    fails("ExclusionAlreadyExistsException", ecr.register_pull_time_update_exclusion, text, principalArn=role)
+    assert role in ecr.list_pull_time_update_exclusions(maxResults=1000)["pullTimeUpdateExclusions"]
+    for bad in ["scanner", f"arn:aws:iam::{ACCOUNT}:root", role + "/" + "r" * 200]:
+        fails("InvalidParameterException", ecr.register_pull_time_update_exclusion, principalArn=bad)
+    assumed = user.client("sts").assume_role(RoleArn=role, RoleSessionName="scan")
+    excluded = session_of(assumed["Credentials"]).client("ecr")
+    pull = {"repositoryName": name, "imageIds": [{"imageTag": "v1"}]}
+    # What is pulled before is written no later than what is pulled after it.
+    assert excluded.batch_get_image(**pull)["images"]
+    push(name, "v2", b"another")
+    assert ecr.batch_get_image(repositoryName=name, imageIds=[{"imageTag": "v2"}])["images"]
+    for _ in range(120):
+        details = ecr.describe_images(repositoryName=name)["imageDetails"]
+        pulled = {detail["imageTags"][0]: detail.get("lastRecordedPullTime") for detail in details}
+        if pulled["v2"]:
+            break
+        time.sleep(0.5)
+    assert pulled["v2"] and not pulled["v1"], pulled
+    assert ecr.deregister_pull_time_update_exclusion(principalArn=role)["principalArn"] == role
+    text = f"Pull time update exclusion for the principal '{role}' does not exist in the registry with id '{ACCOUNT}'"
+    fails("ExclusionNotFoundException", ecr.deregister_pull_time_update_exclusion, text, principalArn=role)
 
 
 @case

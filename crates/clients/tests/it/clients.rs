@@ -2,6 +2,7 @@
 
 mod aws_cli;
 mod aws_ecr_policies;
+mod aws_ecr_pulls;
 mod aws_iam;
 mod aws_iam_policies;
 mod aws_profiles;
@@ -30,6 +31,7 @@ pub(crate) fn all() -> Vec<Client> {
         aws_sts::client(),
         docker::client(),
         boto3::client(),
+        aws_ecr_pulls::client(),
         cosign::client(),
         buildah::client(),
         credential_helper::client(),

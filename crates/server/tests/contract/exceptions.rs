@@ -19,6 +19,7 @@ pub(crate) const REFUSED: [Refused; 6] = [
     token("GetLifecyclePolicyPreview"),
     token("ListImageReferrers"),
     token("ListImages"),
+    token("ListPullTimeUpdateExclusions"),
 ];
 
 const fn token(operation: &'static str) -> Refused {

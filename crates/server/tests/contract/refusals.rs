@@ -260,6 +260,31 @@ fn images_that_do_not_change_their_storage_class_are_answered_with_their_own_err
 }
 
 #[test]
+fn exclusions_answer_their_own_errors() {
+    let scene = Scene::open();
+    let role = json!({"principalArn": "arn:aws:iam::000000000000:role/contract/scanner"});
+    let (register, deregister) = (
+        "RegisterPullTimeUpdateExclusion",
+        "DeregisterPullTimeUpdateExclusion",
+    );
+    for (operation, code) in [
+        (deregister, "ExclusionNotFoundException"),
+        (register, ""),
+        (register, "ExclusionAlreadyExistsException"),
+        (deregister, ""),
+        (deregister, "ExclusionNotFoundException"),
+    ] {
+        assert_eq!(scene.call(operation, &role).code(), code, "{operation}");
+    }
+    let numbered = |idx| json!({"principalArn": format!("arn:aws:iam::000000000000:user/u{idx}")});
+    for idx in 0..100 {
+        scene.done(register, &numbered(idx));
+    }
+    let answer = scene.call(register, &numbered(100));
+    assert_eq!(answer.code(), "LimitExceededException");
+}
+
+#[test]
 fn uploads_answer_their_own_errors() {
     let scene = Scene::open();
     let name = scene.repository();
