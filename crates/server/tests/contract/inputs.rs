@@ -26,10 +26,12 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
         name
     };
     match operation {
-        "DescribeRegistry" | "DescribeRepositories" | "GetAuthorizationToken" => json!({}),
+        "DescribeRegistry"
+        | "DescribeRepositories"
+        | "GetAuthorizationToken"
+        | "ListPullTimeUpdateExclusions" => json!({}),
         "GetAccountSetting" => json!({"name": "BLOB_MOUNTING"}),
         "PutAccountSetting" => json!({"name": "BLOB_MOUNTING", "value": "ENABLED"}),
-        "ListPullTimeUpdateExclusions" => json!({}),
         "RegisterPullTimeUpdateExclusion" => json!({"principalArn": role(scene)}),
         "DeregisterPullTimeUpdateExclusion" => {
             let excluded = json!({"principalArn": role(scene)});
