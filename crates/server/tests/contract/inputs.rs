@@ -19,13 +19,12 @@ pub(crate) fn source() -> Source {
 
 /// Makes what an operation needs and returns an input that succeeds, once.
 pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
-    let repository = || scene.repository();
-    let with_image = || {
-        let name = scene.repository();
-        scene.image(&name);
-        name
-    };
-    match operation {
+    of_registry(scene, operation).unwrap_or_else(|| of_repository(scene, operation))
+}
+
+/// The same for an operation on a registry as a whole, if it is one.
+fn of_registry(scene: &Scene, operation: &str) -> Option<Value> {
+    Some(match operation {
         "DescribeRegistry"
         | "DescribeRepositories"
         | "GetAuthorizationToken"
@@ -44,6 +43,18 @@ pub(crate) fn minimal(scene: &Scene, operation: &str) -> Value {
             scene.done("PutRegistryPolicy", &put);
             json!({})
         }
+        _ => return None,
+    })
+}
+
+fn of_repository(scene: &Scene, operation: &str) -> Value {
+    let repository = || scene.repository();
+    let with_image = || {
+        let name = scene.repository();
+        scene.image(&name);
+        name
+    };
+    match operation {
         "SetRepositoryPolicy" => {
             json!({"repositoryName": repository(), "policyText": policy("ecr:BatchGetImage")})
         }
