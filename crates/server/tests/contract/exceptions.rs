@@ -12,7 +12,7 @@ pub(crate) struct Refused {
 const TOKEN: &str = "a page token is sealed by the server; no other text is one";
 
 /// All of them; every other breach and every other member is answered by the rule.
-pub(crate) const REFUSED: [Refused; 6] = [
+pub(crate) const REFUSED: [Refused; 7] = [
     token("DescribeImages"),
     token("DescribeRepositories"),
     token("DescribeRepositoryCreationTemplates"),
