@@ -14,11 +14,12 @@ use longshore_types::{
 };
 
 pub(crate) use self::{
+    place::public_arn_of,
     service::assume_for_service,
     web_identity::{WebIdentity, authorize_web_identity, denied as web_identity_denied},
 };
 pub use self::{
-    action::{Action, Ecr, Iam, Longshore, Organizations, Sts},
+    action::{Action, Ecr, EcrPublic, Iam, Longshore, Organizations, PublicRead, Sts},
     grant::{Grant, Permit},
     need::{Need, Needs, Renamed, RequestKeys, Resource},
 };

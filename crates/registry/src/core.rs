@@ -18,6 +18,7 @@ use crate::{
     keys::Keys,
     organization::Organization,
     principal::Principals,
+    public::alias::Aliases,
     pulls::Pulls,
     rate::{RateQuota, Rates},
     sts::oidc::{Fetch, Issuers, Offline},
@@ -95,6 +96,7 @@ pub struct Core {
     pub rates: Rates,
     /// The organization that all accounts are in.
     pub organization: Organization,
+    pub(crate) aliases: Aliases,
     pub(crate) targets: Targets,
     pub(crate) usage: Usage,
     pub(crate) pulls: Pulls,
@@ -125,6 +127,7 @@ impl Core {
             principals: Principals::default(),
             issuers: Issuers::new(Arc::new(Offline)),
             organization,
+            aliases: Aliases::default(),
             targets: Targets::default(),
             usage: Usage::default(),
             pulls: Pulls::default(),

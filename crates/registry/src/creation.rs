@@ -4,7 +4,11 @@
 //! pushes must be allowed `ecr:CreateRepository`, too; whoever is not is told what there would be to tell without a template.
 
 use longshore_store::meta::Durability;
-use longshore_types::{account::Registry, arn::PrincipalArn, name::RepositoryName};
+use longshore_types::{
+    account::{Registry, RegistryKind},
+    arn::PrincipalArn,
+    name::RepositoryName,
+};
 
 use crate::{
     authz::{self, Ecr, Grant, Need, Needs, Permit, Resource},
@@ -75,6 +79,10 @@ pub(crate) async fn by_push(
     registry: Registry,
     name: &RepositoryName,
 ) -> Result<bool> {
+    // ECR Public has no templates.
+    if registry.kind() == RegistryKind::Public {
+        return Ok(false);
+    }
     let new = || Resource::NewRepository(registry, name.clone());
     let need = Need::new(Ecr::CreateRepository, new());
     let Some(mut pusher) = authz::allowed(cx, need).await else {

@@ -1,10 +1,11 @@
 //! How the caller reaches this server: every URL and host name in an answer comes from here.
 
 use longshore_types::{
-    account::{Registry, RegistryKind},
-    digest::Digest,
-    name::RepositoryName,
+    account::Registry, alias::RegistryAlias, digest::Digest, id::LogoId, name::RepositoryName,
 };
+
+/// The domain that ECR-shaped hosts are printed under when the operator names none.
+pub const AWS_DOMAIN: &str = "amazonaws.com";
 
 /// One request's view of the server's addresses (interface.md, "What is printed").
 #[derive(Clone, Debug)]
@@ -24,15 +25,32 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// `HOST/NAME`, with no scheme and no tag.
+    /// `HOST/NAME` of a private repository, with no scheme and no tag.
     pub fn repository_uri(&self, registry: &Registry, name: &RepositoryName) -> String {
-        let shadowed =
-            name.as_str().starts_with("public/") && registry.kind() == RegistryKind::Private;
+        let shadowed = name.as_str().starts_with("public/");
         if self.reaches(registry) && !shadowed {
             format!("{}/{name}", self.host)
         } else {
             format!("{}/{name}", self.ecr_host(registry))
         }
+    }
+
+    /// `HOST/ALIAS` of a public registry, which its repositories' URIs begin with: on a host of the operator's own,
+    /// `HOST/public/ALIAS`.
+    pub fn public_uri(&self, alias: &RegistryAlias) -> String {
+        if !self.ecr_shaped {
+            return format!("{}/public/{alias}", self.host);
+        }
+        let port = self.printed_port();
+        match self.domain.as_str() {
+            AWS_DOMAIN => format!("public.ecr.aws{port}/{alias}"),
+            domain => format!("public.{domain}{port}/{alias}"),
+        }
+    }
+
+    /// Where the picture of a public repository is.
+    pub fn logo_url(&self, logo: &LogoId) -> String {
+        format!("{}://{}/logos/{logo}.png", self.scheme, self.host)
     }
 
     /// The endpoint that a login is for: scheme and host, no trailing slash.
@@ -62,16 +80,20 @@ impl Endpoints {
     }
 
     fn ecr_host(&self, registry: &Registry) -> String {
-        let port = if self.port == 443 {
+        format!(
+            "{}.dkr.ecr.{}.{}{}",
+            registry.account(),
+            registry.region(),
+            self.domain,
+            self.printed_port()
+        )
+    }
+
+    fn printed_port(&self) -> String {
+        if self.port == 443 {
             String::new()
         } else {
             format!(":{}", self.port)
-        };
-        format!(
-            "{}.dkr.ecr.{}.{}{port}",
-            registry.account(),
-            registry.region(),
-            self.domain
-        )
+        }
     }
 }

@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, time::Duration};
 
 use longshore_store::{blob::BlobError, meta};
 use longshore_types::{
-    account::AccountId,
+    account::{AccountId, Region},
     digest::Digest,
     id::UploadId,
     manifest::ManifestError,
@@ -43,6 +43,22 @@ pub enum Error {
     #[error("{0}")]
     LimitExceeded(String),
 
+    /// No public registry has the alias.
+    #[error("The registry with alias '{0}' does not exist")]
+    RegistryNotFound(String),
+    /// The public repository tells nothing about itself.
+    #[error(
+        "Catalog data does not exist for the repository with name '{name}' in the registry with id '{account}'"
+    )]
+    RepositoryCatalogDataNotFound {
+        /// The repository.
+        name: RepositoryName,
+        /// The registry's account.
+        account: AccountId,
+    },
+    /// The service is not in that Region.
+    #[error("The requested command is not supported in the Region '{0}'")]
+    UnsupportedCommand(Region),
     /// No such repository in that registry.
     #[error("The repository with name '{name}' does not exist in the registry with id '{account}'")]
     RepositoryNotFound {

@@ -28,6 +28,7 @@ pub mod organization;
 pub mod organizations;
 pub mod page;
 pub mod principal;
+pub mod public;
 mod pulls;
 pub mod rate;
 pub mod secret;

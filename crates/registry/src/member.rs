@@ -12,7 +12,10 @@ use longshore_types::{
 };
 use serde::{Deserialize, Deserializer};
 
+pub use self::blob::Blob;
 use crate::error::{Error, Result};
+
+mod blob;
 
 /// A text member that must have the form of `T`.
 pub struct Member<T> {
@@ -57,6 +60,16 @@ impl<'de, T> Deserialize<'de> for Member<T> {
 pub trait Form: FromStr {
     /// The constraint text for a value that is not of this form.
     fn constraint() -> String;
+}
+
+impl<T: fmt::Display> Member<T> {
+    /// A member that has a value.
+    pub fn of(value: &T) -> Self {
+        Self {
+            text: Some(value.to_string()),
+            form: std::marker::PhantomData,
+        }
+    }
 }
 
 impl<T: Form> Member<T> {
@@ -196,6 +209,15 @@ pub fn check_length(member: &str, length: usize, max: usize) -> Result<()> {
             member,
             format!("Member must have length less than or equal to {max}"),
         ));
+    }
+    Ok(())
+}
+
+/// Checks that a text member has at most `max` characters.
+pub fn at_most(member: &str, text: &str, max: usize) -> Result<()> {
+    if text.chars().count() > max {
+        let what = format!("Member must have length less than or equal to {max}");
+        return Err(Error::invalid(member, what));
     }
     Ok(())
 }

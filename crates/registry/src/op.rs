@@ -13,12 +13,15 @@ pub mod registry;
 pub mod repository;
 pub mod resource;
 
-use longshore_types::{account::AccountId, name::RepositoryName};
+use longshore_types::{
+    account::{AccountId, Registry, RegistryKind},
+    name::RepositoryName,
+};
 
 use crate::{
     authz::{Action, Needs},
     cx::Scope,
-    error::Result,
+    error::{Error, Result},
     member::Member,
 };
 
@@ -30,6 +33,23 @@ pub(crate) fn on_repository(
     repository_name: &Member<RepositoryName>,
 ) -> Result<Needs> {
     let registry = scope.registry_of(registry_id.optional("registryId")?);
-    let name = repository_name.required("repositoryName")?;
+    let name = name_in(&registry, "repositoryName", repository_name)?;
     Ok(Needs::repository(action, registry, &name))
+}
+
+/// The name that `member` has, which must be one that the registry can have: ECR Public takes fewer.
+pub(crate) fn name_in(
+    registry: &Registry,
+    member: &str,
+    name: &Member<RepositoryName>,
+) -> Result<RepositoryName> {
+    const PUBLIC: &str = "(?:[a-z0-9]+(?:[._-][a-z0-9]+)*/)*[a-z0-9]+(?:[._-][a-z0-9]+)*";
+    let name = name.required(member)?;
+    match registry.kind() {
+        RegistryKind::Public if !name.is_public_form() => {
+            let what = format!("must satisfy regular expression '{PUBLIC}'");
+            Err(Error::invalid(member, what))
+        }
+        RegistryKind::Private | RegistryKind::Public => Ok(name),
+    }
 }

@@ -20,7 +20,7 @@ use longshore_types::{
 use lru::LruCache;
 
 use crate::{
-    authz::{Action, Ecr, Needs},
+    authz::{Action, Ecr, EcrPublic, Needs, PublicRead},
     cx::Cx,
     error::{Error, Result},
     principal::Caller,
@@ -41,6 +41,20 @@ const ECR: [(Ecr, u32); 8] = [
     (Ecr::BatchGetImage, 2000),
     (Ecr::GetDownloadUrlForLayer, 3000),
 ];
+
+/// Those of ECR Public, per account.
+const ECR_PUBLIC: [(EcrPublic, u32); 6] = [
+    (EcrPublic::GetAuthorizationToken, 200),
+    (EcrPublic::BatchCheckLayerAvailability, 200),
+    (EcrPublic::InitiateLayerUpload, 10),
+    (EcrPublic::UploadLayerPart, 260),
+    (EcrPublic::CompleteLayerUpload, 10),
+    (EcrPublic::PutImage, 10),
+];
+/// Pulls of public images, per account and of nobody from one network.
+const PUBLIC_PULLS: [(Per, u32); 2] = [(Per::Account, 10), (Per::Network, 1)];
+/// How many seconds' worth of pulls may come at once, after the one bucket that ECR tells: an image is two or three.
+const PULL_BURST: u32 = 10;
 
 /// A steady rate, and how much may come at once after a pause.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,9 +140,11 @@ pub enum Per {
     Account,
     /// Those of one principal, whatever its sessions.
     Principal,
+    /// Nobody's, from one network.
+    Network,
 }
 
-/// The quota of one action: `ACTION=RATE[:BURST][/principal]`, or `ACTION=off`. An action without a service is ECR's.
+/// The quota of one action: `ACTION=RATE[:BURST]`, `…/principal`, `…/network` for calls without a name, or `ACTION=off`. An action without a service is ECR's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateQuota {
     /// What is counted.
@@ -142,17 +158,31 @@ pub struct RateQuota {
 impl RateQuota {
     /// The quotas that ECR has by default.
     pub fn ecr() -> impl Iterator<Item = Self> {
-        ECR.into_iter().map(|(action, per_second)| Self {
-            action: action.into(),
+        let private = ECR.map(|(action, rate)| (Action::from(action), rate));
+        let public = ECR_PUBLIC.map(|(action, rate)| (Action::from(action), rate));
+        let of_account = |(action, per_second): (Action, u32)| Self {
+            action,
             per: Per::Account,
             rate: Rate::new(per_second.into(), None),
-        })
+        };
+        let pulls = PUBLIC_PULLS.map(|(per, per_second)| Self {
+            action: PublicRead::PullImage.into(),
+            per,
+            rate: Rate::new(per_second.into(), Some(per_second * PULL_BURST)),
+        });
+        private
+            .into_iter()
+            .chain(public)
+            .map(of_account)
+            .chain(pulls)
     }
 }
 
 /// The text is no rate quota.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("it is not `ACTION=RATE[:BURST][/principal]`, such as `PutImage=10:20`, or `ACTION=off`")]
+#[error(
+    "it is not `ACTION=RATE[:BURST][/principal|/network]`, such as `PutImage=10:20`, or `ACTION=off`"
+)]
 pub struct InvalidRateQuota;
 
 impl FromStr for RateQuota {
@@ -160,8 +190,10 @@ impl FromStr for RateQuota {
 
     fn from_str(text: &str) -> std::result::Result<Self, InvalidRateQuota> {
         let (action, rate) = text.split_once('=').ok_or(InvalidRateQuota)?;
-        let (rate, per) = match rate.strip_suffix("/principal") {
-            Some(rate) => (rate, Per::Principal),
+        let (rate, per) = match rate.split_once('/') {
+            Some((rate, "principal")) => (rate, Per::Principal),
+            Some((rate, "network")) => (rate, Per::Network),
+            Some(_) => return Err(InvalidRateQuota),
             None => (rate, Per::Account),
         };
         let action = if action.contains(':') {
@@ -247,7 +279,7 @@ impl Rates {
     }
 
     fn take(&self, cx: &Cx<'_>, action: Action, now: Timestamp) -> Result<()> {
-        for per in [Per::Principal, Per::Account] {
+        for &per in self.applying(&cx.caller, action) {
             let Some(quota) = self.quotas.get(&(action, per)) else {
                 continue;
             };
@@ -260,6 +292,16 @@ impl Rates {
             }
         }
         Ok(())
+    }
+
+    /// Nobody has a quota of their own where there is one, and otherwise everybody's.
+    fn applying(&self, caller: &Caller, action: Action) -> &'static [Per] {
+        match caller {
+            Caller::Anonymous if self.quotas.contains_key(&(action, Per::Network)) => {
+                &[Per::Network]
+            }
+            Caller::Anonymous | Caller::Known(_) => &[Per::Principal, Per::Account],
+        }
     }
 
     /// How many calls were throttled, for each action that has a quota.
@@ -275,7 +317,9 @@ fn whose(cx: &Cx<'_>, per: Per) -> Whose {
             Whose::Account(known.account, cx.scope.registry.region())
         }
         (Caller::Known(known), Per::Principal) => Whose::Principal(known.id.clone()),
-        (Caller::Anonymous, _) => Whose::Network(cx.request.client.map(network)),
+        (Caller::Anonymous, _) | (Caller::Known(_), Per::Network) => {
+            Whose::Network(cx.request.client.map(network))
+        }
     }
 }
 
@@ -356,6 +400,11 @@ mod tests {
             (Per::Principal, Rate::new(0.5, Some(1)))
         );
         assert_eq!(quota("ecr:PutImage=off").unwrap().rate, None);
+        let pull = quota("ecr-public:PullImage=1/network").unwrap();
+        assert_eq!(
+            (pull.action, pull.per),
+            (PublicRead::PullImage.into(), Per::Network)
+        );
         for text in [
             "",
             "PutImage",
@@ -368,6 +417,7 @@ mod tests {
             "PutImage=1:0",
             "PutImage=1:x",
             "PutImage=1/account",
+            "PutImage=1/principal/network",
             "PutImage=1e9",
             "PutImage=1:99999999",
             "s3:Get=1",
@@ -387,6 +437,14 @@ mod tests {
             "PutImage=10",
             "BatchGetImage=2000",
             "GetDownloadUrlForLayer=3000",
+            "ecr-public:GetAuthorizationToken=200",
+            "ecr-public:BatchCheckLayerAvailability=200",
+            "ecr-public:InitiateLayerUpload=10",
+            "ecr-public:UploadLayerPart=260",
+            "ecr-public:CompleteLayerUpload=10",
+            "ecr-public:PutImage=10",
+            "ecr-public:PullImage=10:100",
+            "ecr-public:PullImage=1:10/network",
         ];
         let expected = texts.map(|text| text.parse().unwrap());
         assert_eq!(RateQuota::ecr().collect::<Vec<_>>(), expected);

@@ -10,7 +10,10 @@ use std::{
     time::Duration,
 };
 
-use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
+use base64::{
+    Engine as _,
+    engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD},
+};
 use longshore_store::{
     crypto::SealingKey,
     meta::{Durability, Metadata},
@@ -26,6 +29,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use crate::{
     core::Core,
+    cx::Cx,
     error::{Error, Result},
     keys::Keys,
     principal::{Caller, Credential, Known},
@@ -96,7 +100,7 @@ pub struct RegistryToken {
     /// The account that `/v2` means on a host that names none.
     #[serde(rename = "a")]
     pub account: AccountId,
-    /// The Region that the token was made in, and is good in.
+    /// The Region that the token was made in, and is good in; none for one of public registries.
     #[serde(rename = "r")]
     pub region: Region,
     /// When it was made, in milliseconds.
@@ -121,6 +125,11 @@ impl RegistryToken {
         }
     }
 
+    /// The registry that `/v2` means on a host that names none: a public one for a token that has no Region.
+    pub fn registry(&self) -> Registry {
+        Registry::private(self.account, self.region).unwrap_or(Registry::public(self.account))
+    }
+
     /// Makes a token of the same holder that does not outlive this one.
     #[must_use]
     pub fn renewed(&self, registry: &Registry, now: Timestamp) -> Self {
@@ -134,6 +143,27 @@ impl RegistryToken {
     /// Whether the token has ended at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.as_millis() >= self.expires_at
+    }
+}
+
+/// A password as the API tells it.
+pub(crate) struct Password {
+    /// `AWS:PASSWORD` in base64.
+    pub(crate) authorization_token: String,
+    /// When it ends, in seconds since the epoch.
+    pub(crate) expires_at: f64,
+}
+
+impl Password {
+    /// Makes a password of the caller's for a registry.
+    pub(crate) fn of_caller(cx: &Cx<'_>, registry: &Registry, now: Timestamp) -> Result<Self> {
+        let holder = Holder::of(&cx.caller).ok_or(Error::AuthenticationRequired)?;
+        let token = RegistryToken::new(Some(holder), registry, now);
+        let password = cx.core.tokens.seal(Purpose::Registry, &token)?;
+        Ok(Self {
+            authorization_token: STANDARD.encode(format!("AWS:{password}")),
+            expires_at: Timestamp::from_millis(token.expires_at).as_epoch_seconds(),
+        })
     }
 }
 

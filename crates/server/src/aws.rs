@@ -7,10 +7,11 @@ use http::{HeaderValue, Method, Response, StatusCode, header};
 use longshore_registry::{
     Cx, Scope,
     principal::{AccessKey, Caller},
+    public,
     session::{self, Signer},
 };
 use longshore_types::{
-    account::{Region, Registry},
+    account::{AccountId, Region, Registry},
     id::RequestId,
 };
 use uuid::Uuid;
@@ -134,7 +135,8 @@ async fn run_json(
     let operation = target.operation().to_owned();
     let (key, region) = known(app, call.origin.client, signed, service.signing_name()).await?;
     // Before the body: an operation that there is not costs nothing to refuse, but only to somebody who is known.
-    let is_streamed = service == Service::Ecr && operation == STREAMED;
+    let has_layers = matches!(service, Service::Ecr | Service::EcrPublic);
+    let is_streamed = has_layers && operation == STREAMED;
     let handler = table::find(service, &operation);
     let input = if is_streamed {
         Input::Streamed(parts::receive(app, &mut call.body).await?)
@@ -148,8 +150,7 @@ async fn run_json(
         )
     };
     verify(app, call.origin.client, signed, &key, input.hash())?;
-    let registry =
-        Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
+    let registry = registry(app, service, key.known.account, region)?;
     let endpoints = call.origin.endpoints(app, registry);
     let cx = Cx {
         core: &app.core,
@@ -163,6 +164,20 @@ async fn run_json(
         (Input::Whole(body), Some(handler)) => handler(&cx, &body, id).await,
         (Input::Whole(_), None) => Err(ProtocolError::UnknownOperation.into()),
     }
+}
+
+/// The registry that a call means when its members do not say.
+fn registry(
+    app: &App,
+    service: Service,
+    account: AccountId,
+    region: Region,
+) -> Result<Registry, AwsError> {
+    if service == Service::EcrPublic {
+        public::check_region(&app.core, region).map_err(error::wire)?;
+        return Ok(Registry::public(account));
+    }
+    Ok(Registry::private(account, region).map_err(|_| SignatureError::UnknownKey)?)
 }
 
 /// A body whose hash is known, of a call that is not yet proven to be its caller's.

@@ -8,8 +8,8 @@ use longshore_registry::{bootstrap::AdministratorKey, rate::RateQuota};
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, Args, Command, CreateAccountArgs, GcArgs, ListAccountsArgs, LogFormat,
-    ScrubArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, Command, CreateAccountArgs, GcArgs, ListAccountsArgs,
+    LogFormat, ScrubArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 use self::{args::ServeArgs, blobs::S3Settings, file::Settings};

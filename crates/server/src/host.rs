@@ -1,11 +1,10 @@
 //! What a host name says: which registry, or which API (`behaviour.md` section 2).
 
+use longshore_registry::endpoints::AWS_DOMAIN;
 use longshore_types::account::{AccountId, Region, Registry};
 
 pub mod proxy;
 
-/// The domain that ECR-shaped hosts are printed under when the operator names none.
-pub const AWS_DOMAIN: &str = "amazonaws.com";
 /// The longest host with its port.
 const MAX_HOST: usize = 261;
 

@@ -3,6 +3,7 @@
 //! Start at [`serve`] for the life of a server, and at `handle` for that of a request.
 
 pub mod account;
+pub mod alias;
 mod app;
 pub mod aws;
 mod backoff;
@@ -16,6 +17,7 @@ mod health;
 pub mod host;
 pub mod listener;
 pub mod log;
+mod logo;
 mod metrics;
 mod oci;
 pub mod oidc;

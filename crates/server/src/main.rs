@@ -8,7 +8,7 @@ use std::{
 use anyhow::Context;
 use clap::Parser;
 use longshore::{
-    account,
+    account, alias,
     config::{Args, Command, Config},
     log, operator,
     serve::{self, RunningServer},
@@ -33,6 +33,7 @@ fn main() -> ExitCode {
         Command::Account(command) => account::run(command),
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
+        Command::Alias(args) => alias::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

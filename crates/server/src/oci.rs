@@ -3,19 +3,18 @@
 use std::sync::Arc;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
-use longshore_registry::{Cx, Error, Scope, execute, oci::Ping};
-use longshore_types::{account::AccountId, name::RepositoryName};
-
-use self::{
-    authenticate::{Login, Refusal},
-    error::Wire,
+use longshore_registry::{
+    Cx, Error, Scope, execute,
+    oci::{Ping, Repository},
 };
+use longshore_types::name::RepositoryName;
+
+use self::{authenticate::Refusal, error::Wire, place::Place};
 use crate::{
     app::App,
     body::RequestBody,
     handle::Call,
     host::HostKind,
-    origin::Origin,
     reply::{self, Reply},
     route::{Misrouted, Route, query::Query},
 };
@@ -27,6 +26,7 @@ pub(crate) mod error;
 pub(crate) mod layer;
 mod list;
 mod manifest;
+mod place;
 mod referrers;
 pub(crate) mod token;
 mod upload;
@@ -41,14 +41,33 @@ struct Request<'a> {
     headers: &'a HeaderMap,
     query: Query<'a>,
     body: RequestBody,
+    /// The repository that the path names, if it names one.
+    repository: Option<Repository>,
+    /// What stands before its name in the path.
+    prefix: String,
+    /// What the host stands for.
+    kind: HostKind,
+}
+
+impl Request<'_> {
+    /// The repository that the path names.
+    fn repository(&self) -> Result<Repository, Wire> {
+        self.repository.clone().ok_or(Misrouted::Path.into())
+    }
+
+    /// The repository of the same registry that the client names as it names this one.
+    fn sibling(&self, text: &str) -> Option<RepositoryName> {
+        place::sibling(self.kind, &self.prefix, text)
+    }
 }
 
 /// Answers a request under `/v2/`.
 pub(crate) async fn serve(app: &Arc<App>, route: Result<Route, Misrouted>, call: Call) -> Reply {
     let origin = call.origin.clone();
+    let uri = call.head.uri.clone();
     let mut reply = match run(app, route, call).await {
         Ok(reply) => reply,
-        Err(error) => error.reply(app, &origin),
+        Err(error) => error.reply(app, &origin, uri.path()),
     };
     let headers = reply.headers_mut();
     headers.insert(API_VERSION, HeaderValue::from_static("registry/2.0"));
@@ -62,14 +81,14 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
     let Call { head, origin, body } = call;
     let login = authenticate::login(app, &origin, &head.headers).await?;
     let route = route.map_err(Wire::from)?;
-    if let Some(name) = public(&origin, &route) {
-        return Err(Wire::Registry(unknown(name, login.registry.account())));
-    }
+    let Place {
+        caller,
+        registry,
+        repository,
+        prefix,
+    } = Place::find(app, &origin, &route, login).await?;
     let query = Query::parse(head.uri.query()).map_err(|_| Wire::Query)?;
-    let endpoints = origin.endpoints(app, login.registry);
-    let Login {
-        caller, registry, ..
-    } = login;
+    let endpoints = origin.endpoints(app, registry);
     let cx = Cx {
         core: &app.core,
         caller,
@@ -83,6 +102,9 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
         headers: &head.headers,
         query,
         body,
+        repository,
+        prefix,
+        kind: origin.kind,
     };
     dispatch(route, request).await
 }
@@ -96,13 +118,16 @@ async fn dispatch(route: Route, request: Request<'_>) -> Result<Reply, Wire> {
         Route::Manifest(name, reference) => {
             Box::pin(manifest::serve(request, name, reference)).await
         }
-        Route::Blob(name, digest) => Box::pin(blob::serve(&request, name, digest)).await,
+        Route::Blob(_, digest) => Box::pin(blob::serve(&request, digest)).await,
         Route::Uploads(name) => Box::pin(upload::start(request, name)).await,
         Route::Upload(name, id) => Box::pin(upload::serve(request, name, id)).await,
         Route::Referrers(name, digest) => Box::pin(referrers::serve(&request, name, digest)).await,
-        Route::Token | Route::Layer(_) | Route::Health | Route::Ready | Route::Other => {
-            Err(Misrouted::Path.into())
-        }
+        Route::Token
+        | Route::Layer(_)
+        | Route::Logo(_)
+        | Route::Health
+        | Route::Ready
+        | Route::Other => Err(Misrouted::Path.into()),
     }
 }
 
@@ -112,23 +137,6 @@ async fn ping(request: &Request<'_>) -> Result<Reply, Wire> {
     }
     execute(&request.cx, Ping).await?;
     Ok(reply::bytes(StatusCode::OK, "application/json", "{}"))
-}
-
-/// The name of a public repository, of which there are none yet.
-fn public<'a>(origin: &Origin, route: &'a Route) -> Option<&'a RepositoryName> {
-    let name = route.repository()?;
-    match origin.kind {
-        HostKind::Public => Some(name),
-        HostKind::Own if name.as_str().starts_with("public/") => Some(name),
-        HostKind::Own | HostKind::Api | HostKind::Private(_) => None,
-    }
-}
-
-fn unknown(name: &RepositoryName, account: AccountId) -> Error {
-    Error::RepositoryNotFound {
-        name: name.to_string(),
-        account,
-    }
 }
 
 impl From<Refusal> for Wire {

@@ -7,7 +7,7 @@ use std::{borrow::Cow, fmt};
 
 use longshore_types::{
     digest::Digest,
-    id::UploadId,
+    id::{LogoId, UploadId},
     name::{InvalidImageTag, InvalidReference, Reference, RepositoryName},
 };
 use percent_encoding::percent_decode_str;
@@ -37,6 +37,8 @@ pub enum Route {
     Token,
     /// `/layers/DIGEST`
     Layer(Digest),
+    /// `/logos/ID.png`
+    Logo(LogoId),
     /// `/healthz`
     Health,
     /// `/readyz`
@@ -79,7 +81,7 @@ impl Route {
             "/token" | "/token/" => Self::Token,
             "/healthz" => Self::Health,
             "/readyz" => Self::Ready,
-            _ => layer(path).unwrap_or(Self::Other),
+            _ => layer(path).or_else(|| logo(path)).unwrap_or(Self::Other),
         })
     }
 
@@ -96,6 +98,7 @@ impl Route {
             | Self::Catalog
             | Self::Token
             | Self::Layer(_)
+            | Self::Logo(_)
             | Self::Health
             | Self::Ready
             | Self::Other => None,
@@ -115,6 +118,7 @@ impl Route {
             Self::Referrers(..) => "referrers",
             Self::Token => "token",
             Self::Layer(_) => "layer",
+            Self::Logo(_) => "logo",
             Self::Health => "health",
             Self::Ready => "ready",
             Self::Other => "api",
@@ -135,6 +139,7 @@ impl fmt::Display for Route {
             Self::Referrers(name, digest) => write!(f, "/v2/{name}/referrers/{digest}"),
             Self::Token => f.write_str("/token/"),
             Self::Layer(digest) => write!(f, "/layers/{digest}"),
+            Self::Logo(id) => write!(f, "/logos/{id}.png"),
             Self::Health => f.write_str("/healthz"),
             Self::Ready => f.write_str("/readyz"),
             Self::Other => f.write_str("/"),
@@ -155,6 +160,11 @@ fn decoded(text: &str) -> Result<Cow<'_, str>, Misrouted> {
 fn layer(path: &str) -> Option<Route> {
     let digest = decoded(path.strip_prefix("/layers/")?).ok()?;
     digest.parse().ok().map(Route::Layer)
+}
+
+fn logo(path: &str) -> Option<Route> {
+    let id = path.strip_prefix("/logos/")?.strip_suffix(".png")?;
+    id.parse().ok().map(Route::Logo)
 }
 
 fn v2(rest: &str) -> Result<Route, Misrouted> {

@@ -101,6 +101,10 @@ id! {
     DomainId
 }
 id! {
+    /// The picture of a public repository: another picture has another id.
+    LogoId
+}
+id! {
     /// One request, as logs, answers and audit records name it.
     RequestId
 }

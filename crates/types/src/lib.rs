@@ -5,6 +5,7 @@
 mod text;
 
 pub mod account;
+pub mod alias;
 pub mod arn;
 pub mod constraint;
 pub mod digest;

@@ -1,6 +1,8 @@
-//! The IAM actions of the services, one list each (ECR's: `behaviour.md` section 13.5).
+//! The IAM actions of the services, one list each (ECR's: `behaviour.md` sections 13.5 and 13.6).
 
 use std::{fmt, str::FromStr};
+
+use longshore_types::account::RegistryKind;
 
 macro_rules! actions {
     ($service:ident, $prefix:literal: $($name:ident)*) => {
@@ -32,6 +34,10 @@ macro_rules! actions {
 pub enum Action {
     /// Of private registries.
     Ecr(Ecr),
+    /// Of public registries.
+    EcrPublic(EcrPublic),
+    /// Of everybody, in public registries. No policy is asked; the names are ours, for rate quotas to call them by.
+    PublicRead(PublicRead),
     /// Of identities.
     Iam(Iam),
     /// Of temporary credentials.
@@ -47,6 +53,8 @@ impl Action {
     pub const fn name(self) -> &'static str {
         match self {
             Self::Ecr(action) => action.name(),
+            Self::EcrPublic(action) => action.name(),
+            Self::PublicRead(action) => action.name(),
             Self::Iam(action) => action.name(),
             Self::Sts(action) => action.name(),
             Self::Organizations(action) => action.name(),
@@ -66,11 +74,15 @@ impl FromStr for Action {
     /// Reads the name with its prefix, as policies write it but for the case.
     fn from_str(name: &str) -> Result<Self, UnknownAction> {
         let ecr = Ecr::ALL.iter().copied().map(Self::from);
+        let public = EcrPublic::ALL.iter().copied().map(Self::from);
+        let reads = PublicRead::ALL.iter().copied().map(Self::from);
         let iam = Iam::ALL.iter().copied().map(Self::from);
         let sts = Sts::ALL.iter().copied().map(Self::from);
         let organizations = Organizations::ALL.iter().copied().map(Self::from);
         let longshore = Longshore::ALL.iter().copied().map(Self::from);
-        ecr.chain(iam)
+        ecr.chain(public)
+            .chain(reads)
+            .chain(iam)
             .chain(sts)
             .chain(organizations)
             .chain(longshore)
@@ -84,11 +96,53 @@ impl Action {
     pub const fn service(self) -> &'static str {
         match self {
             Self::Ecr(_) => "ecr",
+            Self::EcrPublic(_) | Self::PublicRead(_) => "ecr-public",
             Self::Iam(_) => "iam",
             Self::Sts(_) => "sts",
             Self::Organizations(_) => "organizations",
             Self::Longshore(_) => "longshore",
         }
+    }
+}
+
+impl Action {
+    /// The action by which the same is done in a registry of that kind: operations name ECR's, and ECR Public's go by
+    /// the same names.
+    pub(super) fn in_registry(self, kind: RegistryKind) -> Self {
+        match (self, kind) {
+            (Self::Ecr(action), RegistryKind::Public) => action.in_public(),
+            (action, _) => action,
+        }
+    }
+}
+
+impl Ecr {
+    /// The action of ECR Public. What is not there keeps its name, which allows nothing in a public registry.
+    fn in_public(self) -> Action {
+        let action = match self {
+            Self::BatchCheckLayerAvailability => EcrPublic::BatchCheckLayerAvailability,
+            Self::BatchDeleteImage => EcrPublic::BatchDeleteImage,
+            Self::CompleteLayerUpload => EcrPublic::CompleteLayerUpload,
+            Self::CreateRepository => EcrPublic::CreateRepository,
+            Self::DeleteRepository => EcrPublic::DeleteRepository,
+            Self::DeleteRepositoryPolicy => EcrPublic::DeleteRepositoryPolicy,
+            Self::DescribeImages => EcrPublic::DescribeImages,
+            Self::DescribeRepositories => EcrPublic::DescribeRepositories,
+            Self::GetAuthorizationToken => EcrPublic::GetAuthorizationToken,
+            Self::GetRepositoryPolicy => EcrPublic::GetRepositoryPolicy,
+            Self::InitiateLayerUpload => EcrPublic::InitiateLayerUpload,
+            Self::ListTagsForResource => EcrPublic::ListTagsForResource,
+            Self::PutImage => EcrPublic::PutImage,
+            Self::SetRepositoryPolicy => EcrPublic::SetRepositoryPolicy,
+            Self::TagResource => EcrPublic::TagResource,
+            Self::UntagResource => EcrPublic::UntagResource,
+            Self::UploadLayerPart => EcrPublic::UploadLayerPart,
+            Self::BatchGetImage => return PublicRead::PullImage.into(),
+            Self::GetDownloadUrlForLayer => return PublicRead::PullLayer.into(),
+            Self::ListImages => return PublicRead::ListTags.into(),
+            private => return private.into(),
+        };
+        action.into()
     }
 }
 
@@ -139,6 +193,39 @@ actions! { Ecr, "ecr":
     UpdateImageStorageClass
     UpdateRepositoryCreationTemplate
     UploadLayerPart
+}
+
+actions! { EcrPublic, "ecr-public":
+    BatchCheckLayerAvailability
+    BatchDeleteImage
+    CompleteLayerUpload
+    CreateRepository
+    DeleteRepository
+    DeleteRepositoryPolicy
+    DescribeImageTags
+    DescribeImages
+    DescribeRegistries
+    DescribeRepositories
+    GetAuthorizationToken
+    GetRegistryCatalogData
+    GetRepositoryCatalogData
+    GetRepositoryPolicy
+    InitiateLayerUpload
+    ListTagsForResource
+    PutImage
+    PutRegistryCatalogData
+    PutRepositoryCatalogData
+    SetRepositoryPolicy
+    TagResource
+    UntagResource
+    UploadLayerPart
+}
+
+actions! { PublicRead, "ecr-public":
+    ListTags
+    PullImage
+    PullLayer
+    PullLogo
 }
 
 actions! { Iam, "iam":

@@ -7,6 +7,8 @@ use crate::{cx::Cx, principal::Caller};
 
 /// The boundary that a request gives a user or role, or else the one that it has.
 const BOUNDARY: &str = "iam:PermissionsBoundary";
+/// Where ECR Public is, for policies that allow some Regions only.
+const PUBLIC_REGION: &str = "us-east-1";
 /// How many characters of `User-Agent` and `Referer` are looked at.
 const MAX_HEADER: usize = 512;
 
@@ -65,7 +67,13 @@ fn add_time(context: &mut Context<'_>, cx: &Cx<'_>) {
 fn add_request<'a>(context: &mut Context<'a>, cx: &'a Cx<'_>, place: &Place) {
     add_time(context, cx);
     // A layer URL leads to a repository's Region, wherever it was asked for.
-    context.add("aws:RequestedRegion", place.registry.region().to_string());
+    let region = place.registry.region();
+    let region = if region.is_none() {
+        PUBLIC_REGION
+    } else {
+        region.as_str()
+    };
+    context.add("aws:RequestedRegion", region.to_owned());
     context.add("aws:ViaAWSService", "false");
     context.add("aws:SecureTransport", truth(cx.request.is_secure));
     if let Some(client) = cx.request.client {

@@ -1,9 +1,9 @@
 //! One decision: the policies that bear on a need, asked in IAM's order (`behaviour.md` section 13.3).
 
 use longshore_policy::{Policies, Principal, Reason, Request, ResourcePolicies, evaluate};
-use longshore_types::arn::PrincipalKind;
+use longshore_types::{account::RegistryKind, arn::PrincipalKind};
 
-use super::{Action, Ecr, Need, Resource, context, message, place::Place};
+use super::{Action, Ecr, EcrPublic, Need, Resource, context, message, place::Place};
 use crate::{
     cx::Cx,
     error::{Denial, Error, Result},
@@ -22,7 +22,7 @@ pub(super) fn decide(
 ) -> Result<()> {
     let of_resource = place.policies(action);
     let known = caller.known().map(|known| &**known);
-    if matches!(need.resource, Resource::Nothing) {
+    if matches!(need.resource, Resource::Nothing) || is_for_all(action, place) {
         return Ok(());
     }
     let session = known.and_then(Known::session);
@@ -122,17 +122,23 @@ pub(super) fn is_beyond_nobody(caller: &Caller, need: &Need) -> bool {
         && !need.alternative.is_some_and(is_for_nobody)
 }
 
+/// Whether no policy keeps anybody from it: what is public can be pulled (`behaviour.md` section 3.2).
+fn is_for_all(action: Action, place: &Place) -> bool {
+    matches!(action, Action::PublicRead(_)) && place.registry.kind() == RegistryKind::Public
+}
+
 /// What a policy can open to callers without a name: pulling, and looking for what to pull.
 fn is_for_nobody(action: Action) -> bool {
     matches!(
         action,
-        Action::Ecr(
-            Ecr::BatchCheckLayerAvailability
-                | Ecr::BatchGetImage
-                | Ecr::DescribeRepositories
-                | Ecr::GetDownloadUrlForLayer
-                | Ecr::ListImages
-        )
+        Action::PublicRead(_)
+            | Action::Ecr(
+                Ecr::BatchCheckLayerAvailability
+                    | Ecr::BatchGetImage
+                    | Ecr::DescribeRepositories
+                    | Ecr::GetDownloadUrlForLayer
+                    | Ecr::ListImages
+            )
     )
 }
 
@@ -146,6 +152,10 @@ fn is_about_policies(action: Action) -> bool {
                 | Ecr::PutRegistryPolicy
                 | Ecr::GetRegistryPolicy
                 | Ecr::DeleteRegistryPolicy
+        ) | Action::EcrPublic(
+            EcrPublic::SetRepositoryPolicy
+                | EcrPublic::GetRepositoryPolicy
+                | EcrPublic::DeleteRepositoryPolicy
         )
     )
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longshore_types::{
-    account::{AccountId, Registry},
+    account::{AccountId, Registry, RegistryKind},
     arn::PrincipalArn,
     id::Incarnation,
     name::{RepositoryName, TemplatePrefix},
@@ -21,6 +21,8 @@ pub enum Resource {
     Repositories(Registry),
     /// The repositories of a registry under a prefix, none of which need exist: `repository/PREFIX/*` in a policy.
     RepositoriesUnder(Registry, TemplatePrefix),
+    /// The public registry of an account as a whole.
+    PublicRegistry(AccountId),
     /// A repository that must exist.
     Repository(Registry, RepositoryName),
     /// A repository that need not exist yet.
@@ -62,6 +64,30 @@ pub enum Resource {
     Nothing,
 }
 
+impl Resource {
+    /// What kind of registry it is of, or is.
+    fn kind(&self) -> RegistryKind {
+        match self {
+            Self::Registry(registry)
+            | Self::Repositories(registry)
+            | Self::RepositoriesUnder(registry, _)
+            | Self::Repository(registry, _)
+            | Self::NewRepository(registry, _) => registry.kind(),
+            Self::PublicRegistry(_) => RegistryKind::Public,
+            // An incarnation is only ever sealed for a private registry's layer URL.
+            Self::Incarnation(_)
+            | Self::Account { .. }
+            | Self::Identity { .. }
+            | Self::Renamed(..)
+            | Self::AccessKey { .. }
+            | Self::CallersUser
+            | Self::Role(_)
+            | Self::Caller
+            | Self::Nothing => RegistryKind::Private,
+        }
+    }
+}
+
 /// A user or group that is to have another name or path.
 #[derive(Clone, Debug)]
 pub struct Renamed {
@@ -89,10 +115,10 @@ pub struct Need {
 }
 
 impl Need {
-    /// `action` on `resource`.
+    /// `action` on `resource`; in a public registry, what ECR Public calls that action.
     pub fn new(action: impl Into<Action>, resource: Resource) -> Self {
         Self {
-            action: action.into(),
+            action: action.into().in_registry(resource.kind()),
             alternative: None,
             resource,
             keys: Arc::default(),
@@ -125,7 +151,7 @@ impl Needs {
     #[must_use]
     pub fn or(mut self, action: impl Into<Action>) -> Self {
         if let Some(first) = self.required.first_mut() {
-            first.alternative = Some(action.into());
+            first.alternative = Some(action.into().in_registry(first.resource.kind()));
         }
         self
     }

@@ -4,14 +4,14 @@ use std::sync::Arc;
 
 use longshore_policy::Policy;
 use longshore_types::{
-    account::Registry,
+    account::{AccountId, Registry, RegistryKind},
     arn::{PrincipalArn, RepositoryArn},
     id::Incarnation,
     name::RepositoryName,
 };
 
 use super::{
-    Action, Ecr, Resource,
+    Action, Ecr, EcrPublic, Resource,
     identity::{self, Identified},
 };
 use crate::{
@@ -74,8 +74,9 @@ impl Place {
                 Self::in_registry(cx, *registry, "*".to_owned(), freshness).await
             }
             Resource::Repositories(registry) => {
+                let service = service(registry);
                 let (region, account) = (registry.region(), registry.account());
-                let arn = format!("arn:aws:ecr:{region}:{account}:repository/*");
+                let arn = format!("arn:aws:{service}:{region}:{account}:repository/*");
                 Self::in_registry(cx, *registry, arn, freshness).await
             }
             Resource::RepositoriesUnder(registry, prefix) => {
@@ -83,6 +84,10 @@ impl Place {
                 let names = prefix.repositories();
                 let arn = format!("arn:aws:ecr:{region}:{account}:repository/{names}");
                 Self::in_registry(cx, *registry, arn, freshness).await
+            }
+            Resource::PublicRegistry(account) => {
+                let registry = Registry::public(*account);
+                Self::in_registry(cx, registry, public_arn_of(*account), freshness).await
             }
             Resource::NewRepository(registry, name) => {
                 Self::in_registry(cx, *registry, arn_of(registry, name), freshness).await
@@ -223,7 +228,12 @@ impl Place {
     /// The policies of the resource that bear on `action`.
     pub(super) fn policies(&self, action: Action) -> Vec<&Policy> {
         // Passwords are given by identity policies alone (`behaviour.md` section 13.1).
-        if self.sort != Sort::Ecr || action == Action::Ecr(Ecr::GetAuthorizationToken) {
+        let gives_password = matches!(
+            action,
+            Action::Ecr(Ecr::GetAuthorizationToken)
+                | Action::EcrPublic(EcrPublic::GetAuthorizationToken)
+        );
+        if self.sort != Sort::Ecr || gives_password {
             return Vec::new();
         }
         let repository = self.repository.as_ref();
@@ -270,7 +280,7 @@ impl Place {
     /// What keys of those tags begin with, beside `aws:`.
     pub(super) fn tag_prefix(&self) -> &'static str {
         match self.sort {
-            Sort::Ecr => "ecr",
+            Sort::Ecr => service(&self.registry),
             Sort::Role | Sort::Account => "iam",
         }
     }
@@ -279,6 +289,19 @@ impl Place {
 /// What a registry policy of scope V1 decides about, beside replicating and importing.
 fn is_in_narrow_scope(action: Action) -> bool {
     action == Action::Ecr(Ecr::CreateRepository)
+}
+
+/// What ARNs and condition keys call the service of a registry.
+fn service(registry: &Registry) -> &'static str {
+    match registry.kind() {
+        RegistryKind::Private => "ecr",
+        RegistryKind::Public => "ecr-public",
+    }
+}
+
+/// The ARN of the public registry of an account (`behaviour.md` section 13.6).
+pub(crate) fn public_arn_of(account: AccountId) -> String {
+    format!("arn:aws:ecr-public::{account}:registry/{account}")
 }
 
 fn arn_of(registry: &Registry, name: &RepositoryName) -> String {

@@ -11,7 +11,7 @@ use crate::{
     core::Core,
     error::{Error, Result},
     storage::{image as rules, upload as uploads},
-    table::{image, lifecycle, link, repository, repository_tag, tag, upload},
+    table::{catalog, image, lifecycle, link, repository, repository_tag, tag, upload},
 };
 
 const PER_STEP: i64 = 100;
@@ -40,6 +40,7 @@ fn step(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
     lifecycle::evaluation::end_all(tx, incarnation)?;
     lifecycle::policy::remove(tx, incarnation)?;
     repository_tag::clear(tx, incarnation)?;
+    catalog::clear(tx, incarnation)?;
     repository::bury(tx, incarnation)?;
     Ok(1)
 }

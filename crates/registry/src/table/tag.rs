@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use longshore_store::meta::{Error, Result, Row, Tx, Value};
-use longshore_types::{digest::Digest, id::Incarnation, name::ImageTag};
+use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
+use longshore_types::{digest::Digest, id::Incarnation, name::ImageTag, time::Timestamp};
 
 use super::{
     ROWS_PER_STATEMENT, args, guard::Versions, guarded, image_storage::StatusFilter, placeholders,
@@ -73,14 +73,48 @@ pub(crate) fn put(
         Value::from(incarnation.as_bytes()),
         Value::from(&key),
         Value::from(pushed_as.as_ref()),
+        Value::from(tx.now()),
     ];
     args.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
     let sql = format!(
-        "INSERT INTO tag (incarnation, image, pushed_as, name) VALUES {} ON CONFLICT (incarnation, name) \
-         DO UPDATE SET image = excluded.image, pushed_as = excluded.pushed_as",
-        values(3, 1, tags.len())
+        "INSERT INTO tag (incarnation, image, pushed_as, created_at, name) VALUES {} ON CONFLICT (incarnation, name) \
+         DO UPDATE SET image = excluded.image, pushed_as = excluded.pushed_as, \
+         created_at = CASE WHEN tag.image = excluded.image THEN tag.created_at ELSE excluded.created_at END",
+        values(4, 1, tags.len())
     );
     tx.execute(&sql, &args).map(drop)
+}
+
+/// A tag and the image that it names.
+#[derive(Debug)]
+pub(crate) struct Tagged {
+    pub(crate) name: String,
+    pub(crate) image: Digest,
+    /// Since when it has named it.
+    pub(crate) created_at: Timestamp,
+}
+
+impl Row for Tagged {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            name: columns.text(0)?.to_owned(),
+            image: digest(columns.blob(1)?)?,
+            created_at: Timestamp::from_millis(columns.int(2)?),
+        })
+    }
+}
+
+/// Returns up to `limit` tags in order, after `after`, each with its image.
+pub(crate) fn page_with_images(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    after: &str,
+    limit: i64,
+) -> Result<Vec<Tagged>> {
+    tx.rows(
+        "SELECT name, image, created_at FROM tag WHERE incarnation = ?1 AND name > ?2 ORDER BY name LIMIT ?3",
+        args![incarnation.as_bytes(), after, limit],
+    )
 }
 
 /// Removes a tag; returns whether it was there.

@@ -90,6 +90,11 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::Kms { .. } => ("KmsException", BAD),
         Error::LimitExceeded(_) | Error::TooManyParts(_) => ("LimitExceededException", BAD),
         Error::RepositoryNotFound { .. } => ("RepositoryNotFoundException", BAD),
+        Error::RegistryNotFound(_) => ("RegistryNotFoundException", BAD),
+        Error::RepositoryCatalogDataNotFound { .. } => {
+            ("RepositoryCatalogDataNotFoundException", BAD)
+        }
+        Error::UnsupportedCommand(_) => ("UnsupportedCommandException", BAD),
         Error::RepositoryAlreadyExists { .. } => ("RepositoryAlreadyExistsException", BAD),
         Error::RepositoryPolicyNotFound { .. } => ("RepositoryPolicyNotFoundException", BAD),
         Error::LifecyclePolicyNotFound { .. } => ("LifecyclePolicyNotFoundException", BAD),

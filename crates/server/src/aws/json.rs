@@ -2,7 +2,6 @@
 //!
 //! Points in time need no helper: `Timestamp` is written as epoch seconds by itself.
 
-mod blob;
 mod decode;
 mod error;
 mod fuzz;
@@ -10,7 +9,6 @@ mod input;
 mod reply;
 mod target;
 
-pub use blob::Blob;
 pub use decode::{ProtocolError, decode};
 pub use error::AwsError;
 pub use fuzz::fuzz_decode;

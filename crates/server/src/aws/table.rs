@@ -16,6 +16,10 @@ use longshore_registry::{
         lifecycle, registry, repository, resource,
     },
     organizations,
+    public::{
+        self,
+        alias::{self, NamesRegistry},
+    },
 };
 use longshore_types::id::RequestId;
 use serde::{Serialize, de::DeserializeOwned};
@@ -40,7 +44,7 @@ pub(super) fn find(service: Service, operation: &str) -> Option<Handler> {
         Service::Ecr => ecr(operation),
         Service::Organizations => organizations(operation),
         Service::Longshore => longshore(operation),
-        Service::EcrPublic => None,
+        Service::EcrPublic => ecr_public(operation),
     }
 }
 
@@ -90,6 +94,34 @@ fn ecr(operation: &str) -> Option<Handler> {
     })
 }
 
+fn ecr_public(operation: &str) -> Option<Handler> {
+    Some(match operation {
+        "BatchCheckLayerAvailability" => run_named::<layer::BatchCheckLayerAvailability>,
+        "BatchDeleteImage" => run_named::<image::BatchDeleteImage>,
+        "CompleteLayerUpload" => run_named::<layer::CompleteLayerUpload>,
+        "CreateRepository" => run::<public::repository::CreateRepository>,
+        "DeleteRepository" => run::<repository::DeleteRepository>,
+        "DeleteRepositoryPolicy" => run::<repository::DeleteRepositoryPolicy>,
+        "DescribeImageTags" => run::<public::image::DescribeImageTags>,
+        "DescribeImages" => run::<image::DescribeImages>,
+        "DescribeRegistries" => run::<public::registry::DescribeRegistries>,
+        "DescribeRepositories" => run::<repository::DescribeRepositories>,
+        "GetAuthorizationToken" => run::<public::registry::GetAuthorizationToken>,
+        "GetRegistryCatalogData" => run::<public::registry::GetRegistryCatalogData>,
+        "GetRepositoryCatalogData" => run::<public::repository::GetRepositoryCatalogData>,
+        "GetRepositoryPolicy" => run::<repository::GetRepositoryPolicy>,
+        "InitiateLayerUpload" => run_named::<layer::InitiateLayerUpload>,
+        "ListTagsForResource" => run::<resource::ListTagsForResource>,
+        "PutImage" => run_named::<image::PutImage>,
+        "PutRegistryCatalogData" => run::<public::registry::PutRegistryCatalogData>,
+        "PutRepositoryCatalogData" => run::<public::repository::PutRepositoryCatalogData>,
+        "SetRepositoryPolicy" => run::<repository::SetRepositoryPolicy>,
+        "TagResource" => run::<resource::TagResource>,
+        "UntagResource" => run::<resource::UntagResource>,
+        _ => return None,
+    })
+}
+
 fn organizations(operation: &str) -> Option<Handler> {
     Some(match operation {
         "CreateAccount" => run::<organizations::CreateAccount>,
@@ -120,6 +152,7 @@ pub(super) async fn upload_layer_part(cx: &Cx<'_>, part: Part, id: RequestId) ->
         bytes,
         room,
     } = part.open::<UploadLayerPart>()?;
+    alias::resolve(cx, &mut input).await.map_err(wire)?;
     input.layer_part = bytes;
     let output = execute(cx, input).await.map_err(wire)?;
     drop(room);
@@ -136,6 +169,23 @@ where
 {
     Box::pin(async move {
         let operation: O = decode(body)?;
+        let output = execute(cx, operation).await.map_err(wire)?;
+        written(&output, id)
+    })
+}
+
+/// The same for an input whose `registryId` may be an alias.
+fn run_named<'a, O>(
+    cx: &'a Cx<'a>,
+    body: &'a [u8],
+    id: RequestId,
+) -> Pin<Box<dyn Future<Output = Answer> + Send + 'a>>
+where
+    O: Operation<Output: Serialize> + NamesRegistry + DeserializeOwned + 'static,
+{
+    Box::pin(async move {
+        let mut operation: O = decode(body)?;
+        alias::resolve(cx, &mut operation).await.map_err(wire)?;
         let output = execute(cx, operation).await.map_err(wire)?;
         written(&output, id)
     })

@@ -33,6 +33,9 @@ pub enum Command {
     /// Collect all garbage that is due, beside a running server or without one.
     #[command(after_help = "Example: longshore gc --data-dir /var/lib/longshore --dry-run")]
     Gc(GcArgs),
+    /// Give the public registry of an account an alias, which its URIs are printed with from then on.
+    #[command(after_help = "Example: longshore alias my-team --account 123456789012")]
+    Alias(AliasArgs),
 }
 
 /// What can be done about accounts.
@@ -192,11 +195,12 @@ pub struct ServeArgs {
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,
     /// Calls a second of one action, per account and Region or per principal, such as `PutImage=10`, `PutImage=10:50`
-    /// (50 at once), `iam:CreateUser=0.5/principal` or `PutImage=off`; beats the set
+    /// (50 at once), `iam:CreateUser=0.5/principal`, `ecr-public:PullImage=1/network` (callers without a name) or
+    /// `PutImage=off`; beats the set
     #[arg(
         long = "rate-quota",
         env = "LONGSHORE_RATE_QUOTAS",
-        value_name = "ACTION=RATE[:BURST][/principal]",
+        value_name = "ACTION=RATE[:BURST][/principal|/network]",
         value_delimiter = ','
     )]
     pub rate_quotas: Option<Vec<String>>,
@@ -252,4 +256,17 @@ pub struct ServeArgs {
     /// Uploads that one principal may have open [default: 1000]
     #[arg(long, env = "LONGSHORE_MAX_OPEN_UPLOADS", value_name = "N")]
     pub max_open_uploads: Option<NonZeroU32>,
+}
+
+/// The flags of `longshore alias`.
+#[derive(Debug, clap::Args)]
+pub struct AliasArgs {
+    /// The alias: 2 to 50 of `a-z` and `0-9`, divided by single `.`, `_` or `-`, with a letter first
+    pub alias: String,
+    /// Whose registry
+    #[arg(long, value_name = "ID")]
+    pub account: String,
+    /// Where it is.
+    #[command(flatten)]
+    pub store: StoreArgs,
 }

@@ -139,7 +139,7 @@ fn a_rate_quota_beats_the_set() {
     );
     assert_eq!(
         with(None, &["PutImage"]).unwrap_err().to_string(),
-        "`--rate-quota` cannot be `PutImage`: it is not `ACTION=RATE[:BURST][/principal]`, such as `PutImage=10:20`, or `ACTION=off`"
+        "`--rate-quota` cannot be `PutImage`: it is not `ACTION=RATE[:BURST][/principal|/network]`, such as `PutImage=10:20`, or `ACTION=off`"
     );
 }
 

@@ -52,6 +52,7 @@ impl Limits {
             let per = match per {
                 Per::Account => "account",
                 Per::Principal => "principal",
+                Per::Network => "network",
             };
             let labels = [("action", action.name()), ("per", per)];
             ConstCounter::new(n_calls).encode(family.encode_family(&labels)?)?;

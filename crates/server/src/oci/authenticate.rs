@@ -104,7 +104,8 @@ fn unknown(app: &App, origin: &Origin) -> Refusal {
 fn anonymous(app: &App, origin: &Origin) -> Login {
     let registry = match origin.kind {
         HostKind::Private(registry) => registry,
-        HostKind::Public | HostKind::Api | HostKind::Own => app.core.first_registry(),
+        HostKind::Public => Registry::public(app.core.first_registry().account()),
+        HostKind::Api | HostKind::Own => app.core.first_registry(),
     };
     Login {
         caller: Caller::Anonymous,
@@ -113,13 +114,12 @@ fn anonymous(app: &App, origin: &Origin) -> Login {
     }
 }
 
-/// A token is good in its own Region only.
+/// A token is good in its own Region only, and one of public registries has none.
 fn registry(kind: HostKind, token: &RegistryToken) -> Option<Registry> {
     match kind {
         HostKind::Private(registry) => (registry.region() == token.region).then_some(registry),
-        HostKind::Public | HostKind::Api | HostKind::Own => {
-            Registry::private(token.account, token.region).ok()
-        }
+        HostKind::Public => token.region.is_none().then(|| token.registry()),
+        HostKind::Api | HostKind::Own => Some(token.registry()),
     }
 }
 

@@ -6,33 +6,25 @@ use longshore_registry::{
     Error, execute,
     oci::blob::{DeleteBlob, HeadBlob, PullBlob, PulledBlob},
 };
-use longshore_types::{digest::Digest, name::RepositoryName};
+use longshore_types::digest::Digest;
 
 use super::{CONTENT_DIGEST, Request, error::Wire};
 use crate::reply::{self, Reply, ReplyBody};
 
-pub(super) async fn serve(
-    request: &Request<'_>,
-    name: RepositoryName,
-    digest: Digest,
-) -> Result<Reply, Wire> {
+pub(super) async fn serve(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
     match request.method {
-        Method::GET => pull(request, name, digest).await,
-        Method::HEAD => head(request, name, digest).await,
-        Method::DELETE => delete(request, name, digest).await,
+        Method::GET => pull(request, digest).await,
+        Method::HEAD => head(request, digest).await,
+        Method::DELETE => delete(request, digest).await,
         _ => Err(Wire::Method("GET, HEAD, DELETE")),
     }
 }
 
-async fn head(
-    request: &Request<'_>,
-    repository: RepositoryName,
-    digest: Digest,
-) -> Result<Reply, Wire> {
+async fn head(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
     let size = execute(
         &request.cx,
         HeadBlob {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             digest,
         },
     )
@@ -40,16 +32,12 @@ async fn head(
     Ok(described(Reply::new(ReplyBody::empty()), &digest, size))
 }
 
-async fn pull(
-    request: &Request<'_>,
-    repository: RepositoryName,
-    digest: Digest,
-) -> Result<Reply, Wire> {
+async fn pull(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
     let range = range(request.headers);
     let pulled = execute(
         &request.cx,
         PullBlob {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             digest,
             range,
         },
@@ -106,15 +94,11 @@ fn described(mut reply: Reply, digest: &Digest, length: u64) -> Reply {
     reply
 }
 
-async fn delete(
-    request: &Request<'_>,
-    repository: RepositoryName,
-    digest: Digest,
-) -> Result<Reply, Wire> {
+async fn delete(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
     execute(
         &request.cx,
         DeleteBlob {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             digest,
         },
     )

@@ -48,8 +48,8 @@ pub(crate) enum Wire {
 }
 
 impl Wire {
-    /// Writes the answer, and the log of a failure of ours.
-    pub(crate) fn reply(&self, app: &App, origin: &Origin) -> Reply {
+    /// Writes the answer to a request for `path`, and the log of a failure of ours.
+    pub(crate) fn reply(&self, app: &App, origin: &Origin, path: &str) -> Reply {
         let (code, status) = self.code();
         let mut reply = reply::json(
             status,
@@ -66,7 +66,7 @@ impl Wire {
             }
             _ => {}
         }
-        self.add_headers(&mut reply);
+        self.add_headers(&mut reply, path);
         reply
     }
 
@@ -91,7 +91,7 @@ impl Wire {
         }
     }
 
-    fn add_headers(&self, reply: &mut Reply) {
+    fn add_headers(&self, reply: &mut Reply, path: &str) {
         match self {
             Self::Method(allowed) => {
                 reply
@@ -101,19 +101,14 @@ impl Wire {
             Self::Registry(Error::RangeNotSatisfiable(size)) => {
                 reply::set(reply, header::CONTENT_RANGE, format!("bytes */{size}"));
             }
-            Self::Registry(Error::InvalidLayerPart {
-                expected, id, name, ..
-            }) => {
+            Self::Registry(Error::InvalidLayerPart { expected, .. }) => {
                 reply::set(
                     reply,
                     header::RANGE,
                     super::upload::received_range(*expected),
                 );
-                reply::set(
-                    reply,
-                    header::LOCATION,
-                    format!("/v2/{name}/blobs/uploads/{id}"),
-                );
+                // The upload is where it was asked for.
+                reply::set(reply, header::LOCATION, path);
             }
             _ => {}
         }
@@ -158,6 +153,8 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::TemplateNotFound { .. }
         | Error::ExclusionAlreadyExists { .. }
         | Error::ExclusionNotFound { .. }
+        | Error::RepositoryCatalogDataNotFound { .. }
+        | Error::UnsupportedCommand(_)
         | Error::ImageReferencedByManifestList
         | Error::ImageStorageClassUpdateNotSupported(_)
         | Error::Identity { .. }
@@ -165,7 +162,9 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         Error::Kms { .. } | Error::LimitExceeded(_) | Error::AccessDenied(_) => {
             ("DENIED", StatusCode::FORBIDDEN)
         }
-        Error::RepositoryNotFound { .. } => ("NAME_UNKNOWN", StatusCode::NOT_FOUND),
+        Error::RepositoryNotFound { .. } | Error::RegistryNotFound(_) => {
+            ("NAME_UNKNOWN", StatusCode::NOT_FOUND)
+        }
         Error::ImageNotFound { .. } | Error::ManifestUnknown => {
             ("MANIFEST_UNKNOWN", StatusCode::NOT_FOUND)
         }

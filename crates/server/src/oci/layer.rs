@@ -18,7 +18,7 @@ use crate::{app::App, handle::Call, reply::Reply, route::query::Query};
 pub(crate) async fn serve(app: &Arc<App>, digest: Digest, call: Call) -> Reply {
     match run(app, digest, &call).await {
         Ok(reply) => reply,
-        Err(error) => error.reply(app, &call.origin),
+        Err(error) => error.reply(app, &call.origin, call.head.uri.path()),
     }
 }
 

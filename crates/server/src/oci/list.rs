@@ -22,7 +22,7 @@ pub(super) async fn tags(request: &Request<'_>, name: RepositoryName) -> Result<
     let page = execute(
         &request.cx,
         ListTags {
-            repository: request.cx.scope.repository(name.clone()),
+            repository: request.repository()?,
             last,
             n,
         },

@@ -23,25 +23,20 @@ pub(super) async fn serve(
     reference: Reference,
 ) -> Result<Reply, Wire> {
     match request.method {
-        Method::GET => pull(&request, name, reference, true).await,
-        Method::HEAD => pull(&request, name, reference, false).await,
+        Method::GET => pull(&request, reference, true).await,
+        Method::HEAD => pull(&request, reference, false).await,
         Method::PUT => Box::pin(push(request, name, reference)).await,
-        Method::DELETE => delete(&request, name, reference).await,
+        Method::DELETE => delete(&request, reference).await,
         _ => Err(Wire::Method("GET, HEAD, PUT, DELETE")),
     }
 }
 
-async fn pull(
-    request: &Request<'_>,
-    repository: RepositoryName,
-    reference: Reference,
-    whole: bool,
-) -> Result<Reply, Wire> {
+async fn pull(request: &Request<'_>, reference: Reference, whole: bool) -> Result<Reply, Wire> {
     let accept = accept(request.headers);
     let pulled = execute(
         &request.cx,
         PullManifest {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             reference,
             accept,
             whole,
@@ -84,7 +79,7 @@ fn accept(headers: &HeaderMap) -> Accept {
 
 async fn push(
     mut request: Request<'_>,
-    repository: RepositoryName,
+    name: RepositoryName,
     reference: Reference,
 ) -> Result<Reply, Wire> {
     let tags = tags(&request)?;
@@ -96,11 +91,11 @@ async fn push(
     let bytes = bytes.ok_or(Error::Manifest(ManifestError::TooLarge(
         MAX_MANIFEST_BYTES + 1,
     )))?;
-    let location = format!("/v2/{repository}/manifests/");
+    let location = format!("/v2/{name}/manifests/");
     let pushed = execute(
         &request.cx,
         PushManifest {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             reference,
             tags,
             media_type,
@@ -153,15 +148,11 @@ fn content_type(headers: &HeaderMap) -> Result<Option<MediaType>, Wire> {
         .map_err(|_| Error::Manifest(invalid()).into())
 }
 
-async fn delete(
-    request: &Request<'_>,
-    repository: RepositoryName,
-    reference: Reference,
-) -> Result<Reply, Wire> {
+async fn delete(request: &Request<'_>, reference: Reference) -> Result<Reply, Wire> {
     execute(
         &request.cx,
         DeleteManifest {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             reference,
         },
     )

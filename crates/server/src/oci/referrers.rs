@@ -76,7 +76,7 @@ pub(super) async fn serve(
     let page = execute(
         &request.cx,
         ListReferrers {
-            repository: request.cx.scope.repository(name.clone()),
+            repository: request.repository()?,
             subject,
             artifact_type: artifact_type.clone(),
             last,

@@ -29,7 +29,7 @@ struct Answer {
 pub(crate) async fn serve(app: &Arc<App>, call: Call) -> Reply {
     match run(app, &call).await {
         Ok(reply) => reply,
-        Err(error) => error.reply(app, &call.origin),
+        Err(error) => error.reply(app, &call.origin, call.head.uri.path()),
     }
 }
 

@@ -29,12 +29,12 @@ pub(super) async fn start(request: Request<'_>, name: RepositoryName) -> Result<
     if request.query.get("digest").is_some() {
         return push(request, name).await;
     }
-    let mount = mount(&request.query);
+    let mount = mount(&request);
     let sha512 = request.query.get("digest-algorithm") == Some("sha512");
     let started = execute(
         &request.cx,
         StartUpload {
-            repository: request.cx.scope.repository(name.clone()),
+            repository: request.repository()?,
             mount,
             sha512,
         },
@@ -47,21 +47,24 @@ pub(super) async fn start(request: Request<'_>, name: RepositoryName) -> Result<
 }
 
 /// A mount that cannot be read is an impossible one: the client uploads instead.
-fn mount(query: &Query<'_>) -> Option<Mount> {
-    let digest = query.get("mount")?.parse().ok()?;
-    let from = query.get("from").filter(|from| !from.is_empty());
-    let from = from.map(str::parse).transpose().ok()?;
+fn mount(request: &Request<'_>) -> Option<Mount> {
+    let digest = request.query.get("mount")?.parse().ok()?;
+    let from = match request.query.get("from").filter(|from| !from.is_empty()) {
+        Some(from) => Some(request.sibling(from)?),
+        None => None,
+    };
     Some(Mount { digest, from })
 }
 
-async fn push(request: Request<'_>, repository: RepositoryName) -> Result<Reply, Wire> {
+async fn push(request: Request<'_>, name: RepositoryName) -> Result<Reply, Wire> {
     let digest = digest(&request.query)?;
+    let repository = request.repository()?;
     let body = body(request.body);
-    let reply = created(&repository, &digest);
+    let reply = created(&name, &digest);
     execute(
         &request.cx,
         PushBlob {
-            repository: request.cx.scope.repository(repository),
+            repository,
             digest,
             body,
         },
@@ -80,7 +83,7 @@ pub(super) async fn serve(
         Method::PATCH => append(request, name, id).await,
         Method::PUT => close(request, name, id).await,
         Method::GET => status(&request, name, id).await,
-        Method::DELETE => cancel(&request, name, id).await,
+        Method::DELETE => cancel(&request, id).await,
         _ => Err(Wire::Method("GET, PATCH, PUT, DELETE")),
     }
 }
@@ -91,11 +94,11 @@ async fn append(
     upload: UploadId,
 ) -> Result<Reply, Wire> {
     let range = content_range(request.headers)?;
-    let (repository, body) = (name.clone(), body(request.body));
+    let (repository, body) = (request.repository()?, body(request.body));
     let received = execute(
         &request.cx,
         AppendUpload {
-            repository: request.cx.scope.repository(repository),
+            repository,
             upload,
             range,
             body,
@@ -107,10 +110,11 @@ async fn append(
 
 async fn close(
     request: Request<'_>,
-    repository: RepositoryName,
+    name: RepositoryName,
     upload: UploadId,
 ) -> Result<Reply, Wire> {
     let digest = digest(&request.query)?;
+    let repository = request.repository()?;
     let has_body = request.body.may_have_bytes();
     let range = if has_body {
         content_range(request.headers)?
@@ -118,11 +122,11 @@ async fn close(
         None
     };
     let body = body(request.body);
-    let reply = created(&repository, &digest);
+    let reply = created(&name, &digest);
     execute(
         &request.cx,
         CloseUpload {
-            repository: request.cx.scope.repository(repository),
+            repository,
             upload,
             range,
             digest,
@@ -142,7 +146,7 @@ async fn status(
     let received = execute(
         &request.cx,
         UploadStatus {
-            repository: request.cx.scope.repository(name.clone()),
+            repository: request.repository()?,
             upload,
         },
     )
@@ -150,15 +154,11 @@ async fn status(
     Ok(standing(StatusCode::NO_CONTENT, &name, upload, received))
 }
 
-async fn cancel(
-    request: &Request<'_>,
-    repository: RepositoryName,
-    upload: UploadId,
-) -> Result<Reply, Wire> {
+async fn cancel(request: &Request<'_>, upload: UploadId) -> Result<Reply, Wire> {
     execute(
         &request.cx,
         CancelUpload {
-            repository: request.cx.scope.repository(repository),
+            repository: request.repository()?,
             upload,
         },
     )

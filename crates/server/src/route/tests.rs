@@ -20,6 +20,12 @@ fn fixed_paths_are_known() {
         ("/", Route::Other),
         ("/v3/", Route::Other),
         ("/layers/nonsense", Route::Other),
+        (
+            &format!("/logos/{UPLOAD}.png"),
+            Route::Logo(UPLOAD.parse().unwrap()),
+        ),
+        (&format!("/logos/{UPLOAD}"), Route::Other),
+        ("/logos/nonsense.png", Route::Other),
     ] {
         assert_eq!(Route::parse(path), Ok(route), "{path}");
     }

@@ -16,6 +16,7 @@ mod oidc;
 mod op;
 mod operator;
 mod organizations;
+mod public;
 mod revocation;
 mod secrets;
 mod sts;

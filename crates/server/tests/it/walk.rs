@@ -8,6 +8,7 @@ mod exceptions;
 mod iam;
 mod methods;
 mod people;
+mod public;
 mod routes;
 mod rules;
 mod scene;

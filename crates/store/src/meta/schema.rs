@@ -49,4 +49,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 7,
         sql: include_str!("../../migrations/0009_creation_templates.sql"),
     },
+    Migration {
+        version: 10,
+        min_reader: 10,
+        sql: include_str!("../../migrations/0010_public.sql"),
+    },
 ];

@@ -33,7 +33,7 @@ const MAX_IDS: usize = 100;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BatchDeleteImage {
-    registry_id: Member<AccountId>,
+    pub(crate) registry_id: Member<AccountId>,
     repository_name: Member<RepositoryName>,
     image_ids: Option<Vec<ImageIdentifier>>,
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use longshore_store::meta::Tx;
 use longshore_types::{
-    account::AccountId,
+    account::{AccountId, RegistryKind},
     digest::Digest,
     id::Incarnation,
     name::{ImageTag, RepositoryName},
@@ -77,7 +77,8 @@ pub struct ImageDetail {
     artifact_media_type: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     subject_manifest_digest: Option<Digest>,
-    image_status: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    image_status: Option<&'static str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_archived_at: Option<f64>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -257,6 +258,8 @@ fn by_image(tags: Vec<(Digest, String)>) -> Tags {
 }
 
 fn details(repository: &Repository, images: Vec<Detail>, mut tags: Tags) -> Vec<ImageDetail> {
+    // ECR Public tells less.
+    let is_private = repository.registry.kind() == RegistryKind::Private;
     let detail = |image: Detail| ImageDetail {
         registry_id: repository.registry.account(),
         repository_name: repository.name.clone(),
@@ -264,11 +267,14 @@ fn details(repository: &Repository, images: Vec<Detail>, mut tags: Tags) -> Vec<
         image_tags: tags.remove(&image.digest).unwrap_or_default(),
         image_size_in_bytes: image.size,
         image_pushed_at: image.pushed_at.as_epoch_seconds(),
-        last_recorded_pull_time: image.pulled_at.map(Timestamp::as_epoch_seconds),
+        last_recorded_pull_time: image
+            .pulled_at
+            .filter(|_| is_private)
+            .map(Timestamp::as_epoch_seconds),
         image_manifest_media_type: image.media_type,
         artifact_media_type: image.artifact_media_type,
-        subject_manifest_digest: image.subject,
-        image_status: image.storage.status.word(),
+        subject_manifest_digest: image.subject.filter(|_| is_private),
+        image_status: is_private.then_some(image.storage.status.word()),
         last_archived_at: image.storage.archived_at.map(Timestamp::as_epoch_seconds),
         last_activated_at: image.storage.activated_at.map(Timestamp::as_epoch_seconds),
     };

@@ -24,7 +24,7 @@ use crate::{
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct PutImage {
-    registry_id: Member<AccountId>,
+    pub(crate) registry_id: Member<AccountId>,
     repository_name: Member<RepositoryName>,
     image_manifest: Option<String>,
     image_manifest_media_type: Option<String>,

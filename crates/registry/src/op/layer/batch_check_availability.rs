@@ -22,7 +22,7 @@ const MAX_DIGEST_CHARACTERS: usize = 1000;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct BatchCheckLayerAvailability {
-    registry_id: Member<AccountId>,
+    pub(crate) registry_id: Member<AccountId>,
     repository_name: Member<RepositoryName>,
     layer_digests: Option<Vec<String>>,
 }

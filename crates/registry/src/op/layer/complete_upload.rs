@@ -22,7 +22,7 @@ const MAX_DIGESTS: usize = 100;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct CompleteLayerUpload {
-    registry_id: Member<AccountId>,
+    pub(crate) registry_id: Member<AccountId>,
     repository_name: Member<RepositoryName>,
     upload_id: Member<UploadId>,
     layer_digests: Option<Vec<Member<DigestText>>>,

@@ -20,7 +20,7 @@ const PART_SIZE: u64 = 10_485_760;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct InitiateLayerUpload {
-    registry_id: Member<AccountId>,
+    pub(crate) registry_id: Member<AccountId>,
     repository_name: Member<RepositoryName>,
 }
 

@@ -22,7 +22,7 @@ const MAX_PART_BYTES: usize = 20_971_520;
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "camelCase", default)]
 pub struct UploadLayerPart {
-    registry_id: Member<AccountId>,
+    pub(crate) registry_id: Member<AccountId>,
     repository_name: Member<RepositoryName>,
     upload_id: Member<UploadId>,
     part_first_byte: Option<i64>,

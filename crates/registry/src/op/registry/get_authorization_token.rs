@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore_types::{
     account::{AccountId, Registry},
     time::Timestamp,
@@ -12,10 +11,10 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authz::{Ecr, Needs, Permit, Resource},
     cx::{Cx, Scope},
-    error::{Error, Result},
+    error::Result,
     member::{Member, check_length},
     operation::Operation,
-    token::{Holder, Purpose, RegistryToken},
+    token::Password,
 };
 
 /// The most registries that one call may name.
@@ -106,12 +105,10 @@ fn authorization(
     proxy_endpoint: String,
     now: Timestamp,
 ) -> Result<AuthorizationData> {
-    let holder = Holder::of(&cx.caller).ok_or(Error::AuthenticationRequired)?;
-    let token = RegistryToken::new(Some(holder), registry, now);
-    let password = cx.core.tokens.seal(Purpose::Registry, &token)?;
+    let password = Password::of_caller(cx, registry, now)?;
     Ok(AuthorizationData {
-        authorization_token: STANDARD.encode(format!("AWS:{password}")),
-        expires_at: Timestamp::from_millis(token.expires_at).as_epoch_seconds(),
+        authorization_token: password.authorization_token,
+        expires_at: password.expires_at,
         proxy_endpoint,
     })
 }

@@ -77,7 +77,7 @@ impl Operation for CreateRepository {
             .write(grant, Durability::Durable, move |tx, _| new.insert(tx))
             .await?;
         Ok(CreatedRepository {
-            repository: Repository::describe(&row, cx.endpoints),
+            repository: Repository::describe(&row, cx.endpoints, None),
         })
     }
 }

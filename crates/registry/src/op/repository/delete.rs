@@ -12,6 +12,7 @@ use crate::{
     member::Member,
     op::on_repository,
     operation::Operation,
+    public::alias,
     table::{image, repository},
 };
 
@@ -61,8 +62,9 @@ impl Operation for DeleteRepository {
             })
             .await?;
         cx.core.targets.forget(&row.registry, &row.name);
+        let alias = alias::primary(cx, &row.registry).await?;
         Ok(DeletedRepository {
-            repository: Repository::describe(&row, cx.endpoints),
+            repository: Repository::describe(&row, cx.endpoints, alias.as_ref()),
         })
     }
 }

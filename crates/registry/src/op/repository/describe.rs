@@ -12,8 +12,10 @@ use crate::{
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, check_length},
+    op::name_in,
     operation::Operation,
     page::{self, PageSize},
+    public::alias,
     table::repository,
 };
 
@@ -45,7 +47,7 @@ impl Operation for DescribeRepositories {
         let registry = scope.registry_of(self.registry_id.optional("registryId")?);
         PageSize::USUAL.check(self.max_results)?;
         let need = |resource| Need::new(Ecr::DescribeRepositories, resource);
-        Ok(match self.names()? {
+        Ok(match self.names(&registry)? {
             Some(names) => {
                 let named = names
                     .into_iter()
@@ -60,6 +62,7 @@ impl Operation for DescribeRepositories {
         if self.repository_names.is_none() {
             return self.page(cx, permit.grant()).await;
         }
+        let alias = alias::primary(cx, permit.grant().registry()).await?;
         let named = permit.grants().cloned().collect();
         // A proven grant carries the row of its version, so nothing else has to be read.
         let rows = cx
@@ -73,7 +76,7 @@ impl Operation for DescribeRepositories {
         Ok(DescribedRepositories {
             repositories: rows
                 .iter()
-                .map(|row| Repository::describe(row, cx.endpoints))
+                .map(|row| Repository::describe(row, cx.endpoints, alias.as_ref()))
                 .collect(),
             next_token: None,
         })
@@ -82,7 +85,7 @@ impl Operation for DescribeRepositories {
 
 impl DescribeRepositories {
     /// The names, each once, if there are any; then there are no pages.
-    fn names(&self) -> Result<Option<Vec<RepositoryName>>> {
+    fn names(&self, registry: &Registry) -> Result<Option<Vec<RepositoryName>>> {
         let Some(members) = &self.repository_names else {
             return Ok(None);
         };
@@ -94,7 +97,7 @@ impl DescribeRepositories {
         )?;
         let mut names = Vec::with_capacity(members.len());
         for member in members {
-            let name = member.required("repositoryNames")?;
+            let name = name_in(registry, "repositoryNames", member)?;
             if !names.contains(&name) {
                 names.push(name);
             }
@@ -104,6 +107,7 @@ impl DescribeRepositories {
 
     async fn page(&self, cx: &Cx<'_>, grant: &Grant) -> Result<DescribedRepositories> {
         let size = PageSize::USUAL.check(self.max_results)?;
+        let alias = alias::primary(cx, grant.registry()).await?;
         let list = list_of(grant.registry());
         let after = page::resume(&cx.core.tokens, &list, self.next_token.as_deref())?;
         let after: String = after.unwrap_or_default();
@@ -122,7 +126,7 @@ impl DescribeRepositories {
         Ok(DescribedRepositories {
             repositories: rows
                 .iter()
-                .map(|row| Repository::describe(row, cx.endpoints))
+                .map(|row| Repository::describe(row, cx.endpoints, alias.as_ref()))
                 .collect(),
             next_token,
         })
@@ -131,7 +135,8 @@ impl DescribeRepositories {
 
 fn list_of(registry: &Registry) -> String {
     format!(
-        "DescribeRepositories {} {}",
+        "DescribeRepositories {} {} {}",
+        registry.kind(),
         registry.account(),
         registry.region()
     )

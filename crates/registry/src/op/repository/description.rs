@@ -1,7 +1,8 @@
 //! How the API tells a repository.
 
 use longshore_types::{
-    account::AccountId,
+    account::{AccountId, RegistryKind},
+    alias::RegistryAlias,
     arn::RepositoryArn,
     mutability::{ExclusionFilter, ImageTagMutability, TagMutability},
     name::RepositoryName,
@@ -20,6 +21,14 @@ pub struct Repository {
     repository_name: RepositoryName,
     repository_uri: String,
     created_at: f64,
+    #[serde(flatten)]
+    settings: Option<Settings>,
+}
+
+/// What only private repositories have.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct Settings {
     image_tag_mutability: ImageTagMutability,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     image_tag_mutability_exclusion_filters: Vec<ImageTagMutabilityExclusionFilter>,
@@ -58,13 +67,31 @@ impl EncryptionConfiguration {
 }
 
 impl Repository {
-    pub(super) fn describe(row: &repository::Repository, endpoints: &Endpoints) -> Self {
+    /// Tells a repository; one of a public registry by the `alias` of that.
+    pub(crate) fn describe(
+        row: &repository::Repository,
+        endpoints: &Endpoints,
+        alias: Option<&RegistryAlias>,
+    ) -> Self {
+        let uri = match alias {
+            Some(alias) => format!("{}/{}", endpoints.public_uri(alias), row.name),
+            None => endpoints.repository_uri(&row.registry, &row.name),
+        };
+        let is_private = row.registry.kind() == RegistryKind::Private;
         Self {
             repository_arn: RepositoryArn::new(row.registry, row.name.clone()),
             registry_id: row.registry.account(),
             repository_name: row.name.clone(),
-            repository_uri: endpoints.repository_uri(&row.registry, &row.name),
+            repository_uri: uri,
             created_at: row.created_at.as_epoch_seconds(),
+            settings: is_private.then(|| Settings::of(row)),
+        }
+    }
+}
+
+impl Settings {
+    fn of(row: &repository::Repository) -> Self {
+        Self {
             image_tag_mutability: row.mutability.setting(),
             image_tag_mutability_exclusion_filters: exclusion_filters(&row.mutability),
             image_scanning_configuration: ImageScanningConfiguration {

@@ -27,8 +27,12 @@ pub struct ListedTags {
 impl Operation for ListTagsForResource {
     type Output = ListedTags;
 
-    fn needs(&self, _: &Scope) -> Result<Needs> {
-        arn::needs(Ecr::ListTagsForResource, self.resource_arn.as_deref())
+    fn needs(&self, scope: &Scope) -> Result<Needs> {
+        arn::needs(
+            Ecr::ListTagsForResource,
+            scope,
+            self.resource_arn.as_deref(),
+        )
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<ListedTags> {

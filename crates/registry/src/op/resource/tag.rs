@@ -35,10 +35,7 @@ impl Tag {
     }
 
     /// Reads the tags of an input for the repository `name`: at most 50, each key once.
-    pub(in crate::op) fn read_all(
-        tags: &[Self],
-        name: &RepositoryName,
-    ) -> Result<Vec<(String, String)>> {
+    pub(crate) fn read_all(tags: &[Self], name: &RepositoryName) -> Result<Vec<(String, String)>> {
         if tags.len() > MAX_TAGS {
             return Err(Error::TooManyTags(name.clone()));
         }

@@ -26,9 +26,9 @@ pub struct TagResource {
 impl Operation for TagResource {
     type Output = Nothing;
 
-    fn needs(&self, _: &Scope) -> Result<Needs> {
+    fn needs(&self, scope: &Scope) -> Result<Needs> {
         let tags = self.tags()?;
-        let needs = arn::needs(Ecr::TagResource, self.resource_arn.as_deref())?;
+        let needs = arn::needs(Ecr::TagResource, scope, self.resource_arn.as_deref())?;
         Ok(tag::asked(needs, &tags))
     }
 

@@ -23,9 +23,9 @@ pub struct UntagResource {
 impl Operation for UntagResource {
     type Output = Nothing;
 
-    fn needs(&self, _: &Scope) -> Result<Needs> {
+    fn needs(&self, scope: &Scope) -> Result<Needs> {
         let keys = self.keys()?;
-        let needs = arn::needs(Ecr::UntagResource, self.resource_arn.as_deref())?;
+        let needs = arn::needs(Ecr::UntagResource, scope, self.resource_arn.as_deref())?;
         Ok(needs.with("aws:TagKeys", keys))
     }
 

@@ -59,8 +59,8 @@ mod tests {
     use longshore_types::name::RepositoryName;
     use serde::Deserialize;
 
-    use super::super::blob::Blob;
     use super::*;
+    use longshore_registry::member::Blob;
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(rename_all = "camelCase")]

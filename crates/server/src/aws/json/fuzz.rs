@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use super::blob::Blob;
 use super::decode::decode;
+use longshore_registry::member::Blob;
 
 /// Has a member of every shape, and itself, so that any nesting finds a place.
 #[derive(Debug, Deserialize)]

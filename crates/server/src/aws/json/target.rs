@@ -95,12 +95,14 @@ impl<'a> Target<'a> {
 /// Returns the largest body, in bytes, that is read for an operation.
 ///
 /// `PutImage` carries a manifest of 4 MiB as a JSON string, where quotes and line ends double; `UploadLayerPart` carries
-/// 20 MiB in base64, where `/` may be escaped; all others fit into 1 MiB.
+/// 20 MiB in base64, where `/` may be escaped; catalog data carries 500 KiB in base64 and 50 KiB characters of text, which
+/// may be escaped, too; all others fit into 1 MiB.
 pub fn body_limit(operation: &str) -> usize {
     const MIB: usize = 1024 * 1024;
     match operation {
         "UploadLayerPart" => 29 * MIB,
         "PutImage" => 12 * MIB,
+        "CreateRepository" | "PutRepositoryCatalogData" => 3 * MIB,
         _ => MIB,
     }
 }

@@ -1,9 +1,10 @@
 //! An entry for fuzzing.
 
+use longshore_registry::member::Blob;
 use serde::Deserialize;
 
 use super::reader::LayerPartReader;
-use crate::aws::json::{Blob, decode};
+use crate::aws::json::decode;
 
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(rename_all = "camelCase")]

@@ -1,12 +1,13 @@
 //! The reader that a body is pushed through.
 
+use longshore_registry::member::Blob;
 use longshore_types::constraint::Constraint;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::base64::Base64Stream;
 use super::scanner::{Scanner, Step};
-use crate::aws::json::{Blob, ProtocolError, decode};
+use crate::aws::json::{ProtocolError, decode};
 
 /// The most bytes a part may have.
 pub const MAX_PART: u64 = 20_971_520;

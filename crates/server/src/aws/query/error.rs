@@ -169,6 +169,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::RegistryPolicyNotFound(_)
         | Error::ExclusionAlreadyExists { .. }
         | Error::ExclusionNotFound { .. }
+        | Error::RegistryNotFound(_)
+        | Error::RepositoryCatalogDataNotFound { .. }
+        | Error::UnsupportedCommand(_)
         | Error::ImageNotFound { .. }
         | Error::ImageAlreadyExists { .. }
         | Error::ImageTagAlreadyExists { .. }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::{
     client::{Answer, Request},
     person::Person,
-    server::{TestServer, basic, password_of},
+    server::{TestServer, basic, password_in, password_of},
 };
 
 const REGION: &str = "us-east-1";
@@ -81,6 +81,13 @@ impl Signer {
     pub(crate) async fn password(&self) -> String {
         password_of(&self.done("ecr", "GetAuthorizationToken", &json!({})).await)
     }
+
+    /// A fresh password for public registries.
+    pub(crate) async fn public_password(&self) -> String {
+        let nothing = json!({});
+        let answer = self.done("ecr-public", "GetAuthorizationToken", &nothing);
+        password_in(&answer.await.json()["authorizationData"])
+    }
 }
 
 /// A call that is not signed yet.
@@ -119,6 +126,7 @@ fn prefix(service: &str) -> &'static str {
     match service {
         "organizations" => "AWSOrganizationsV20161128",
         "longshore" => "LongshoreRegistry_V20261121",
+        "ecr-public" => "SpencerFrontendService",
         _ => "AmazonEC2ContainerRegistry_V20150921",
     }
 }
@@ -219,6 +227,10 @@ impl Account {
 
     pub(crate) async fn ecr(&self, operation: &str, input: &Value) -> Answer {
         self.admin.done("ecr", operation, input).await
+    }
+
+    pub(crate) async fn public(&self, operation: &str, input: &Value) -> Answer {
+        self.admin.done("ecr-public", operation, input).await
     }
 
     pub(crate) async fn iam(&self, operation: &str, input: &Value) -> Answer {

@@ -253,10 +253,12 @@ pub(crate) fn basic(user: &str, password: &str) -> String {
 
 /// The decoded password of an answer to `GetAuthorizationToken`.
 pub(crate) fn password_of(answer: &Answer) -> String {
-    let json = answer.json();
-    let token = json["authorizationData"][0]["authorizationToken"]
-        .as_str()
-        .unwrap();
+    password_in(&answer.json()["authorizationData"][0])
+}
+
+/// The decoded password of an `AuthorizationData`.
+pub(crate) fn password_in(data: &Value) -> String {
+    let token = data["authorizationToken"].as_str().unwrap();
     let text = String::from_utf8(STANDARD.decode(token).unwrap()).unwrap();
     text.strip_prefix("AWS:").unwrap().to_owned()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Image, TestServer, basic};
+use crate::harness::{Image, TestServer};
 
 const PRIVATE: &str = "000000000000.dkr.ecr.us-east-1.amazonaws.com";
 
@@ -113,27 +113,6 @@ async fn the_uri_printed_is_the_callers_host_or_ecrs() {
     let shaped = format!("000000000000.dkr.ecr.us-east-1.ecr.test:{port}/app");
     assert_eq!(printed("api.ecr.us-east-1.amazonaws.com").await, shaped);
     assert_eq!(printed(PRIVATE).await, shaped);
-}
-
-#[tokio::test]
-async fn public_repositories_are_not_there_yet() {
-    let t = TestServer::start().await;
-    let password = t.password().await;
-    t.create("public/app").await;
-    let get = |host: &str, path: &str| {
-        let request = t.request("GET", path).host(host);
-        request
-            .header("Authorization", basic("AWS", &password))
-            .send()
-    };
-    let public = get("localhost", "/v2/public/app/tags/list")
-        .await
-        .expect(404);
-    assert_eq!(public.error().0, "NAME_UNKNOWN");
-    get("public.ecr.aws", "/v2/alias/app/tags/list")
-        .await
-        .expect(404);
-    get(PRIVATE, "/v2/public/app/tags/list").await.expect(200);
 }
 
 #[tokio::test]

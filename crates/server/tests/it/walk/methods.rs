@@ -27,9 +27,12 @@ fn taken(route: &Route) -> BTreeSet<&'static str> {
         Route::Uploads(_) => of(&["uploads", "mount", "monolithic"]),
         Route::Upload(..) => of(&["upload", "upload with the last part"]),
         Route::Referrers(..) => of(&["referrers"]),
-        Route::Ping | Route::Token | Route::Layer(_) | Route::Health | Route::Ready => {
-            ["GET", "HEAD"].into()
-        }
+        Route::Ping
+        | Route::Token
+        | Route::Layer(_)
+        | Route::Logo(_)
+        | Route::Health
+        | Route::Ready => ["GET", "HEAD"].into(),
         // The APIs, which know their callers by signatures.
         Route::Other => BTreeSet::new(),
     }
@@ -54,6 +57,7 @@ async fn a_route_takes_the_methods_that_are_walked_and_no_others() {
         format!("/v2/{name}/referrers/{image}"),
         "/token/".to_owned(),
         format!("/layers/{layer}"),
+        "/logos/0190163d-8694-739b-aea5-966c26f8ad90.png".to_owned(),
         "/healthz".to_owned(),
         "/readyz".to_owned(),
     ] {

@@ -127,7 +127,10 @@ impl Opened {
     pub(super) fn policy(self, strangers: &str) -> Option<String> {
         let (principal, actions) = match self {
             Self::Closed => return None,
-            Self::ToStrangers => (strangers, serde_json::json!(["ecr:*", "longshore:*"])),
+            Self::ToStrangers => (
+                strangers,
+                serde_json::json!(["ecr:*", "ecr-public:*", "longshore:*"]),
+            ),
             Self::ToAll => (
                 "*",
                 serde_json::json!(["ecr:BatchGetImage", "ecr:GetDownloadUrlForLayer"]),

@@ -26,7 +26,9 @@ pub(super) fn unsigned() -> Vec<String> {
 fn of_json(function: &str) -> Vec<String> {
     let (_, from) = JSON.split_once(function).unwrap();
     let (table, _) = from.split_once("\n}\n").unwrap();
-    let names = table.lines().filter(|line| line.contains("=> run::<"));
+    let names = table
+        .lines()
+        .filter(|line| line.contains("=> run::<") || line.contains("=> run_named::<"));
     names
         .map(|line| line.split('"').nth(1).unwrap().to_owned())
         .collect()
@@ -45,17 +47,23 @@ fn of_query(list: &str) -> Vec<String> {
 
 #[test]
 fn every_operation_of_ecr_is_walked() {
-    let mut built = operations("ecr");
+    let walked = super::table::ECR.iter().map(|(operation, ..)| *operation);
+    assert_walked("ecr", walked.collect());
+    let walked = super::public::OPERATIONS.iter();
+    assert_walked(
+        "ecr_public",
+        walked.map(|(operation, ..)| *operation).collect(),
+    );
+}
+
+fn assert_walked(service: &str, walked: Vec<&str>) {
+    let mut built = operations(service);
     // The one whose body is not kept whole has a way of its own.
     assert!(
         include_str!("../../../src/aws.rs").contains(r#"const STREAMED: &str = "UploadLayerPart""#)
     );
     built.push("UploadLayerPart".to_owned());
     built.sort();
-    let walked: Vec<&str> = super::table::ECR
-        .iter()
-        .map(|(operation, ..)| *operation)
-        .collect();
     assert_eq!(built, walked);
 }
 

@@ -15,6 +15,11 @@ impl Blob {
         Self(bytes.into())
     }
 
+    /// The bytes.
+    pub fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+
     /// Returns the bytes.
     pub fn into_bytes(self) -> Vec<u8> {
         self.0
