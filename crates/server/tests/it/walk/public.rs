@@ -265,7 +265,7 @@ async fn operations_of_ecr_public() {
         }
         scene.ours.public(operation, &refused.0).await;
     }
-    found.conclude("ecr-public ");
+    found.conclude(&["ecr-public "]);
 }
 
 /// A request without credentials.
@@ -384,7 +384,7 @@ async fn requests_for_public_repositories() {
             found.compare(&case, who, &expected, &wire.read(&answer));
         }
     }
-    found.conclude("public v2 ");
+    found.conclude(&["public v2 "]);
 }
 
 /// The public password of the user `nobody`, from when they had every right.
