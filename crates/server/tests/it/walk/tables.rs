@@ -48,15 +48,13 @@ fn of_query(list: &str) -> Vec<String> {
 #[test]
 fn every_operation_of_ecr_is_walked() {
     let walked = super::table::ECR.iter().map(|(operation, ..)| *operation);
-    assert_walked("ecr", walked.collect());
+    assert_walked("ecr", &walked.collect::<Vec<_>>());
     let walked = super::public::OPERATIONS.iter();
-    assert_walked(
-        "ecr_public",
-        walked.map(|(operation, ..)| *operation).collect(),
-    );
+    let walked = walked.map(|(operation, ..)| *operation);
+    assert_walked("ecr_public", &walked.collect::<Vec<_>>());
 }
 
-fn assert_walked(service: &str, walked: Vec<&str>) {
+fn assert_walked(service: &str, walked: &[&str]) {
     let mut built = operations(service);
     // The one whose body is not kept whole has a way of its own.
     assert!(
