@@ -20,6 +20,7 @@ use crate::{
     principal::Principals,
     public::alias::Aliases,
     pulls::Pulls,
+    quota::{CountQuota, PushLimits, Quotas},
     rate::{RateQuota, Rates},
     sts::oidc::{Fetch, Issuers, Offline},
     table::upload,
@@ -37,6 +38,8 @@ pub struct Settings {
     pub open_uploads: NonZeroU32,
     /// How often actions may be asked for; the last of several for one action counts.
     pub rate_quotas: Vec<RateQuota>,
+    /// How many of something there may be, and how large; the last of several for one name counts.
+    pub count_quotas: Vec<CountQuota>,
     /// How long a lifecycle policy waits for its next run.
     pub lifecycle_interval: Duration,
 }
@@ -54,6 +57,7 @@ impl Settings {
             registry,
             open_uploads: Self::OPEN_UPLOADS,
             rate_quotas: Vec::new(),
+            count_quotas: Vec::new(),
             lifecycle_interval: Self::LIFECYCLE_INTERVAL,
         }
     }
@@ -94,6 +98,8 @@ pub struct Core {
     pub issuers: Issuers,
     /// What is left of the rate quotas.
     pub rates: Rates,
+    /// Quotas of counts and sizes.
+    pub quotas: Quotas,
     /// The organization that all accounts are in.
     pub organization: Organization,
     pub(crate) aliases: Aliases,
@@ -121,6 +127,7 @@ impl Core {
             meta,
             blobs,
             rates: Rates::new(&settings.rate_quotas),
+            quotas: Quotas::new(&settings.count_quotas),
             settings,
             keys,
             tokens,
@@ -158,6 +165,11 @@ impl Core {
     /// Makes a fresh id.
     pub(crate) fn fresh(&self) -> Uuid {
         self.ids.fresh()
+    }
+
+    /// What bounds a push to the grant's repository.
+    pub(crate) fn push_limits(&self, grant: &Grant) -> Result<PushLimits> {
+        Ok(self.quotas.push(grant.repository()?, self.meta.now()))
     }
 
     /// The keys of the encryption domain of the grant's repository.

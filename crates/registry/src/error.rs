@@ -371,6 +371,9 @@ pub enum Error {
     /// The upload has more pieces than a blob may have.
     #[error("The upload has more than {0} parts")]
     TooManyParts(u64),
+    /// The layer has more bytes than one may have.
+    #[error("The layer is larger than {0} bytes, which is the limit")]
+    LayerTooLarge(i64),
     /// The caller has as many uploads open as one principal may.
     #[error(
         "You have {0} uploads open, which is the limit. Complete or cancel some, or wait until those that were left behind end."

@@ -30,6 +30,7 @@ pub mod page;
 pub mod principal;
 pub mod public;
 mod pulls;
+pub mod quota;
 pub mod rate;
 pub mod secret;
 pub mod session;

@@ -2,9 +2,9 @@
 //!
 //! The environment is read here and nowhere else.
 
-use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, time::Duration};
+use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
-use longshore_registry::{bootstrap::AdministratorKey, rate::RateQuota};
+use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::RateQuota};
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
@@ -56,6 +56,8 @@ pub struct Config {
     pub root: Option<AdministratorKey>,
     /// How often actions may be asked for; the last of several for one action counts.
     pub rate_quotas: Vec<RateQuota>,
+    /// How many of something there may be, and how large; the last of several for one name counts.
+    pub count_quotas: Vec<CountQuota>,
     /// How long a lifecycle policy waits for its next run.
     pub lifecycle_interval: Duration,
     /// Bounds on clients.
@@ -205,6 +207,7 @@ impl Config {
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
         }
+        let set = args.quotas.or(file.quotas);
         Ok(Self {
             data_dir,
             blobs,
@@ -249,9 +252,17 @@ impl Config {
                 ca_file: args.oidc_ca_file.or(file.oidc_ca_file),
             },
             root: secrets.root()?,
-            rate_quotas: rate_quotas(
-                args.quotas.or(file.quotas).as_deref(),
+            rate_quotas: quotas(
+                set.as_deref(),
+                RateQuota::ecr(),
+                "--rate-quota",
                 &args.rate_quotas.or(file.rate_quotas).unwrap_or_default(),
+            )?,
+            count_quotas: quotas(
+                set.as_deref(),
+                CountQuota::ecr(),
+                "--quota",
+                &args.count_quotas.or(file.quota).unwrap_or_default(),
             )?,
             lifecycle_interval: lifecycle_interval(
                 args.lifecycle_interval
@@ -426,14 +437,19 @@ fn blocks(setting: &'static str, given: Option<Vec<String>>) -> Result<Vec<Cidr>
 }
 
 /// The named set, changed by those that are given one by one.
-fn rate_quotas(set: Option<&str>, given: &[String]) -> Result<Vec<RateQuota>, ConfigError> {
-    let mut quotas: Vec<_> = match set {
+fn quotas<Q: FromStr<Err: fmt::Display>>(
+    set: Option<&str>,
+    ecr: impl Iterator<Item = Q>,
+    setting: &'static str,
+    given: &[String],
+) -> Result<Vec<Q>, ConfigError> {
+    let mut quotas: Vec<Q> = match set {
         None => Vec::new(),
-        Some("ecr") => RateQuota::ecr().collect(),
+        Some("ecr") => ecr.collect(),
         Some(other) => return Err(value_error("--quotas", other, "the only set is `ecr`")),
     };
     for text in given {
-        quotas.push(parsed("--rate-quota", text.trim())?);
+        quotas.push(parsed(setting, text.trim())?);
     }
     Ok(quotas)
 }
@@ -459,7 +475,7 @@ fn lifecycle_interval(given: Option<&str>) -> Result<Duration, ConfigError> {
     }
 }
 
-fn parsed<T: std::str::FromStr<Err: fmt::Display>>(
+fn parsed<T: FromStr<Err: fmt::Display>>(
     setting: &'static str,
     text: &str,
 ) -> Result<T, ConfigError> {

@@ -241,6 +241,7 @@ fn settings(config: &Config, found: AccountId) -> Result<Settings, StartError> {
     Ok(Settings {
         open_uploads: config.limits.open_uploads,
         rate_quotas: config.rate_quotas.clone(),
+        count_quotas: config.count_quotas.clone(),
         lifecycle_interval: config.lifecycle_interval,
         ..Settings::new(Registry::private(found, config.region)?)
     })

@@ -3,6 +3,7 @@
 mod aws_cli;
 mod aws_ecr_policies;
 mod aws_ecr_pulls;
+mod aws_ecr_templates;
 mod aws_iam;
 mod aws_iam_policies;
 mod aws_profiles;
@@ -32,12 +33,14 @@ pub(crate) fn all() -> Vec<Client> {
         docker::client(),
         boto3::client(),
         aws_ecr_pulls::client(),
+        boto3::templates(),
         cosign::client(),
         buildah::client(),
         credential_helper::client(),
         kubelet::client(),
         aws_profiles::client(),
         aws_ecr_policies::client(),
+        aws_ecr_templates::client(),
         sdk::java(),
         sdk::js(),
         sdk::go(),

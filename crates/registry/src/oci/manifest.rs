@@ -193,9 +193,10 @@ impl Operation for PushManifest {
         let keys = cx.core.domain_keys(grant).await?;
         let image = rules::prepare(&keys, &parsed, &self.bytes, Some(digest))?;
         let tags = self.all_tags();
+        let limits = cx.core.push_limits(grant)?;
         let absent = cx
             .write(grant, Durability::Durable, move |tx, grant| {
-                rules::put(tx, grant, &image, &tags, Wire::Oci)
+                rules::put(tx, grant, &image, &tags, Wire::Oci, &limits)
             })
             .await?;
         if !absent.is_empty() {

@@ -3,10 +3,11 @@
 use longshore_store::meta::Tx;
 use longshore_types::{digest::Digest, id::UploadId};
 
-use super::{MAX_PIECES, content_of, receive::Piece};
+use super::{content_of, receive::Piece};
 use crate::{
     authz::Grant,
     error::{Error, Result},
+    quota::UploadLimits,
     table::{
         blob::{self, NewBlob},
         doomed, link, segment,
@@ -21,6 +22,7 @@ pub(crate) struct Admission {
     pub(crate) start: i64,
     pub(crate) bytes: i64,
     pub(crate) piece: Option<Piece>,
+    pub(crate) limits: UploadLimits,
 }
 
 /// What closing an upload found.
@@ -111,14 +113,17 @@ impl Admission {
     fn after(&self, before: &Upload) -> Result<Upload> {
         let mut after = before.clone();
         after.received = self.start + self.bytes;
+        if after.received > self.limits.bytes {
+            return Err(Error::LayerTooLarge(self.limits.bytes));
+        }
         match &self.piece {
             None => return Ok(after),
             Some(Piece::Inline(_)) => after.inline_bytes += self.bytes,
             Some(Piece::Segment(_)) => after.segments += 1,
         }
         after.pieces += 1;
-        if after.pieces > MAX_PIECES {
-            return Err(Error::TooManyParts(MAX_PIECES.cast_unsigned()));
+        if after.pieces > self.limits.parts {
+            return Err(Error::TooManyParts(self.limits.parts.cast_unsigned()));
         }
         Ok(after)
     }

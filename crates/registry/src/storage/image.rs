@@ -15,6 +15,7 @@ use super::archive;
 use crate::{
     authz::Grant,
     error::{Error, Result},
+    quota::PushLimits,
     table::{
         image::{self, NewImage},
         image_storage::{self, Status},
@@ -118,6 +119,7 @@ pub(crate) fn put(
     image: &NewImage,
     tags: &[ImageTag],
     wire: Wire,
+    limits: &PushLimits,
 ) -> Result<Vec<Digest>> {
     let repository = grant.repository()?;
     let incarnation = repository.incarnation;
@@ -158,6 +160,9 @@ pub(crate) fn put(
         absent = absent_layers(tx, grant, image, wire)?;
         let size = check_children(tx, grant, image, wire)?;
         if !exists {
+            if let Some(images) = &limits.images {
+                images.check(tx, |tx, most| image::count(tx, incarnation, most))?;
+            }
             image::insert(tx, incarnation, image, size, &absent)?;
         }
     }
@@ -171,7 +176,29 @@ pub(crate) fn put(
         image::insert_alias(tx, incarnation, alias, &image.digest)?;
     }
     tag::put(tx, incarnation, &image.digest, image.alias.as_ref(), tags)?;
+    check_tags(tx, incarnation, image, tags, limits)?;
     Ok(absent)
+}
+
+/// Fails if the image has more tags than it may, some of which were just given.
+fn check_tags(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &NewImage,
+    given: &[ImageTag],
+    limits: &PushLimits,
+) -> Result<()> {
+    match limits.tags {
+        Some(most) if !given.is_empty() => {
+            let count = tag::count(tx, incarnation, &image.digest, most + 1)?;
+            if count > most {
+                let text = format!("An image cannot have more than {most} tags");
+                return Err(Error::LimitExceeded(text));
+            }
+            Ok(())
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Returns the layers that are not linked here. ECR's API refuses them; `/v2` takes sparse images, as the specification's

@@ -25,6 +25,8 @@ const _: () = assert!(KEEP.as_secs() > MAX_WRITING.as_secs() + 3600);
 pub(crate) struct Target<'a> {
     pub(crate) upload: UploadId,
     pub(crate) start: i64,
+    /// How many bytes there may be, with those before it.
+    pub(crate) most: i64,
     pub(crate) keys: &'a DomainKeys,
     pub(crate) hash: UploadHash,
 }
@@ -142,11 +144,20 @@ async fn write(
         hash: target.hash,
     };
     let mut writer = cx.core.blobs.create(target.keys, spec).await?;
-    for piece in head {
+    let mut left = (target.most - target.start).max(0).cast_unsigned();
+    let mut head = head.into_iter();
+    loop {
+        let piece = match head.next() {
+            Some(piece) => piece,
+            None => match body.next().await {
+                Some(piece) => piece?,
+                None => break,
+            },
+        };
+        left = left
+            .checked_sub(piece.len() as u64)
+            .ok_or(Error::LayerTooLarge(target.most))?;
         writer.write(piece).await?;
-    }
-    while let Some(piece) = body.next().await {
-        writer.write(piece?).await?;
     }
     Ok(writer.finish().await?)
 }

@@ -11,6 +11,7 @@ use longshore_types::{
 use crate::{
     core::Core,
     error::{Error, Result},
+    quota::Allowance,
     table::{
         domain, lifecycle,
         repository::{self, Repository},
@@ -27,6 +28,8 @@ pub(crate) struct NewRepository {
     incarnation: Incarnation,
     /// The encryption domain of its registry and that one's wrapped first key, should there be none yet.
     domain: (DomainId, Vec<u8>),
+    /// What bounds how many there are, if anything.
+    quota: Option<Allowance>,
     /// Which tags may move.
     pub(crate) mutability: TagMutability,
     /// Whether a push asks for a scan.
@@ -44,6 +47,7 @@ impl NewRepository {
     pub(crate) fn new(core: &Core, registry: Registry, name: RepositoryName) -> Result<Self> {
         let domain = DomainId::from_uuid(core.fresh());
         Ok(Self {
+            quota: core.quotas.creation(&registry, core.meta.now()),
             registry,
             name,
             incarnation: Incarnation::from_uuid(core.fresh()),
@@ -57,7 +61,8 @@ impl NewRepository {
         })
     }
 
-    /// Makes it, unless the name is taken: then [`Error::RepositoryAlreadyExists`].
+    /// Makes it, unless the name is taken: then [`Error::RepositoryAlreadyExists`]; or there are as many as there may be:
+    /// then [`Error::LimitExceeded`].
     pub(crate) fn insert(&self, tx: &mut dyn Tx) -> Result<Repository> {
         let (fresh_domain, first_key) = &self.domain;
         let row = Repository {
@@ -75,6 +80,12 @@ impl NewRepository {
                 name: self.name.clone(),
                 account: self.registry.account(),
             });
+        }
+        if let Some(quota) = &self.quota {
+            // This one is there by now.
+            quota.check(tx, |tx, most| {
+                Ok(repository::count(tx, &self.registry, most + 1)? - 1)
+            })?;
         }
         repository_tag::put(tx, self.incarnation, &self.tags)?;
         if let Some(text) = &self.lifecycle_policy {

@@ -19,6 +19,7 @@ use crate::{
     body::Body,
     cx::Cx,
     error::{Error, Result},
+    quota::UploadLimits,
     table::upload::{self, Beginning, Upload},
 };
 
@@ -77,7 +78,7 @@ pub(crate) async fn append(
     let state = keys
         .seal(&hash_aad(id), &received.hash.save())
         .map_err(Error::internal)?;
-    let admission = admission(id, before.received, &received);
+    let admission = admission(cx, grant, id, before.received, &received);
     let admitted = cx
         .write(grant, Durability::Soft, move |tx, grant| {
             admission.append(tx, grant, &before, part, state.clone())
@@ -134,7 +135,7 @@ async fn close_small(
         return Ok(None);
     };
     check_length(cx, &received, at, head.announced).await?;
-    let admission = admission(id, 0, &received);
+    let admission = admission(cx, grant, id, 0, &received);
     let closed = cx
         .write(
             grant,
@@ -166,7 +167,7 @@ async fn admit_close(
         }
         None => return Err(Error::InvalidLayer),
     };
-    let admission = admission(before.id, before.received, received);
+    let admission = admission(cx, grant, before.id, before.received, received);
     let closed = cx
         .write(grant, Durability::Durable, move |tx, grant| {
             admission.close(tx, grant, &before, &digest)
@@ -190,7 +191,7 @@ pub(crate) async fn whole(
     let head = receive::peek(body, 0).await?;
     let received = receive_after(cx, grant, &before, &keys, None, head, body).await?;
     let done = if matching(received.hash.clone(), &[digest]).is_some() {
-        let admission = admission(before.id, 0, &received);
+        let admission = admission(cx, grant, before.id, 0, &received);
         cx.write(grant, Durability::Durable, move |tx, grant| {
             admission.whole(tx, grant, &digest)
         })
@@ -288,6 +289,7 @@ fn target<'a>(before: &Upload, keys: &'a DomainKeys) -> Result<Target<'a>> {
     Ok(Target {
         upload: before.id,
         start: before.received,
+        most: i64::MAX,
         keys,
         hash: hash_before(before, keys)?,
     })
@@ -303,8 +305,16 @@ async fn receive_after(
     head: Head,
     body: &mut dyn Body,
 ) -> Result<Received> {
-    let target = target(before, keys)?;
+    let most = limits(cx, grant).bytes;
+    let target = Target {
+        most,
+        ..target(before, keys)?
+    };
     let announced = head.announced;
+    // What is too large is refused before it is received, where its length is told.
+    if announced.is_some_and(|length| before.received.saturating_add_unsigned(length) > most) {
+        return Err(Error::LayerTooLarge(most));
+    }
     let received = if head.is_all && head.fits(before.inline_bytes) {
         receive::inline(target, &head.pieces)?
     } else {
@@ -376,13 +386,24 @@ fn wants_sha512(digests: &[Digest]) -> bool {
         .any(|digest| digest.algorithm() == Algorithm::Sha512)
 }
 
-fn admission(upload: UploadId, start: i64, received: &Received) -> Admission {
+fn admission(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    upload: UploadId,
+    start: i64,
+    received: &Received,
+) -> Admission {
     Admission {
+        limits: limits(cx, grant),
         upload,
         start,
         bytes: received.bytes,
         piece: received.piece.clone(),
     }
+}
+
+fn limits(cx: &Cx<'_>, grant: &Grant) -> UploadLimits {
+    cx.core.quotas.upload(grant.registry().kind())
 }
 
 fn hash_aad(id: UploadId) -> Vec<u8> {

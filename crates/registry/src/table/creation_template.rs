@@ -128,6 +128,13 @@ pub(crate) fn page(
     tx.rows(&sql, &args)
 }
 
+/// Counts the templates of a registry, up to `most`.
+pub(crate) fn count(tx: &mut dyn Tx, registry: &Registry, most: i64) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM creation_template WHERE account = ?1 AND region = ?2 LIMIT ?3) x";
+    let (account, region) = (registry.account(), registry.region());
+    tx.count(sql, args![account.as_str(), region.as_str(), most])
+}
+
 /// Stores a template, unless there is one of its prefix; returns whether it did.
 pub(crate) fn insert(
     tx: &mut dyn Tx,

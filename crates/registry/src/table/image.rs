@@ -114,6 +114,12 @@ pub(crate) fn find(
     Ok(found)
 }
 
+/// Counts the images of a repository, up to `most`.
+pub(crate) fn count(tx: &mut dyn Tx, incarnation: Incarnation, most: i64) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM image WHERE incarnation = ?1 LIMIT ?2) x";
+    tx.count(sql, args![incarnation.as_bytes(), most])
+}
+
 /// Returns the SHA-256 digest of the image that any digest of it names; holds it there.
 pub(crate) fn resolve(
     tx: &mut dyn Tx,
@@ -426,7 +432,8 @@ pub(crate) struct Detail {
 
 const DETAIL: &str = "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject, p.pulled_at, \
      s.status, s.archived_at, s.activated_at";
-const PULL: &str = "LEFT JOIN image_pull p ON p.incarnation = i.incarnation AND p.digest = i.digest";
+const PULL: &str =
+    "LEFT JOIN image_pull p ON p.incarnation = i.incarnation AND p.digest = i.digest";
 
 impl Row for Detail {
     fn read(columns: &dyn Columns) -> Result<Self> {

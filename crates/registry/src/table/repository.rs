@@ -101,6 +101,22 @@ pub(crate) fn page(
     )
 }
 
+/// Counts the live repositories of a registry, up to `most`.
+pub(crate) fn count(tx: &mut dyn Tx, registry: &Registry, most: i64) -> meta::Result<i64> {
+    let sql = "SELECT COUNT(*) FROM (SELECT 1 FROM repository WHERE kind = ?1 AND account = ?2 AND region = ?3 \
+         AND died_at IS NULL LIMIT ?4) x";
+    let (account, region) = (registry.account(), registry.region());
+    tx.count(
+        sql,
+        args![
+            registry.kind().as_str(),
+            account.as_str(),
+            region.as_str(),
+            most
+        ],
+    )
+}
+
 /// Makes a repository, unless the name is taken; returns whether it did.
 pub(crate) fn insert(
     tx: &mut dyn Tx,

@@ -123,6 +123,18 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation, tag: &ImageTag) 
     Ok(tx.execute(sql, args![incarnation.as_bytes(), tag.as_str()])? == 1)
 }
 
+/// Counts the tags of an image, up to `most`.
+pub(crate) fn count(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+    most: i64,
+) -> Result<i64> {
+    let sql =
+        "SELECT COUNT(*) FROM (SELECT 1 FROM tag WHERE incarnation = ?1 AND image = ?2 LIMIT ?3) x";
+    tx.count(sql, args![incarnation.as_bytes(), &image.to_key(), most])
+}
+
 /// Returns up to `limit` tags of an image.
 pub(crate) fn of_image(
     tx: &mut dyn Tx,

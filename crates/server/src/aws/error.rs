@@ -88,7 +88,9 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::InvalidTagParameter(_) => ("InvalidTagParameterException", BAD),
         Error::TooManyTags(_) => ("TooManyTagsException", BAD),
         Error::Kms { .. } => ("KmsException", BAD),
-        Error::LimitExceeded(_) | Error::TooManyParts(_) => ("LimitExceededException", BAD),
+        Error::LimitExceeded(_) | Error::TooManyParts(_) | Error::LayerTooLarge(_) => {
+            ("LimitExceededException", BAD)
+        }
         Error::RepositoryNotFound { .. } => ("RepositoryNotFoundException", BAD),
         Error::RegistryNotFound(_) => ("RegistryNotFoundException", BAD),
         Error::RepositoryCatalogDataNotFound { .. } => {

@@ -191,7 +191,7 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub blobs: Option<String>,
-    /// A set of quotas: `ecr` has the rates of Amazon's, each per account and Region [default: none]
+    /// A set of quotas: `ecr` has the rates, counts and sizes of Amazon's [default: none]
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,
     /// Calls a second of one action, per account and Region or per principal, such as `PutImage=10`, `PutImage=10:50`
@@ -204,6 +204,15 @@ pub struct ServeArgs {
         value_delimiter = ','
     )]
     pub rate_quotas: Option<Vec<String>>,
+    /// How many of something there may be, or how large, such as `repositories=1000`, `images-per-repository=500`,
+    /// `layer-size=10GiB` or `tags-per-image=off`; beats the set
+    #[arg(
+        long = "quota",
+        env = "LONGSHORE_QUOTA",
+        value_name = "NAME=COUNT,…",
+        value_delimiter = ','
+    )]
+    pub count_quotas: Option<Vec<String>>,
     /// How long a lifecycle policy waits for its next run, such as `30m` or `1h` [default: 12h]
     #[arg(long, env = "LONGSHORE_LIFECYCLE_INTERVAL", value_name = "DURATION")]
     pub lifecycle_interval: Option<String>,

@@ -18,6 +18,7 @@ pub(super) struct Settings {
     pub(super) blobs: Option<String>,
     pub(super) quotas: Option<String>,
     pub(super) rate_quotas: Option<Vec<String>>,
+    pub(super) quota: Option<Vec<String>>,
     pub(super) lifecycle_interval: Option<String>,
     pub(super) master_key_file: Option<PathBuf>,
     pub(super) tls_cert: Option<PathBuf>,

@@ -206,6 +206,33 @@ fn the_administrators_key_is_whole_and_pastable_or_refused() {
 }
 
 #[test]
+fn a_count_quota_beats_the_set() {
+    let with = |quotas: Option<&str>, given: &[&str]| {
+        args(ServeArgs {
+            quotas: quotas.map(str::to_owned),
+            count_quotas: Some(given.iter().map(|text| (*text).to_owned()).collect()),
+            ..ServeArgs::default()
+        })
+    };
+    assert!(with(None, &[]).unwrap().count_quotas.is_empty());
+    let quotas = with(Some("ecr"), &["repositories=7"]).unwrap().count_quotas;
+    assert_eq!((quotas.len(), quotas.last().unwrap().limit), (11, Some(7)));
+    for (given, why) in [
+        ("repositories=many", "it is not `NAME=COUNT`"),
+        (
+            "images=1",
+            "the quotas are `repositories`, `images-per-repository`",
+        ),
+    ] {
+        let refused = with(None, &[given]).unwrap_err().to_string();
+        assert!(
+            refused.starts_with(&format!("`--quota` cannot be `{given}`: {why}")),
+            "{refused}"
+        );
+    }
+}
+
+#[test]
 fn the_lifecycle_interval_is_at_most_a_day() {
     let interval = |text: &str| {
         args(ServeArgs {

@@ -6,7 +6,7 @@ use longshore_registry::{Core, rate::Per};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeMetric},
-    metrics::{MetricType, counter::ConstCounter},
+    metrics::{MetricType, counter::ConstCounter, gauge::ConstGauge},
 };
 
 use super::store::gauge;
@@ -39,11 +39,35 @@ impl Collector for Limits {
         ] {
             gauge(&mut encoder, name, help, value as u64)?;
         }
-        self.throttled(&mut encoder)
+        self.throttled(&mut encoder)?;
+        self.quotas(&mut encoder)
     }
 }
 
+/// Of how many repositories and registries is told what they use of each quota.
+const BIGGEST: usize = 5;
+
 impl Limits {
+    /// Who uses most is told as it was last counted; a name is told for as long as it is among them.
+    fn quotas(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
+        let quotas = self.core.quotas.headroom(BIGGEST);
+        let help = "The most that there may be";
+        let mut limits = encoder.encode_descriptor("quota_limit", help, None, MetricType::Gauge)?;
+        for quota in &quotas {
+            let labels = [("quota", quota.name)];
+            ConstGauge::new(quota.limit).encode(limits.encode_family(&labels)?)?;
+        }
+        let help = "What those use that use most, as last counted here";
+        let mut used = encoder.encode_descriptor("quota_used", help, None, MetricType::Gauge)?;
+        for quota in &quotas {
+            for (who, n_used) in &quota.biggest {
+                let labels = [("quota", quota.name), ("of", who)];
+                ConstGauge::new(*n_used).encode(used.encode_family(&labels)?)?;
+            }
+        }
+        Ok(())
+    }
+
     fn throttled(&self, encoder: &mut DescriptorEncoder<'_>) -> Result<(), fmt::Error> {
         let help = "Calls over a rate quota";
         let mut family =

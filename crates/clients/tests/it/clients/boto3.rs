@@ -13,6 +13,17 @@ pub(crate) fn client() -> Client {
     }
 }
 
+/// Repository creation templates, by a program of their own.
+pub(crate) fn templates() -> Client {
+    Client {
+        name: "boto3-templates",
+        version,
+        cases: Cases::Program(|scene| {
+            scene.program(python(scene).arg(scene.programs().join("boto3/templates.py")))
+        }),
+    }
+}
+
 fn python(scene: &Scene<'_>) -> Command {
     scene.command("python").env("PYTHONDONTWRITEBYTECODE", "1")
 }

@@ -18,6 +18,7 @@ use crate::{
     error::{Error, Result},
     iam::role::{insert_service_role, service_role_arn, service_role_needs},
     operation::Operation,
+    quota::Quota,
     table::{
         creation_template::{self, CreationTemplate},
         principal,
@@ -44,19 +45,26 @@ impl Operation for CreateRepositoryCreationTemplate {
         let grant = permit.grant();
         let given = self.0.read(grant.registry())?;
         let role = OwnRole::wanted(cx, grant).await?;
+        let kind = grant.registry().kind();
+        let most = cx.core.quotas.limit(kind, Quota::CreationTemplates);
         let grants = [grant].into_iter().chain(&role.grant).cloned().collect();
         cx.write_all(grants, Durability::Durable, move |tx, grants| {
             let [grant, ..] = grants else {
                 return Err(Error::internal("a template without a grant"));
             };
             role.make(tx, grant)?;
-            insert(tx, grant, given.clone())
+            insert(tx, grant, given.clone(), most)
         })
         .await
     }
 }
 
-fn insert(tx: &mut dyn Tx, grant: &Grant, given: Given) -> Result<RegistryTemplate> {
+fn insert(
+    tx: &mut dyn Tx,
+    grant: &Grant,
+    given: Given,
+    most: Option<i64>,
+) -> Result<RegistryTemplate> {
     let registry = grant.registry();
     let mut row = blank(given.prefix.clone(), tx)?;
     given.apply(tx, &mut row)?;
@@ -65,6 +73,13 @@ fn insert(tx: &mut dyn Tx, grant: &Grant, given: Given) -> Result<RegistryTempla
             prefix: row.prefix,
             account: registry.account(),
         });
+    }
+    if let Some(most) = most
+        && creation_template::count(tx, registry, most + 1)? > most
+    {
+        let text =
+            format!("The registry has {most} repository creation templates, which is the limit");
+        return Err(Error::LimitExceeded(text));
     }
     RegistryTemplate::of(tx, grant, row)
 }

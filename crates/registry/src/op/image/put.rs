@@ -77,8 +77,9 @@ impl Operation for PutImage {
         let digest = new.digest;
         let tag = self.image_tag.optional("imageTag")?;
         let tags: Vec<ImageTag> = tag.iter().cloned().collect();
+        let limits = cx.core.push_limits(grant)?;
         cx.write(grant, Durability::Durable, move |tx, grant| {
-            image::put(tx, grant, &new, &tags, Wire::Api)
+            image::put(tx, grant, &new, &tags, Wire::Api, &limits)
         })
         .await?;
         let repository = grant.repository()?;

@@ -196,6 +196,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         | Error::EmptyUpload { .. }
         | Error::LayerPartTooSmall
         | Error::TooManyParts(_)
+        | Error::LayerTooLarge(_)
         | Error::TooManyUploads(_)
         | Error::Internal(_) => (INTERNAL, StatusCode::INTERNAL_SERVER_ERROR),
     }
