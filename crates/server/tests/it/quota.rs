@@ -28,8 +28,9 @@ async fn a_quota_of_counts_is_a_limit_by_the_api_and_denied_under_v2() {
     ])
     .await;
     t.create("app").await;
-    let more = t.aws("CreateRepository", &json!({ "repositoryName": "more" }));
-    let (code, text) = refused(&more.await.expect(400));
+    let more = json!({ "repositoryName": "more" });
+    let answer = t.aws("CreateRepository", &more).await.expect(400);
+    let (code, text) = refused(&answer);
     assert_eq!(code, "LimitExceededException");
     assert!(
         text.contains("has 1 repositories, which is the limit"),
@@ -92,10 +93,10 @@ async fn a_layer_that_is_too_large_is_refused_unread() {
         text,
         "The layer is larger than 1024 bytes, which is the limit"
     );
-    let begun = t.aws("InitiateLayerUpload", &json!({ "repositoryName": "app" }));
-    let begun = begun.await.expect(200).json();
+    let begin = json!({ "repositoryName": "app" });
+    let begun = t.aws("InitiateLayerUpload", &begin).await.json();
     let part = json!({ "repositoryName": "app", "uploadId": begun["uploadId"], "partFirstByte": 0, "partLastByte": 1024,
-        "layerPartBlob": "A".repeat(1366) + "==" });
+        "layerPartBlob": "A".repeat(1367) + "=" });
     let answer = t.aws("UploadLayerPart", &part).await.expect(400);
     assert_eq!(refused(&answer).0, "LimitExceededException");
 }
