@@ -108,6 +108,8 @@ pub struct Core {
     pub(crate) pulls: Pulls,
     /// Wakes the sweepers from their rest.
     pub(crate) wake: Notify,
+    /// Wakes what copies repositories.
+    pub(crate) wake_copies: Notify,
     ids: Box<dyn Ids>,
 }
 
@@ -139,6 +141,7 @@ impl Core {
             usage: Usage::default(),
             pulls: Pulls::default(),
             wake: Notify::new(),
+            wake_copies: Notify::new(),
             ids,
         })
     }

@@ -2,6 +2,7 @@
 
 pub mod archive;
 pub mod collect;
+pub mod copy;
 pub mod dead;
 pub mod doomed;
 pub mod leases;
@@ -32,8 +33,14 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How long collection waits after the clock was seen to jump: a full promise.
 const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
-/// Runs one step of every sweeper. Returns whether any has more to do now; one that fails holds up none of the others.
+/// Runs one step of every sweeper and of every copy. Returns whether any has more to do now.
 pub async fn tick(core: &Core) -> Result<bool> {
+    let (swept, copied) = (sweep(core).await, copy::tick(core).await);
+    Ok(swept? | copied?.more)
+}
+
+/// Runs one step of every sweeper; one that fails holds up none of the others.
+async fn sweep(core: &Core) -> Result<bool> {
     let may_collect = may_collect(core);
     let mut swept = vec![
         dead::tick(core).await,
@@ -66,18 +73,33 @@ pub async fn finish(core: &Core) -> Result<()> {
     finished.into_iter().collect()
 }
 
-/// Sweeps for ever. Cancel by dropping it: every step is one transaction.
+/// Sweeps and copies for ever, side by side: a copy may have a long blob to write. Cancel by dropping it: every step is one
+/// transaction.
 pub async fn run(core: Arc<Core>) {
-    loop {
-        let pause = match tick(&core).await {
-            Ok(true) => BREATH,
-            Ok(false) => soak::brief(REST),
-            Err(error) => {
-                tracing::warn!(%error, "a sweep failed and will be tried again");
-                REST
-            }
-        };
-        // Whoever waits for a sweeper wakes them all.
-        drop(tokio::time::timeout(pause, core.wake.notified()).await);
-    }
+    let sweeping = async {
+        loop {
+            // Whoever waits for a sweeper wakes them all.
+            rest(sweep(&core).await, core.wake.notified()).await;
+        }
+    };
+    let copying = async {
+        loop {
+            let more = copy::tick(&core).await.map(|swept| swept.more);
+            rest(more, core.wake_copies.notified()).await;
+        }
+    };
+    tokio::join!(sweeping, copying);
+}
+
+/// Pauses after a step that said whether there is more to do, or failed.
+async fn rest(more: Result<bool>, woken: impl Future<Output = ()>) {
+    let pause = match more {
+        Ok(true) => BREATH,
+        Ok(false) => soak::brief(REST),
+        Err(error) => {
+            tracing::warn!(%error, "a sweep failed and will be tried again");
+            REST
+        }
+    };
+    drop(tokio::time::timeout(pause, woken).await);
 }

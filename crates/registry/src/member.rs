@@ -4,9 +4,9 @@
 use std::{fmt, str::FromStr};
 
 use longshore_types::{
-    account::AccountId,
+    account::{AccountId, Region},
     digest::Digest,
-    id::UploadId,
+    id::{CopyId, UploadId},
     mutability::{ExclusionFilter, ImageTagMutability},
     name::{ImageTag, RepositoryName, TemplatePrefix},
 };
@@ -115,6 +115,18 @@ impl Form for TemplatePrefix {
 impl Form for AccountId {
     fn constraint() -> String {
         pattern("[0-9]{12}")
+    }
+}
+
+impl Form for Region {
+    fn constraint() -> String {
+        pattern("[0-9a-z-]{2,25}")
+    }
+}
+
+impl Form for CopyId {
+    fn constraint() -> String {
+        pattern("[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}")
     }
 }
 

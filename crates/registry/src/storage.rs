@@ -3,6 +3,7 @@
 pub(crate) mod admit;
 pub mod archive;
 pub mod blob;
+pub(crate) mod copy;
 pub(crate) mod image;
 pub mod manifest;
 pub(crate) mod receive;

@@ -36,6 +36,7 @@ pub(crate) mod pull_time_exclusion;
 pub(crate) mod registry_alias;
 pub(crate) mod registry_policy;
 pub(crate) mod repository;
+pub(crate) mod repository_copy;
 pub(crate) mod repository_tag;
 pub(crate) mod role;
 pub(crate) mod scrub;

@@ -105,6 +105,10 @@ id! {
     LogoId
 }
 id! {
+    /// A repository being copied or moved, and what came of it.
+    CopyId
+}
+id! {
     /// One request, as logs, answers and audit records name it.
     RequestId
 }

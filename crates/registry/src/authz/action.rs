@@ -357,6 +357,11 @@ actions! { Organizations, "organizations":
 }
 
 actions! { Longshore, "longshore":
+    CancelRepositoryCopy
+    CopyRepository
+    DescribeRepositoryCopies
     LeaseImages
     ListImageLeases
+    MoveRepository
+    RenameRepository
 }

@@ -25,6 +25,8 @@ pub enum Resource {
     PublicRegistry(AccountId),
     /// A repository that must exist.
     Repository(Registry, RepositoryName),
+    /// A repository that may be gone: its policy decides while it is there.
+    FormerRepository(Registry, RepositoryName),
     /// A repository that need not exist yet.
     NewRepository(Registry, RepositoryName),
     /// The very incarnation that a sealed reference names.
@@ -72,6 +74,7 @@ impl Resource {
             | Self::Repositories(registry)
             | Self::RepositoriesUnder(registry, _)
             | Self::Repository(registry, _)
+            | Self::FormerRepository(registry, _)
             | Self::NewRepository(registry, _) => registry.kind(),
             Self::PublicRegistry(_) => RegistryKind::Public,
             // An incarnation is only ever sealed for a private registry's layer URL.

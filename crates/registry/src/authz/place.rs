@@ -126,7 +126,7 @@ impl Place {
                 let registry = cx.scope.registry_of(account);
                 Self::in_registry(cx, registry, "*".to_owned(), freshness).await
             }
-            Resource::Repository(registry, name) => {
+            Resource::Repository(registry, name) | Resource::FormerRepository(registry, name) => {
                 if freshness == Freshness::Read {
                     targets.forget(registry, name);
                 }

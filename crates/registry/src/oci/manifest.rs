@@ -21,7 +21,7 @@ use crate::{
         image::{self as rules, Deleted, Wire},
         manifest,
     },
-    table::{image, tag},
+    table::image,
 };
 
 /// `GET` and `HEAD` of a manifest.
@@ -273,7 +273,7 @@ impl Operation for DeleteManifest {
             Reference::Tag(name) => {
                 let removed = move |tx: &mut dyn longshore_store::meta::Tx,
                                     grant: &crate::authz::Grant| {
-                    Ok(tag::remove(tx, grant.repository()?.incarnation, &name)?)
+                    rules::remove_tag(tx, grant.repository()?.incarnation, &name)
                 };
                 if cx.write(grant, Durability::Durable, removed).await? {
                     Ok(())

@@ -13,6 +13,7 @@ mod put;
 mod scan;
 mod update_storage_class;
 
+pub(super) use self::describe::refusal as refuse_identifier;
 pub use self::{
     batch_delete::{BatchDeleteImage, DeletedImages},
     batch_get::{BatchGetImage, GottenImages},
@@ -24,5 +25,4 @@ pub use self::{
     put::{Image, PutImage, PutImageOutput},
     update_storage_class::{UpdateImageStorageClass, UpdatedStorageClass},
 };
-pub(super) use self::describe::refusal as refuse_identifier;
 pub(crate) use self::{identifier::Wanted, lookup::Lookup};

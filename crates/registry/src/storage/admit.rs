@@ -10,7 +10,9 @@ use crate::{
     quota::UploadLimits,
     table::{
         blob::{self, NewBlob},
-        doomed, link, segment,
+        doomed, link,
+        repository::Repository,
+        segment,
         upload::{self, Upload},
     },
 };
@@ -79,22 +81,32 @@ impl Admission {
                 now.as_ref(),
             ));
         }
-        self.become_blob(tx, grant, before, digest)
+        self.become_blob(tx, grant.repository()?, before, digest)
     }
 
     /// Makes the blob `digest` of this body alone, with no upload before it.
     pub(crate) fn whole(&self, tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> Result<Closed> {
-        self.become_blob(tx, grant, &super::upload::fresh(self.upload, false), digest)
+        self.whole_in(tx, grant.repository()?, digest)
+    }
+
+    /// Makes the blob `digest` of this body alone in `repository`, for whoever has proven to be allowed to.
+    pub(crate) fn whole_in(
+        &self,
+        tx: &mut dyn Tx,
+        repository: &Repository,
+        digest: &Digest,
+    ) -> Result<Closed> {
+        let before = super::upload::fresh(self.upload, false);
+        self.become_blob(tx, repository, &before, digest)
     }
 
     fn become_blob(
         &self,
         tx: &mut dyn Tx,
-        grant: &Grant,
+        repository: &Repository,
         before: &Upload,
         digest: &Digest,
     ) -> Result<Closed> {
-        let repository = grant.repository()?;
         let after = self.after(before)?;
         self.hang(tx)?;
         let blob = NewBlob {

@@ -23,7 +23,7 @@ use crate::{
     cx::Cx,
     error::{Error, Result},
     table::{
-        blob::{self, Found, Inline},
+        blob::{self, Found, HeldBy, Inline},
         segment,
         upload::Upload,
     },
@@ -127,8 +127,20 @@ impl Opened {
 
 /// Finds a blob that is present in the grant's repository. One statement.
 pub(crate) async fn find(cx: &Cx<'_>, grant: &Grant, digest: Digest) -> Result<Opened> {
+    find_held(cx, grant, digest, HeldBy::Active).await
+}
+
+/// Finds a blob that such images make present in the grant's repository. One statement.
+pub(crate) async fn find_held(
+    cx: &Cx<'_>,
+    grant: &Grant,
+    digest: Digest,
+    images: HeldBy,
+) -> Result<Opened> {
     let found = cx
-        .query(grant, move |tx, grant| blob::find(tx, grant, &digest))
+        .query(grant, move |tx, grant| {
+            blob::find(tx, grant, &digest, images)
+        })
         .await?;
     Ok(Opened {
         found: found.ok_or(Error::BlobUnknown)?,

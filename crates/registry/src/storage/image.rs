@@ -20,7 +20,9 @@ use crate::{
         image::{self, NewImage},
         image_storage::{self, Status},
         lifecycle::subject,
-        link, tag,
+        link,
+        repository_copy::change,
+        tag,
     },
 };
 
@@ -177,6 +179,8 @@ pub(crate) fn put(
     }
     tag::put(tx, incarnation, &image.digest, image.alias.as_ref(), tags)?;
     check_tags(tx, incarnation, image, tags, limits)?;
+    let names = tags.iter().map(ImageTag::as_str);
+    change::note(tx, incarnation, &[image.digest], names)?;
     Ok(absent)
 }
 
@@ -286,6 +290,8 @@ pub(crate) fn delete(
     tag::remove_all(tx, incarnation, digest)?;
     link::let_go(tx, incarnation, digest)?;
     image::remove(tx, incarnation, digest)?;
+    let names = tags.iter().map(String::as_str);
+    change::note(tx, incarnation, &[*digest], names)?;
     Ok(Deleted::All(tags))
 }
 
@@ -297,7 +303,20 @@ pub(crate) fn remove_tags(
 ) -> Result<usize> {
     for name in tags {
         let name: ImageTag = name.parse().map_err(Error::internal)?;
-        tag::remove(tx, incarnation, &name)?;
+        remove_tag(tx, incarnation, &name)?;
     }
     Ok(tags.len())
+}
+
+/// Removes a tag alone; returns whether it was there.
+pub(crate) fn remove_tag(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    name: &ImageTag,
+) -> Result<bool> {
+    let removed = tag::remove(tx, incarnation, name)?;
+    if removed {
+        change::note(tx, incarnation, &[], [name.as_str()])?;
+    }
+    Ok(removed)
 }

@@ -13,6 +13,7 @@ use super::{INLINE_BYTES, content_of, piece_aad};
 use crate::{
     authz::Grant,
     body::Body,
+    core::Core,
     cx::Cx,
     error::{Error, Result},
     table::{doomed, link::KEEP},
@@ -118,9 +119,20 @@ pub(crate) async fn segment(
     body: &mut dyn Body,
 ) -> Result<Received> {
     let physical = intend(cx, grant).await?;
-    let written = write(cx, physical, target, head, body).await;
+    finish(cx.core, physical, target, head, body).await
+}
+
+/// Receives a body into a segment whose intent is recorded.
+async fn finish(
+    core: &Core,
+    physical: PhysicalId,
+    target: Target<'_>,
+    head: Vec<Bytes>,
+    body: &mut dyn Body,
+) -> Result<Received> {
+    let written = write(core, physical, target, head, body).await;
     if written.is_err() {
-        release(cx, physical).await;
+        release(core, physical).await;
     }
     let segment = written?;
     Ok(Received {
@@ -130,8 +142,24 @@ pub(crate) async fn segment(
     })
 }
 
+/// Receives a body that the server reads itself, into memory while it is small, else into a segment.
+pub(crate) async fn own(core: &Core, target: Target<'_>, body: &mut dyn Body) -> Result<Received> {
+    let head = peek(body, 0).await?;
+    if head.is_all {
+        return inline(target, &head.pieces);
+    }
+    let physical = PhysicalId::from_uuid(core.fresh());
+    core.meta
+        .write(Durability::Durable, move |tx| {
+            let not_before = tx.now().plus(KEEP);
+            Ok::<_, Error>(doomed::insert(tx, physical, not_before)?)
+        })
+        .await?;
+    finish(core, physical, target, head.pieces, body).await
+}
+
 async fn write(
-    cx: &Cx<'_>,
+    core: &Core,
     physical: PhysicalId,
     target: Target<'_>,
     head: Vec<Bytes>,
@@ -143,7 +171,7 @@ async fn write(
         start: target.start.cast_unsigned(),
         hash: target.hash,
     };
-    let mut writer = cx.core.blobs.create(target.keys, spec).await?;
+    let mut writer = core.blobs.create(target.keys, spec).await?;
     let mut left = (target.most - target.start).max(0).cast_unsigned();
     let mut head = head.into_iter();
     loop {
@@ -174,16 +202,15 @@ async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
 }
 
 /// Lets the file of a body that is not admitted go. When this fails, its intent dooms it all the same.
-pub(crate) async fn forget(cx: &Cx<'_>, piece: Option<&Piece>) {
+pub(crate) async fn forget(core: &Core, piece: Option<&Piece>) {
     if let Some(Piece::Segment(segment)) = piece {
-        release(cx, segment.physical_id).await;
+        release(core, segment.physical_id).await;
     }
 }
 
-async fn release(cx: &Cx<'_>, physical: PhysicalId) {
-    let settling = cx.core.blobs.settling();
-    let released = cx
-        .core
+async fn release(core: &Core, physical: PhysicalId) {
+    let settling = core.blobs.settling();
+    let released = core
         .meta
         .write(Durability::Soft, move |tx| {
             doomed::release(tx, physical, settling)

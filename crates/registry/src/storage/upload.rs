@@ -85,7 +85,7 @@ pub(crate) async fn append(
         })
         .await;
     if admitted.is_err() {
-        receive::forget(cx, received.piece.as_ref()).await;
+        receive::forget(cx.core, received.piece.as_ref()).await;
     }
     admitted
 }
@@ -110,7 +110,7 @@ pub(crate) async fn close(
     let received = receive_after(cx, grant, &before, &keys, at, head, body).await?;
     let done = admit_close(cx, grant, &keys, before, &received, digests).await;
     if done.is_err() {
-        receive::forget(cx, received.piece.as_ref()).await;
+        receive::forget(cx.core, received.piece.as_ref()).await;
     }
     done
 }
@@ -200,7 +200,7 @@ pub(crate) async fn whole(
         Err(Error::InvalidLayer)
     };
     if done.is_err() {
-        receive::forget(cx, received.piece.as_ref()).await;
+        receive::forget(cx.core, received.piece.as_ref()).await;
     }
     done
 }
@@ -335,7 +335,7 @@ async fn check_length(
     let announced = [announced, at.map(|at| at.length)];
     for expected in announced.into_iter().flatten() {
         if expected != length {
-            receive::forget(cx, received.piece.as_ref()).await;
+            receive::forget(cx.core, received.piece.as_ref()).await;
             let text = format!("the body has {length} bytes instead of {expected}");
             return Err(Error::SizeInvalid(text));
         }
@@ -372,7 +372,8 @@ async fn rehash(
     matching(hash, digests).ok_or(Error::InvalidLayer)
 }
 
-fn matching(hash: UploadHash, digests: &[Digest]) -> Option<Digest> {
+/// Returns which of `digests` the hashed bytes have.
+pub(crate) fn matching(hash: UploadHash, digests: &[Digest]) -> Option<Digest> {
     let (sha256, sha512) = hash.finish();
     digests
         .iter()

@@ -9,7 +9,9 @@ use longshore_types::{
     id::{ContentId, DomainId},
 };
 
-use super::{args, doomed, guard::Versions, guarded, link::PROMISED, segment};
+use super::{
+    args, doomed, guard::Versions, guarded, image_storage::Status, link::PROMISED, segment,
+};
 use crate::authz::Grant;
 
 /// A blob that a read may serve, as far as its first statement tells.
@@ -66,12 +68,31 @@ pub(crate) fn head(tx: &mut dyn Tx, grant: &Grant, digest: &Digest) -> crate::Re
     Ok(size.map(i64::cast_unsigned))
 }
 
+/// Which images make a blob present that they reference.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum HeldBy {
+    /// Those that can be pulled.
+    Active,
+    /// All, archived ones too.
+    Any,
+}
+
+impl HeldBy {
+    fn highest_status(self) -> i64 {
+        match self {
+            Self::Active => Status::Active.code(),
+            Self::Any => Status::Activating.code(),
+        }
+    }
+}
+
 /// Returns a blob that is present in the grant's repository, with its segments, or its bytes if it is wholly inline.
-/// One statement.
+/// `images` says whose references make it present. One statement.
 pub(crate) fn find(
     tx: &mut dyn Tx,
     grant: &Grant,
     digest: &Digest,
+    images: HeldBy,
 ) -> crate::Result<Option<Found>> {
     let incarnation = grant.repository()?.incarnation;
     let least = tx.now().plus(PROMISED);
@@ -79,7 +100,7 @@ pub(crate) fn find(
     tx.query(
         guarded!(
             "b.size, CASE WHEN l.withdrawn = 0 AND l.keep_until >= ?4 THEN 1 WHEN EXISTS (SELECT 1 FROM image_layer x \
-             WHERE x.incarnation = ?2 AND x.layer = ?3 AND x.status = 0) THEN 1 ELSE 0 END, b.content, b.segments, n.start, n.sealed, \
+             WHERE x.incarnation = ?2 AND x.layer = ?3 AND x.status <= ?5) THEN 1 ELSE 0 END, b.content, b.segments, n.start, n.sealed, \
              s.physical, s.start, s.size, s.store, s.format, s.cipher, s.frame_size, s.header, s.key_version, s.wrapped_key, s.checks",
             "LEFT JOIN link l ON l.incarnation = r.incarnation AND l.digest = ?3 \
              LEFT JOIN blob b ON b.domain = l.domain AND b.digest = l.digest AND b.damaged = 0 \
@@ -87,7 +108,7 @@ pub(crate) fn find(
              LEFT JOIN segment s ON b.segments > 0 AND s.content = b.content",
             ""
         ),
-        args![grant.guard_account(), incarnation.as_bytes(), &digest.to_key(), least],
+        args![grant.guard_account(), incarnation.as_bytes(), &digest.to_key(), least, images.highest_status()],
         &mut |columns| {
             versions = Some(Versions::read(columns)?);
             collect(columns, &mut found)

@@ -15,7 +15,9 @@ use super::{
     guard::Versions,
     guarded,
     image_storage::{self, Images, Status, StatusFilter},
-    placeholders, values,
+    placeholders,
+    repository_copy::change,
+    values,
 };
 use crate::{authz::Grant, member::words};
 
@@ -287,6 +289,7 @@ pub(crate) fn layer_came(tx: &mut dyn Tx, incarnation: Incarnation, layer: &Dige
         args![incarnation.as_bytes(), &key],
     )?;
     if moved > 0 {
+        change::layer_comes(tx, incarnation, layer)?;
         let sql = "DELETE FROM image_absent_layer WHERE incarnation = ?1 AND layer = ?2";
         tx.execute(sql, args![incarnation.as_bytes(), &key])?;
     }

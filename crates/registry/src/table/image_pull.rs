@@ -3,7 +3,7 @@
 use longshore_store::meta::{Result, Tx};
 use longshore_types::{digest::Digest, id::Incarnation, time::Timestamp};
 
-use super::args;
+use super::{args, repository_copy::change};
 
 const PUT: &str = "INSERT INTO image_pull (incarnation, digest, pulled_at) \
      SELECT incarnation, digest, ?3 FROM image WHERE incarnation = ?1 AND digest = ?2 \
@@ -20,6 +20,6 @@ pub(crate) fn put(
     tx.execute(
         PUT,
         args![incarnation.as_bytes(), &image.to_key(), pulled_at],
-    )
-    .map(drop)
+    )?;
+    change::note(tx, incarnation, &[*image], [])
 }

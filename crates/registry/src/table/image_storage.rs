@@ -5,7 +5,7 @@
 use longshore_store::meta::{Columns, Error, Result, Tx, Value};
 use longshore_types::{digest::Digest, id::Incarnation, time::Timestamp};
 
-use super::{ROWS_PER_STATEMENT, args, placeholders};
+use super::{ROWS_PER_STATEMENT, args, placeholders, repository_copy::change};
 use crate::member::words;
 
 /// Where an image stands between the storage classes.
@@ -240,8 +240,8 @@ pub(crate) fn activate(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest
 fn layers(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest, status: Status) -> Result<()> {
     let sql = "UPDATE image_layer SET status = ?3 WHERE incarnation = ?1 AND image = ?2";
     let key = image.to_key();
-    tx.execute(sql, args![incarnation.as_bytes(), &key, status.code()])
-        .map(drop)
+    tx.execute(sql, args![incarnation.as_bytes(), &key, status.code()])?;
+    change::note(tx, incarnation, &[*image], [])
 }
 
 /// Returns up to `limit` activating images that are to be looked at now, those that have waited longest first.

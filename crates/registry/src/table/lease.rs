@@ -3,7 +3,7 @@
 use longshore_store::meta::{Result, Tx, Value};
 use longshore_types::{digest::Digest, id::Incarnation, time::Timestamp};
 
-use super::{ROWS_PER_STATEMENT, args, placeholders};
+use super::{ROWS_PER_STATEMENT, args, placeholders, repository_copy::change};
 
 /// Leases images until `until`, or for longer where they are already.
 pub(crate) fn raise(
@@ -25,7 +25,7 @@ pub(crate) fn raise(
         );
         tx.execute(&sql, &args)?;
     }
-    Ok(())
+    change::note(tx, incarnation, images, [])
 }
 
 /// Returns the leases of those of `images` that have one, ended or not.

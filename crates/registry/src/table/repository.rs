@@ -198,11 +198,26 @@ pub(crate) fn kill(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()
         .map(drop)
 }
 
-/// Returns up to `limit` dead incarnations, oldest first.
+/// Returns up to `limit` dead incarnations, oldest first. Targets of copies, which are not born yet, are none.
 pub(crate) fn dead(tx: &mut dyn Tx, limit: i64) -> meta::Result<Vec<Vec<u8>>> {
-    let sql =
-        "SELECT incarnation FROM repository WHERE died_at IS NOT NULL ORDER BY died_at LIMIT ?1";
-    tx.rows(sql, args![limit])
+    let now = tx.now();
+    let sql = "SELECT incarnation FROM repository WHERE died_at <= ?1 ORDER BY died_at LIMIT ?2";
+    tx.rows(sql, args![now, limit])
+}
+
+/// Gives a live repository another name, unless that is taken; returns whether it did.
+pub(crate) fn rename(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    name: &RepositoryName,
+) -> meta::Result<bool> {
+    let renamed = tx.execute(
+        "UPDATE repository SET name = ?2, version = version + 1 WHERE incarnation = ?1 AND died_at IS NULL AND NOT EXISTS \
+         (SELECT 1 FROM repository o WHERE o.kind = repository.kind AND o.account = repository.account \
+         AND o.region = repository.region AND o.name = ?2 AND o.died_at IS NULL)",
+        args![incarnation.as_bytes(), name.as_str()],
+    )?;
+    Ok(renamed == 1)
 }
 
 /// Removes the row of a dead repository that has no children left.

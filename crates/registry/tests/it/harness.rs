@@ -173,12 +173,22 @@ impl TestCore {
         let account = caller.known().map(|known| known.account);
         let registry = self.registry();
         let account = account.unwrap_or(registry.account());
+        let registry = Registry::private(account, registry.region()).unwrap();
+        self.run_in(registry, caller, request, operation).await
+    }
+
+    /// Runs any operation as `caller`, whose request came so and goes to that registry.
+    pub(crate) async fn run_in<O: Operation>(
+        &self,
+        registry: Registry,
+        caller: Caller,
+        request: RequestFacts<'_>,
+        operation: O,
+    ) -> Result<O::Output, Error> {
         let cx = Cx {
             core: &self.core,
             caller,
-            scope: Scope {
-                registry: Registry::private(account, registry.region()).unwrap(),
-            },
+            scope: Scope { registry },
             endpoints: &self.endpoints,
             request,
         };

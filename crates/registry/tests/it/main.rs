@@ -10,6 +10,7 @@ mod authz;
 mod blob;
 mod collection;
 mod concurrency;
+mod copy;
 mod creation_template;
 mod harness;
 mod iam;

@@ -1,7 +1,9 @@
 //! Results of statements.
 
 use longshore_types::digest::Digest;
-use longshore_types::id::{ContentId, DomainId, EvaluationId, Incarnation, PhysicalId, UploadId};
+use longshore_types::id::{
+    ContentId, CopyId, DomainId, EvaluationId, Incarnation, PhysicalId, UploadId,
+};
 use longshore_types::time::Timestamp;
 
 use super::error::{Error, Result};
@@ -101,6 +103,7 @@ macro_rules! id_columns {
 
 id_columns!(
     ContentId,
+    CopyId,
     DomainId,
     EvaluationId,
     Incarnation,

@@ -153,7 +153,7 @@ fn untag(
     if tag::of_image(tx, incarnation, &image, 2)?.len() == 1 {
         rules::delete(tx, incarnation, &image)?;
     } else {
-        tag::remove(tx, incarnation, name)?;
+        rules::remove_tag(tx, incarnation, name)?;
     }
     Ok(Ok(vec![ImageIdentifier::new(&image, Some(name.as_str()))]))
 }

@@ -1,7 +1,10 @@
 //! `UpdateImageStorageClass`.
 
 use longshore_store::meta::{Durability, Tx};
-use longshore_types::{account::AccountId, digest::Digest, name::{ImageTag, RepositoryName},
+use longshore_types::{
+    account::AccountId,
+    digest::Digest,
+    name::{ImageTag, RepositoryName},
 };
 use serde::{Deserialize, Serialize};
 
