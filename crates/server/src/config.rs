@@ -8,8 +8,8 @@ use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::R
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, Command, CreateAccountArgs, GcArgs, ListAccountsArgs,
-    LogFormat, ScrubArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs, ListAccountsArgs,
+    LogFormat, RenameArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 use self::{args::ServeArgs, blobs::S3Settings, file::Settings};

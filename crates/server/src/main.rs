@@ -10,7 +10,7 @@ use clap::Parser;
 use longshore::{
     account, alias,
     config::{Args, Command, Config},
-    log, operator,
+    log, operator, repository,
     serve::{self, RunningServer},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -31,6 +31,7 @@ fn main() -> ExitCode {
             .map_err(anyhow::Error::from)
             .and_then(run),
         Command::Account(command) => account::run(command),
+        Command::Repository(command) => repository::run(command),
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
         Command::Alias(args) => alias::run(args),

@@ -139,8 +139,13 @@ fn organizations(operation: &str) -> Option<Handler> {
 
 fn longshore(operation: &str) -> Option<Handler> {
     Some(match operation {
+        "CancelRepositoryCopy" => run::<extension::CancelRepositoryCopy>,
+        "CopyRepository" => run::<extension::CopyRepository>,
+        "DescribeRepositoryCopies" => run::<extension::DescribeRepositoryCopies>,
         "LeaseImages" => run::<extension::LeaseImages>,
         "ListImageLeases" => run::<extension::ListImageLeases>,
+        "MoveRepository" => run::<extension::MoveRepository>,
+        "RenameRepository" => run::<extension::RenameRepository>,
         _ => return None,
     })
 }
