@@ -18,6 +18,7 @@ mod docker;
 mod helm;
 mod kubelet;
 mod regctl;
+mod repository_copies;
 mod sdk;
 mod skopeo;
 
@@ -48,6 +49,7 @@ pub(crate) fn all() -> Vec<Client> {
         skopeo::client(),
         crane::client(),
         regctl::client(),
+        repository_copies::client(),
         helm::client(),
         curl::client(),
     ]

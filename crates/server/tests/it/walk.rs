@@ -124,7 +124,9 @@ async fn operations_of_registries() {
             need.resource.clone_from(&asked.resource);
             let call = Call::new(&scene.ours.admin, service, operation, &asked.input);
             let answer = visit.send(call).await;
-            let expected = match decide_api(visit, &need) {
+            let needs = with_beside(&scene, operation, need, &asked.input);
+            let decided = needs.iter().try_for_each(|need| decide_api(visit, need));
+            let expected = match decided {
                 Ok(()) => "200".to_owned(),
                 Err(refusal) => Wire::Json.refusal(&refusal),
             };
@@ -140,6 +142,29 @@ async fn operations_of_registries() {
         scene.ours.admin.done(service, operation, input).await;
     }
     found.conclude(&["ecr ", "longshore "]);
+}
+
+/// All that an operation needs, its own action first.
+fn with_beside(
+    scene: &Scene,
+    operation: &str,
+    need: Need,
+    input: &serde_json::Value,
+) -> Vec<Need> {
+    let (on_it, on_made) = table::beside(operation);
+    let made = ecr::made(scene, input).unwrap_or_default();
+    let action = |need: &Need, action: &str| Need {
+        action: action.to_owned(),
+        ..need.clone()
+    };
+    let on_it = on_it.iter().map(|name| action(&need, name));
+    let on_made = on_made.iter().map(|name| Need {
+        resource: made.clone(),
+        is_in_repository: false,
+        ..action(&need, name)
+    });
+    let beside: Vec<Need> = on_it.chain(on_made).collect();
+    std::iter::once(need).chain(beside).collect()
 }
 
 /// Without a signature the API knows nobody, whatever policies say.

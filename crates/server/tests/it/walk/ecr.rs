@@ -93,8 +93,28 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "BatchCheckLayerAvailability" => with(json!({ "layerDigests": [layer] })),
         "GetDownloadUrlForLayer" => with(json!({ "layerDigest": layer })),
         "BatchDeleteImage" | "BatchGetImage" | "LeaseImages" => with(image_ids),
-        "DescribeImages" | "ListImages" | "ListImageLeases" | "InitiateLayerUpload" => {
-            with(json!({}))
+        "DescribeImages"
+        | "DescribeRepositoryCopies"
+        | "ListImages"
+        | "ListImageLeases"
+        | "InitiateLayerUpload" => with(json!({})),
+        "CopyRepository" => with(to(scene, "targetRepositoryName")),
+        "MoveRepository" => {
+            let mut input = with(to(scene, "targetRepositoryName"));
+            input["targetRegion"] = json!(ELSEWHERE);
+            input
+        }
+        "RenameRepository" => with(to(scene, "newRepositoryName")),
+        "CancelRepositoryCopy" => {
+            let copy = with(to(scene, "targetRepositoryName"));
+            let administrator = &scene.ours.admin;
+            let begun = administrator.done("longshore", "CopyRepository", &copy);
+            let begun = begun.await.json();
+            let of = with(json!({ "copyId": begun["repositoryCopy"]["copyId"] }));
+            // What has ended stays so: nothing goes on beside what is looked at.
+            let ended = administrator.done("longshore", "CancelRepositoryCopy", &of);
+            ended.await;
+            of
         }
         "DeleteRepository" => with(json!({ "force": true })),
         "ListImageReferrers" => {
@@ -136,13 +156,37 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "ListTagsForResource" => json!({ "resourceArn": resource }),
         "TagResource" => json!({ "resourceArn": resource, "tags": [{ "Key": "k", "Value": "v" }] }),
         "UntagResource" => json!({ "resourceArn": resource, "tagKeys": ["k"] }),
-        "UpdateImageStorageClass" => with(
-            json!({ "imageId": { "imageTag": "v1" }, "targetStorageClass": "ARCHIVE" }),
-        ),
+        "UpdateImageStorageClass" => {
+            with(json!({ "imageId": { "imageTag": "v1" }, "targetStorageClass": "ARCHIVE" }))
+        }
         "UploadLayerPart" | "CompleteLayerUpload" => with(part_of(scene, operation, &name).await),
         other => panic!("no input for {other}"),
     };
     Asked { input, resource }
+}
+
+/// Where moved repositories go.
+const ELSEWHERE: &str = "eu-north-1";
+
+/// A name of no repository, as the member of a call that makes one.
+fn to(scene: &Scene, member: &str) -> Value {
+    json!({ member: scene.fresh() })
+}
+
+/// The ARN of the repository of ours that a call makes of another, if it is such a call.
+pub(super) fn made(scene: &Scene, input: &Value) -> Option<String> {
+    let name = input
+        .get("targetRepositoryName")
+        .or(input.get("newRepositoryName"))?;
+    let arn = scene.ours.repository_arn(name.as_str().unwrap());
+    Some(match input.get("targetRegion") {
+        Some(region) => {
+            let mut parts: Vec<&str> = arn.split(':').collect();
+            parts[3] = region.as_str().unwrap();
+            parts.join(":")
+        }
+        None => arn,
+    })
 }
 
 /// The members of a call that goes on with an upload.

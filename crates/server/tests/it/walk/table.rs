@@ -16,16 +16,62 @@ pub(super) enum On {
 
 /// The operations that ECR has not, each with its action and what that is done to: [`ECR`]'s rules hold for them.
 pub(super) const LONGSHORE: &[(&str, &str, On)] = &[
+    (
+        "CancelRepositoryCopy",
+        "longshore:CancelRepositoryCopy",
+        On::Repository,
+    ),
+    ("CopyRepository", "longshore:CopyRepository", On::Repository),
+    (
+        "DescribeRepositoryCopies",
+        "longshore:DescribeRepositoryCopies",
+        On::Repository,
+    ),
     ("LeaseImages", "longshore:LeaseImages", On::Repository),
     (
         "ListImageLeases",
         "longshore:ListImageLeases",
         On::Repository,
     ),
+    ("MoveRepository", "longshore:MoveRepository", On::Repository),
+    (
+        "RenameRepository",
+        "longshore:RenameRepository",
+        On::Repository,
+    ),
 ];
 
+/// What an operation needs beside its own action: on the repository that it names, and on the one that it makes.
+pub(super) fn beside(operation: &str) -> (&'static [&'static str], &'static [&'static str]) {
+    const MAKE: &[&str] = &[
+        "ecr:CreateRepository",
+        "ecr:InitiateLayerUpload",
+        "ecr:UploadLayerPart",
+        "ecr:CompleteLayerUpload",
+        "ecr:PutImage",
+        "ecr:SetRepositoryPolicy",
+        "ecr:PutLifecyclePolicy",
+        "ecr:TagResource",
+    ];
+    const TAKE: &[&str] = &[
+        "ecr:BatchGetImage",
+        "ecr:GetDownloadUrlForLayer",
+        "ecr:DescribeImages",
+        "ecr:GetRepositoryPolicy",
+        "ecr:GetLifecyclePolicy",
+        "ecr:ListTagsForResource",
+        "ecr:DeleteRepository",
+    ];
+    match operation {
+        "CopyRepository" => (&TAKE[..6], MAKE),
+        "MoveRepository" | "RenameRepository" => (TAKE, MAKE),
+        _ => (&[], &[]),
+    }
+}
+
 /// The operations of private registries, with the service that they are called by.
-pub(super) fn of_registries() -> impl Iterator<Item = (&'static str, &'static str, &'static str, On)> {
+pub(super) fn of_registries() -> impl Iterator<Item = (&'static str, &'static str, &'static str, On)>
+{
     let of = |service, table: &'static [(&str, &str, On)]| {
         let with = move |(operation, action, on): &(_, _, _)| (service, *operation, *action, *on);
         table.iter().map(with)
