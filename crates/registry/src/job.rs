@@ -13,6 +13,7 @@ pub mod usage;
 use std::{sync::Arc, time::Duration};
 
 use longshore_store::soak;
+use tokio::sync::Notify;
 
 use crate::{core::Core, error::Result};
 
@@ -32,14 +33,19 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How long collection waits after the clock was seen to jump: a full promise.
 const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
-/// Runs one step of every sweeper. Returns whether any has more to do now; one that fails holds up none of the others.
+/// Runs one step of everything. Returns whether any has more to do now; one that fails holds up none of the others.
 pub async fn tick(core: &Core) -> Result<bool> {
+    let (swept, moved) = (sweep(core).await, archive::tick(core).await);
+    Ok(swept? || moved?.more)
+}
+
+/// Runs one step of every sweeper that touches the metadata and removes files.
+async fn sweep(core: &Core) -> Result<bool> {
     let may_collect = may_collect(core);
     let mut swept = vec![
         dead::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
-        archive::tick(core).await,
         leases::tick(core).await,
         lifecycle::tick(core, may_collect).await,
     ];
@@ -66,18 +72,34 @@ pub async fn finish(core: &Core) -> Result<()> {
     finished.into_iter().collect()
 }
 
-/// Sweeps for ever. Cancel by dropping it: every step is one transaction.
+/// Sweeps for ever, and moves bytes between the stores beside it, which may take long. Cancel by dropping it: every step
+/// is a transaction, or leaves what its intent dooms.
 pub async fn run(core: Arc<Core>) {
-    loop {
-        let pause = match tick(&core).await {
-            Ok(true) => BREATH,
-            Ok(false) => soak::brief(REST),
-            Err(error) => {
-                tracing::warn!(%error, "a sweep failed and will be tried again");
-                REST
-            }
-        };
-        // Whoever waits for a sweeper wakes them all.
-        drop(tokio::time::timeout(pause, core.wake.notified()).await);
-    }
+    let sweeping = async {
+        loop {
+            let swept = sweep(&core).await;
+            rest(&core.wake, swept).await;
+        }
+    };
+    let moving = async {
+        loop {
+            let moved = archive::tick(&core).await;
+            rest(&core.wake_archive, moved.map(|moved| moved.more)).await;
+        }
+    };
+    tokio::join!(sweeping, moving);
+}
+
+/// Waits until the next step, which is soon if there is more to do, or until somebody wakes.
+async fn rest(wake: &Notify, done: Result<bool>) {
+    let pause = match done {
+        Ok(true) => BREATH,
+        Ok(false) => soak::brief(REST),
+        Err(error) => {
+            tracing::warn!(%error, "a sweep failed and will be tried again");
+            REST
+        }
+    };
+    // Whoever waits for a sweeper wakes them all.
+    drop(tokio::time::timeout(pause, wake.notified()).await);
 }

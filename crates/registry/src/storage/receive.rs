@@ -13,6 +13,7 @@ use super::{INLINE_BYTES, content_of, piece_aad};
 use crate::{
     authz::Grant,
     body::Body,
+    core::Core,
     cx::Cx,
     error::{Error, Result},
     table::{doomed, link::KEEP},
@@ -120,7 +121,7 @@ pub(crate) async fn segment(
     let physical = intend(cx, grant).await?;
     let written = write(cx, physical, target, head, body).await;
     if written.is_err() {
-        release(cx, physical).await;
+        release(cx.core, physical).await;
     }
     let segment = written?;
     Ok(Received {
@@ -165,9 +166,10 @@ async fn write(
 /// Records, durably, the id of a file that is about to be made, so that it cannot leak.
 async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
     let physical = PhysicalId::from_uuid(cx.core.fresh());
+    let store = cx.core.blobs.store_id();
     cx.write(grant, Durability::Durable, move |tx, _| {
         let not_before = tx.now().plus(KEEP);
-        Ok(doomed::insert(tx, physical, not_before)?)
+        Ok(doomed::insert(tx, physical, store, not_before)?)
     })
     .await?;
     Ok(physical)
@@ -176,14 +178,14 @@ async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
 /// Lets the file of a body that is not admitted go. When this fails, its intent dooms it all the same.
 pub(crate) async fn forget(cx: &Cx<'_>, piece: Option<&Piece>) {
     if let Some(Piece::Segment(segment)) = piece {
-        release(cx, segment.physical_id).await;
+        release(cx.core, segment.physical_id).await;
     }
 }
 
-async fn release(cx: &Cx<'_>, physical: PhysicalId) {
-    let settling = cx.core.blobs.settling();
-    let released = cx
-        .core
+/// Lets the file of a segment that is not to be go. When this fails, its intent dooms it all the same.
+pub(crate) async fn release(core: &Core, physical: PhysicalId) {
+    let settling = core.blobs.settling();
+    let released = core
         .meta
         .write(Durability::Soft, move |tx| {
             doomed::release(tx, physical, settling)

@@ -1,7 +1,10 @@
 //! `UpdateImageStorageClass`.
 
 use longshore_store::meta::{Durability, Tx};
-use longshore_types::{account::AccountId, digest::Digest, name::{ImageTag, RepositoryName},
+use longshore_types::{
+    account::AccountId,
+    digest::Digest,
+    name::{ImageTag, RepositoryName},
 };
 use serde::{Deserialize, Serialize};
 
@@ -73,7 +76,7 @@ impl Operation for UpdateImageStorageClass {
                 update(tx, grant, &id, &wanted, target)
             })
             .await?;
-        cx.core.wake.notify_one();
+        cx.core.wake_archive.notify_one();
         let repository = permit.grant().repository()?;
         Ok(UpdatedStorageClass {
             registry_id: repository.registry.account(),
