@@ -74,6 +74,8 @@ pub struct Identity {
     pub first_account: AccountId,
     /// Whether the metadata names any file, be it one that is to go.
     pub has_files: bool,
+    /// Whether it names any file in the archive store.
+    pub has_archived_files: bool,
 }
 
 /// Returns what the store is; it must have been bootstrapped.
@@ -85,6 +87,7 @@ pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
             first_account: first_account(tx)?,
             // What is doomed counts, too: it would be forgotten where it is not.
             has_files: segment::any(tx)? || doomed::any(tx)?,
+            has_archived_files: segment::any_archived(tx)? || doomed::any_archived(tx)?,
         })
     })
     .await

@@ -42,11 +42,16 @@ pub struct Settings {
     pub count_quotas: Vec<CountQuota>,
     /// How long a lifecycle policy waits for its next run.
     pub lifecycle_interval: Duration,
+    /// How many bytes of a blob that moves to another store are copied at a time, into one segment.
+    pub move_bytes: i64,
 }
 
 impl Settings {
     /// How long a lifecycle policy waits by default: whatever it expires goes within 24 hours, as ECR promises.
     pub const LIFECYCLE_INTERVAL: Duration = Duration::from_hours(12);
+
+    /// How many bytes are copied at a time: few enough that little is lost when a server stops, many enough for a segment.
+    pub const MOVE_BYTES: i64 = 64 * 1024 * 1024;
 
     /// How many uploads one principal may have open when the operator does not say.
     pub const OPEN_UPLOADS: NonZeroU32 = NonZeroU32::new(1000).expect("1000 is not zero");
@@ -59,6 +64,7 @@ impl Settings {
             rate_quotas: Vec::new(),
             count_quotas: Vec::new(),
             lifecycle_interval: Self::LIFECYCLE_INTERVAL,
+            move_bytes: Self::MOVE_BYTES,
         }
     }
 }
@@ -108,6 +114,8 @@ pub struct Core {
     pub(crate) pulls: Pulls,
     /// Wakes the sweepers from their rest.
     pub(crate) wake: Notify,
+    /// Wakes whoever moves bytes between the stores.
+    pub(crate) wake_archive: Notify,
     /// Wakes what copies repositories.
     pub(crate) wake_copies: Notify,
     ids: Box<dyn Ids>,
@@ -141,6 +149,7 @@ impl Core {
             usage: Usage::default(),
             pulls: Pulls::default(),
             wake: Notify::new(),
+            wake_archive: Notify::new(),
             wake_copies: Notify::new(),
             ids,
         })

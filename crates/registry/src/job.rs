@@ -14,6 +14,7 @@ pub mod usage;
 use std::{sync::Arc, time::Duration};
 
 use longshore_store::soak;
+use tokio::sync::Notify;
 
 use crate::{core::Core, error::Result};
 
@@ -33,20 +34,20 @@ const BREATH: Duration = Duration::from_millis(20);
 /// How long collection waits after the clock was seen to jump: a full promise.
 const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
-/// Runs one step of every sweeper and of every copy. Returns whether any has more to do now.
+/// Runs one step of everything. Returns whether any has more to do now; one that fails holds up none of the others.
 pub async fn tick(core: &Core) -> Result<bool> {
-    let (swept, copied) = (sweep(core).await, copy::tick(core).await);
-    Ok(swept? | copied?.more)
+    let (swept, moved) = (sweep(core).await, archive::tick(core).await);
+    let copied = copy::tick(core).await;
+    Ok(swept? | moved?.more | copied?.more)
 }
 
-/// Runs one step of every sweeper; one that fails holds up none of the others.
+/// Runs one step of every sweeper that touches the metadata and removes files.
 async fn sweep(core: &Core) -> Result<bool> {
     let may_collect = may_collect(core);
     let mut swept = vec![
         dead::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
-        archive::tick(core).await,
         leases::tick(core).await,
         lifecycle::tick(core, may_collect).await,
     ];
@@ -73,27 +74,33 @@ pub async fn finish(core: &Core) -> Result<()> {
     finished.into_iter().collect()
 }
 
-/// Sweeps and copies for ever, side by side: a copy may have a long blob to write. Cancel by dropping it: every step is one
-/// transaction.
+/// Sweeps for ever, and beside it moves bytes between the stores and copies repositories, which may take long. Cancel by
+/// dropping it: every step is a transaction, or leaves what its intent dooms.
 pub async fn run(core: Arc<Core>) {
     let sweeping = async {
         loop {
-            // Whoever waits for a sweeper wakes them all.
-            rest(sweep(&core).await, core.wake.notified()).await;
+            let swept = sweep(&core).await;
+            rest(&core.wake, swept).await;
+        }
+    };
+    let moving = async {
+        loop {
+            let moved = archive::tick(&core).await;
+            rest(&core.wake_archive, moved.map(|moved| moved.more)).await;
         }
     };
     let copying = async {
         loop {
-            let more = copy::tick(&core).await.map(|swept| swept.more);
-            rest(more, core.wake_copies.notified()).await;
+            let copied = copy::tick(&core).await;
+            rest(&core.wake_copies, copied.map(|copied| copied.more)).await;
         }
     };
-    tokio::join!(sweeping, copying);
+    tokio::join!(sweeping, moving, copying);
 }
 
-/// Pauses after a step that said whether there is more to do, or failed.
-async fn rest(more: Result<bool>, woken: impl Future<Output = ()>) {
-    let pause = match more {
+/// Waits until the next step, which is soon if there is more to do, or until somebody wakes.
+async fn rest(wake: &Notify, done: Result<bool>) {
+    let pause = match done {
         Ok(true) => BREATH,
         Ok(false) => soak::brief(REST),
         Err(error) => {
@@ -101,5 +108,6 @@ async fn rest(more: Result<bool>, woken: impl Future<Output = ()>) {
             REST
         }
     };
-    drop(tokio::time::timeout(pause, woken).await);
+    // Whoever waits for a sweeper wakes them all.
+    drop(tokio::time::timeout(pause, wake.notified()).await);
 }

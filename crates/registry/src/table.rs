@@ -35,6 +35,7 @@ pub(crate) mod principal;
 pub(crate) mod pull_time_exclusion;
 pub(crate) mod registry_alias;
 pub(crate) mod registry_policy;
+pub(crate) mod relocation;
 pub(crate) mod repository;
 pub(crate) mod repository_copy;
 pub(crate) mod repository_tag;

@@ -34,6 +34,8 @@ pub struct Config {
     pub domain: Option<String>,
     /// Where blobs are kept.
     pub blobs: BlobsUrl,
+    /// Where those of archived images are kept, if not beside the others.
+    pub archive_blobs: Option<BlobsUrl>,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
     /// Certificate and key, for HTTPS.
@@ -201,8 +203,12 @@ impl Config {
         let blobs = args.blobs.or(file.blobs);
         let blobs = blobs.as_deref().unwrap_or("file");
         let blobs = BlobsUrl::parse("--blobs", blobs, &secrets.s3, &data_dir)?;
+        let archive_blobs = args.archive_blobs.or(file.archive_blobs);
+        let archive_blobs = archive_blobs
+            .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
+            .transpose()?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
-        if !blobs.is_in_data_dir() && matches!(master_key, MasterKeySource::DataDir) {
+        if !blobs.is_in(&data_dir) && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
@@ -211,6 +217,7 @@ impl Config {
         Ok(Self {
             data_dir,
             blobs,
+            archive_blobs,
             master_key,
             listen: args
                 .listen

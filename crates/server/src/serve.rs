@@ -157,10 +157,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     blobs.check().await.map_err(OpenError::Blobs)?;
     let first_start = first_start::prepare(&meta, &master, wanted).await?;
     let identity = bootstrap::identity(&meta).await?;
-    blobs
-        .bind(&identity.store_id, identity.has_files)
-        .await
-        .map_err(OpenError::Blobs)?;
+    stores::bind(&blobs, &identity).await?;
     let settings = settings(&config, identity.first_account)?;
     let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?;
     let core = Arc::new(core.fetching(Arc::new(identity_providers)));
@@ -225,10 +222,7 @@ pub async fn open_beside(config: &Config) -> Result<Core, StartError> {
     };
     let (meta, master, blobs) = tokio::task::spawn_blocking(open).await??;
     let identity = bootstrap::identity(&meta).await?;
-    blobs
-        .bind(&identity.store_id, identity.has_files)
-        .await
-        .map_err(OpenError::Blobs)?;
+    stores::bind(&blobs, &identity).await?;
     let settings = settings(config, identity.first_account)?;
     Ok(Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?)
 }

@@ -7,6 +7,8 @@
 //! <data>/blobs/…            segments, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
 //! ```
+//!
+//! The segments of archived images lie where `--archive-blobs` says, or with the others.
 
 use std::{
     fs::{DirBuilder, File},
@@ -16,6 +18,7 @@ use std::{
     sync::Arc,
 };
 
+use longshore_registry::bootstrap::Identity;
 use longshore_store::{
     blob::{Blobs, Cipher, FileStore, Pool, S3Store, SegmentStore, s3::S3Error},
     crypto::{MasterKey, MasterKeyError},
@@ -24,8 +27,10 @@ use longshore_store::{
 
 use crate::config::{BlobsUrl, Config, MasterKeySource};
 
-/// The only store of segments so far.
+/// The store of segments that takes what is uploaded.
 const STORE_ID: u32 = 1;
+/// The store of the segments of archived images.
+const ARCHIVE_ID: u32 = 2;
 /// Transfer buffers of 256 KiB.
 const SLABS: usize = 64;
 
@@ -46,7 +51,7 @@ pub struct Stores {
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
     /// It cannot be made or read.
-    #[error("the data directory `{}` cannot be used", .path.display())]
+    #[error("the directory `{}` cannot be used", .path.display())]
     Directory {
         /// The directory.
         path: PathBuf,
@@ -74,6 +79,9 @@ pub enum OpenError {
     /// The place of the segments cannot be used, or is not this store's.
     #[error("the store of the blobs cannot be used")]
     Blobs(#[source] io::Error),
+    /// The place of the segments of archived images cannot be used, or is not this store's.
+    #[error("the store of the blobs of archived images cannot be used: see `--archive-blobs`")]
+    ArchiveBlobs(#[source] io::Error),
     /// The metadata cannot be opened.
     #[error("the metadata cannot be opened")]
     Metadata(#[from] meta::Error),
@@ -105,11 +113,12 @@ impl Stores {
 }
 
 /// Opens what holds segments where a URL says; they are asked for nothing yet. Blocks.
-fn segments(url: &BlobsUrl, dir: &Path, pool: &Pool) -> Result<Arc<dyn SegmentStore>, OpenError> {
+fn segments(url: &BlobsUrl, pool: &Pool) -> Result<Arc<dyn SegmentStore>, OpenError> {
     match url {
-        BlobsUrl::File => {
-            let files = FileStore::open(dir).map_err(|source| OpenError::Directory {
-                path: dir.to_owned(),
+        BlobsUrl::File(dir) => {
+            let opened = make_directory(dir).and_then(|()| FileStore::open(dir));
+            let files = opened.map_err(|source| OpenError::Directory {
+                path: dir.clone(),
                 source,
             })?;
             Ok(Arc::new(files))
@@ -142,8 +151,26 @@ pub fn open_beside(
 /// Opens the segments where the configuration says they are; they are asked for nothing yet. Blocks.
 pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
     let pool = Pool::new(SLABS);
-    let segments = segments(&config.blobs, &config.data_dir, &pool)?;
-    Ok(Blobs::new(segments, STORE_ID, Cipher::Aes256Gcm, pool))
+    let store = segments(&config.blobs, &pool)?;
+    let archive = config.archive_blobs.as_ref();
+    let archive = archive.map(|url| segments(url, &pool)).transpose()?;
+    let blobs = Blobs::new(store, STORE_ID, Cipher::Aes256Gcm, pool);
+    Ok(match archive {
+        Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
+        None => blobs,
+    })
+}
+
+/// Binds the places of the segments to the metadata.
+pub(crate) async fn bind(blobs: &Blobs, identity: &Identity) -> Result<(), OpenError> {
+    blobs
+        .bind(&identity.store_id, identity.has_files)
+        .await
+        .map_err(OpenError::Blobs)?;
+    blobs
+        .bind_archive(&identity.store_id, identity.has_archived_files)
+        .await
+        .map_err(OpenError::ArchiveBlobs)
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

@@ -60,7 +60,7 @@ async fn compare(directory: &Path) -> Result<(), Failure> {
             ratio(pull.wall, seal.wall),
             ratio(seal.cpu, hash.cpu + seal.cpu),
         );
-        blobs.delete(row.physical_id).await?;
+        blobs.delete(row.store, row.physical_id).await?;
     }
     Ok(())
 }

@@ -1,36 +1,20 @@
-//! Ends the restoration of images: one whose bytes are back becomes active.
+//! The bytes of archived images: what only they have goes to the archive store, what is needed again comes back, and an
+//! image whose bytes are back becomes active.
 
-use longshore_store::meta::Durability;
+mod activate;
+mod copy;
+mod relocate;
 
 use super::Swept;
-use crate::{
-    core::Core,
-    error::{Error, Result},
-    table::{
-        image,
-        image_storage::{self, Status},
-    },
-};
+use crate::{core::Core, error::Result};
 
-const PER_TICK: i64 = 20;
-
-/// Looks at up to 20 images that are being restored.
+/// Goes on with one blob that is on its way between the stores, and looks at up to 20 images that are being restored.
 pub async fn tick(core: &Core) -> Result<Swept> {
-    let activating = core
-        .meta
-        .read(|tx| Ok::<_, Error>(image_storage::activating(tx, PER_TICK)?))
-        .await?;
-    let done = activating.len();
-    for (incarnation, digest) in activating {
-        let activate = move |tx: &mut dyn longshore_store::meta::Tx| {
-            image::resolve(tx, incarnation, &digest)?;
-            if image_storage::status(tx, incarnation, &digest)? == Status::Activating {
-                image_storage::activate(tx, incarnation, &digest)?;
-            }
-            Ok::<_, Error>(())
-        };
-        core.meta.write(Durability::Durable, activate).await?;
-    }
-    let more = i64::try_from(done) == Ok(PER_TICK);
-    Ok(Swept { done, more })
+    let relocated = relocate::tick(core).await;
+    let activated = activate::tick(core).await;
+    let (relocated, activated) = (relocated?, activated?);
+    Ok(Swept {
+        done: relocated.done + activated.done,
+        more: relocated.more || activated.more,
+    })
 }

@@ -13,7 +13,7 @@ use crate::{
     table::{
         blob,
         candidate::{self, Candidate, Kind},
-        link,
+        link, relocation,
     },
 };
 
@@ -71,11 +71,13 @@ fn decide(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Option<u64>> {
             let went = decide_link(tx, &candidate.scope, &candidate.digest)?;
             Ok(went.then_some(0))
         }
-        Kind::Blob => Ok(blob::collect_unlinked(
-            tx,
-            &candidate.scope,
-            &candidate.digest,
-        )?),
+        Kind::Blob => {
+            let gone = blob::collect_unlinked(tx, &candidate.scope, &candidate.digest)?;
+            if gone.is_none() {
+                relocation::look_if_misplaced(tx, &candidate.scope, &candidate.digest)?;
+            }
+            Ok(gone)
+        }
     }
 }
 
@@ -84,7 +86,8 @@ fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<b
         return Ok(false);
     };
     if standing.referenced {
-        // Letting the reference go makes a new candidate.
+        // Letting the reference go makes a new candidate. With the promise ended, it may be one of archived images alone.
+        relocation::look_if_misplaced(tx, standing.domain.as_bytes(), digest)?;
         return Ok(false);
     }
     let keep_until = Timestamp::from_millis(standing.keep_until);

@@ -18,8 +18,8 @@ pub async fn tick(core: &Core) -> Result<Swept> {
     let more = i64::try_from(due.len()) == Ok(PER_TICK);
     let done = due.len();
     let mut failed = None;
-    for physical in due {
-        if let Err(error) = core.blobs.delete(physical).await {
+    for (physical, store) in due {
+        if let Err(error) = core.blobs.delete(store, physical).await {
             tracing::warn!(%physical, %error, "a doomed segment could not be removed and will be tried again");
             failed = Some(error);
             continue;
@@ -38,7 +38,7 @@ pub async fn tick(core: &Core) -> Result<Swept> {
 
 /// Takes what is due in a durable write of its own: a read could miss an admission that is about to claim a row, and a
 /// power cut could bring back the rows of an upload whose files are gone.
-async fn take(core: &Core) -> Result<Vec<PhysicalId>> {
+async fn take(core: &Core) -> Result<Vec<(PhysicalId, u32)>> {
     let nothing = core
         .meta
         .read(|tx| Ok::<_, Error>(!doomed::any_due(tx)?))

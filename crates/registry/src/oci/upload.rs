@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     operation::Operation,
     storage::upload::{self as rules, Announced},
-    table::{account_setting, link},
+    table::{account_setting, link, relocation},
 };
 
 /// `POST` of an upload, perhaps as a mount.
@@ -152,13 +152,17 @@ async fn linked(cx: &Cx<'_>, target: &Grant, source: &Grant, digest: Digest) -> 
             asserted => asserted?,
         }
         let (from, to) = (source.repository()?, target.repository()?);
-        if from.domain != to.domain
-            || link::present(tx, from.incarnation, &[digest])?.is_empty()
-            || !may_mount(tx, &to.registry)?
-        {
+        let present = link::present(tx, from.incarnation, &[digest])?.pop();
+        let Some(blob) = present.filter(|_| from.domain == to.domain) else {
+            return Ok(Linked::No);
+        };
+        if !may_mount(tx, &to.registry)? {
             return Ok(Linked::No);
         }
         link::promise(tx, to.incarnation, to.domain, &digest)?;
+        if blob.is_archived {
+            relocation::look_at(tx, to.domain.as_bytes(), &digest, relocation::FIRST)?;
+        }
         Ok(Linked::Yes)
     })
     .await

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     core::Core,
     error::{Error, Result},
-    storage::{blob::whole, manifest},
+    storage::{blob::open, manifest},
     table::{
         blob, operator_task,
         scrub::{self, ScrubBlob, ScrubImage},
@@ -227,7 +227,7 @@ async fn read_blob(
         .keys
         .domain(&core.meta, found.registry, found.domain)
         .await?;
-    let mut download = whole(core, keys, found.digest, found.content, found.size).await?;
+    let mut download = open(core, keys, found.digest, found.content, 0..found.size).await?;
     let mut hash = UploadHash::new(Some(found.digest.algorithm()));
     while let Some(bytes) = download.next().await {
         let bytes = bytes?;

@@ -10,7 +10,7 @@ use crate::{
     error::Result,
     table::{
         image_storage::{self, Status},
-        link,
+        link, relocation,
     },
 };
 
@@ -48,6 +48,7 @@ pub(crate) fn archive(
     }
     image_storage::archive(tx, incarnation, image)?;
     link::withdraw_archived(tx, incarnation, image)?;
+    relocation::look_at_layers(tx, incarnation, image, true)?;
     Ok(Ok(()))
 }
 
@@ -63,6 +64,7 @@ pub(crate) fn restore(
         Status::Activating => return Ok(Err(Refused::Activating)),
     }
     image_storage::restore(tx, incarnation, image)?;
+    relocation::look_at_layers(tx, incarnation, image, false)?;
     Ok(Ok(()))
 }
 
@@ -72,5 +74,6 @@ pub(crate) fn restore_at_once(
     incarnation: Incarnation,
     image: &Digest,
 ) -> Result<()> {
-    Ok(image_storage::activate(tx, incarnation, image)?)
+    image_storage::activate(tx, incarnation, image)?;
+    Ok(relocation::look_at_layers(tx, incarnation, image, false)?)
 }

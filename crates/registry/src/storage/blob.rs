@@ -182,13 +182,13 @@ pub(crate) async fn read(
     download(cx.core.blobs.clone(), keys, parts, range, Some(of))
 }
 
-/// Opens all of a blob of `size` bytes, for whoever reads everything again.
-pub(crate) async fn whole(
+/// Opens a range of a blob for whoever reads it as a whole, however it is linked.
+pub(crate) async fn open(
     core: &Core,
     keys: Arc<DomainKeys>,
     digest: Digest,
     content: ContentId,
-    size: u64,
+    range: Range<u64>,
 ) -> Result<Download> {
     let (inline, rows) = core
         .meta
@@ -206,7 +206,7 @@ pub(crate) async fn whole(
         digest,
         content,
     };
-    download(core.blobs.clone(), keys, parts, 0..size, Some(of))
+    download(core.blobs.clone(), keys, parts, range, Some(of))
 }
 
 /// Whether segments alone do not make up the blob.

@@ -20,7 +20,7 @@ use crate::{
         image::{self, NewImage},
         image_storage::{self, Status},
         lifecycle::subject,
-        link,
+        link, relocation,
         repository_copy::change,
         tag,
     },
@@ -217,10 +217,19 @@ fn absent_layers(
     let layers: Vec<Digest> = image.layers.iter().map(|(digest, _)| *digest).collect();
     // A damaged blob is as good as absent to the API. A sparse image references it all the same, so that its link stays
     // until any upload in the domain has replaced what is damaged.
-    let usable: BTreeSet<Digest> = link::linked(tx, repository.incarnation, &layers)?
+    let linked = link::linked(tx, repository.incarnation, &layers)?;
+    for blob in linked.iter().filter(|blob| blob.is_archived) {
+        relocation::look_at(
+            tx,
+            repository.domain.as_bytes(),
+            &blob.digest,
+            relocation::FIRST,
+        )?;
+    }
+    let usable: BTreeSet<Digest> = linked
         .into_iter()
-        .filter(|(_, damaged)| wire == Wire::Oci || !damaged)
-        .map(|(digest, _)| digest)
+        .filter(|blob| wire == Wire::Oci || !blob.is_damaged)
+        .map(|blob| blob.digest)
         .collect();
     let absent: Vec<Digest> = layers
         .into_iter()

@@ -193,9 +193,10 @@ async fn write(
 /// Records, durably, the id of a file that is about to be made, so that it cannot leak.
 async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
     let physical = PhysicalId::from_uuid(cx.core.fresh());
+    let store = cx.core.blobs.store_id();
     cx.write(grant, Durability::Durable, move |tx, _| {
         let not_before = tx.now().plus(KEEP);
-        Ok(doomed::insert(tx, physical, not_before)?)
+        Ok(doomed::insert(tx, physical, store, not_before)?)
     })
     .await?;
     Ok(physical)
@@ -208,7 +209,8 @@ pub(crate) async fn forget(core: &Core, piece: Option<&Piece>) {
     }
 }
 
-async fn release(core: &Core, physical: PhysicalId) {
+/// Lets the file of a segment that is not to be go. When this fails, its intent dooms it all the same.
+pub(crate) async fn release(core: &Core, physical: PhysicalId) {
     let settling = core.blobs.settling();
     let released = core
         .meta

@@ -10,7 +10,8 @@ use longshore_types::{
 };
 
 use super::{
-    args, doomed, guard::Versions, guarded, image_storage::Status, link::PROMISED, segment,
+    args, doomed, guard::Versions, guarded, image_storage::Status, link::PROMISED, relocation,
+    segment,
 };
 use crate::authz::Grant;
 
@@ -166,7 +167,8 @@ pub(crate) struct NewBlob {
     pub(crate) segments: i64,
 }
 
-/// Makes `blob`. If the domain has it already, the new content is doomed, unless the old one is damaged: then that goes.
+/// Makes `blob`. If the domain has it already, the new content is doomed, unless the old one is damaged or lies in the
+/// archive: then that goes.
 pub(crate) fn insert(tx: &mut dyn Tx, blob: &NewBlob) -> Result<()> {
     let now = tx.now();
     let key = blob.digest.to_key();
@@ -179,15 +181,66 @@ pub(crate) fn insert(tx: &mut dyn Tx, blob: &NewBlob) -> Result<()> {
         return Ok(());
     }
     let not_before = doomed::after_grace(now);
-    let sql = "SELECT content FROM blob WHERE domain = ?1 AND digest = ?2 AND damaged = 1";
+    let sql = "SELECT content FROM blob WHERE domain = ?1 AND digest = ?2 AND (damaged = 1 OR archived = 1) /*for update*/";
     let Some(old) = tx.row::<Vec<u8>>(sql, args![blob.domain.as_bytes(), &key])? else {
         return doomed::content(tx, blob.content.as_bytes(), not_before);
     };
     tx.execute(
-        "UPDATE blob SET content = ?3, size = ?4, segments = ?5, damaged = 0 WHERE domain = ?1 AND digest = ?2",
+        "UPDATE blob SET content = ?3, size = ?4, segments = ?5, damaged = 0, archived = 0 WHERE domain = ?1 AND digest = ?2",
         args![blob.domain.as_bytes(), &key, blob.content.as_bytes(), blob.size, blob.segments],
     )?;
     doomed::content(tx, &old, not_before)
+}
+
+/// A blob as the mover sees it.
+#[derive(Clone, Debug)]
+pub(crate) struct Kept {
+    pub(crate) content: ContentId,
+    pub(crate) size: i64,
+    pub(crate) segments: i64,
+    pub(crate) is_damaged: bool,
+    pub(crate) is_archived: bool,
+}
+
+impl Row for Kept {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            content: ContentId::from_slice(columns.blob(0)?)
+                .map_err(|_| Error::corrupt("blob.content"))?,
+            size: columns.int(1)?,
+            segments: columns.int(2)?,
+            is_damaged: columns.int(3)? != 0,
+            is_archived: columns.int(4)? != 0,
+        })
+    }
+}
+
+/// Returns a blob, damaged or not.
+pub(crate) fn kept(tx: &mut dyn Tx, domain: DomainId, digest: &Digest) -> Result<Option<Kept>> {
+    let sql = "SELECT content, size, segments, damaged, archived FROM blob WHERE domain = ?1 AND digest = ?2";
+    tx.row(sql, args![domain.as_bytes(), &digest.to_key()])
+}
+
+/// Makes `target`, of so many segments, the content of a sound blob in place of `source`, which is doomed; returns whether
+/// that was its content.
+pub(crate) fn swap(
+    tx: &mut dyn Tx,
+    (domain, digest): (DomainId, &Digest),
+    (source, target): (ContentId, ContentId),
+    is_archived: bool,
+) -> Result<bool> {
+    let swapped = tx.execute(
+        "UPDATE blob SET content = ?4, archived = ?5, segments = (SELECT COUNT(*) FROM segment WHERE content = ?4) \
+         WHERE domain = ?1 AND digest = ?2 AND content = ?3 AND damaged = 0",
+        args![domain.as_bytes(), &digest.to_key(), source.as_bytes(), target.as_bytes(), is_archived],
+    )?;
+    if swapped == 0 {
+        return Ok(false);
+    }
+    // Pulls that have begun read it for as long as they take.
+    let not_before = doomed::after_grace(tx.now());
+    doomed::content(tx, source.as_bytes(), not_before)?;
+    Ok(true)
 }
 
 /// Marks a blob damaged: absent to every read and check until it is uploaded again. Returns whether it is still made of
@@ -241,6 +294,14 @@ pub(crate) fn collect_unlinked(
     digest: &Digest,
 ) -> Result<Option<u64>> {
     let not_before = doomed::after_grace(tx.now());
+    let linked = "SELECT 1 FROM link WHERE domain = ?1 AND digest = ?2 LIMIT 1";
+    let is_linked = tx
+        .row::<i64>(linked, args![domain, &digest.to_key()])?
+        .is_some();
+    if is_linked {
+        return Ok(None);
+    }
+    relocation::forget_blob(tx, domain, digest)?;
     let removed: Option<(Vec<u8>, i64)> = tx.row(
         "DELETE FROM blob WHERE domain = ?1 AND digest = ?2 AND NOT EXISTS \
          (SELECT 1 FROM link l WHERE l.domain = ?1 AND l.digest = ?2) RETURNING content, size",

@@ -1,6 +1,6 @@
 //! Encryption domains and their wrapped keys.
 
-use longshore_store::meta::{Columns, Result, Row, Tx};
+use longshore_store::meta::{Columns, Error, Result, Row, Tx};
 use longshore_types::{account::Registry, id::DomainId};
 
 use super::args;
@@ -19,6 +19,21 @@ impl Row for DomainKeyRow {
             wrapped: columns.blob(1)?.to_vec(),
         })
     }
+}
+
+/// Returns the registry that a domain is of.
+pub(crate) fn registry(tx: &mut dyn Tx, id: DomainId) -> Result<Registry> {
+    let sql = "SELECT kind, account, region FROM domain WHERE id = ?1";
+    let row: Option<(String, String, String)> = tx.row(sql, args![id.as_bytes()])?;
+    let parsed = row.and_then(|(kind, account, region)| {
+        Registry::new(
+            kind.parse().ok()?,
+            account.parse().ok()?,
+            region.parse().ok()?,
+        )
+        .ok()
+    });
+    parsed.ok_or_else(|| Error::corrupt("a domain's registry"))
 }
 
 /// Returns the keys of a domain.

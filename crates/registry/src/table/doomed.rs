@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use longshore_store::{
-    meta::{Result, Tx},
+    meta::{Error, Result, Tx},
     soak::Guard,
 };
 use longshore_types::{id::PhysicalId, time::Timestamp};
@@ -22,11 +22,16 @@ pub(crate) fn after_grace(now: Timestamp) -> Timestamp {
     }
 }
 
-/// Records `physical`, whose file may go once `not_before` has passed.
-pub(crate) fn insert(tx: &mut dyn Tx, physical: PhysicalId, not_before: Timestamp) -> Result<()> {
-    let sql = "INSERT INTO doomed (physical, store, not_before) VALUES (?1, 0, ?2)";
-    tx.execute(sql, args![physical.as_bytes(), not_before])
-        .map(drop)
+/// Records `physical`, whose file in a store may go once `not_before` has passed.
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    physical: PhysicalId,
+    store: u32,
+    not_before: Timestamp,
+) -> Result<()> {
+    let sql = "INSERT INTO doomed (physical, store, not_before) VALUES (?1, ?2, ?3)";
+    let args = args![physical.as_bytes(), i64::from(store), not_before];
+    tx.execute(sql, args).map(drop)
 }
 
 /// Takes `physical` back from the doomed, to become a segment; returns whether its time had not come.
@@ -78,6 +83,12 @@ pub(crate) fn any(tx: &mut dyn Tx) -> Result<bool> {
     Ok(tx.row::<i64>(sql, args![])?.is_some())
 }
 
+/// Whether any file is doomed in the archive store.
+pub(crate) fn any_archived(tx: &mut dyn Tx) -> Result<bool> {
+    let sql = "SELECT 1 FROM doomed WHERE store > 1 LIMIT 1";
+    Ok(tx.row::<i64>(sql, args![])?.is_some())
+}
+
 /// Whether any file may go now.
 pub(crate) fn any_due(tx: &mut dyn Tx) -> Result<bool> {
     let now = tx.now();
@@ -85,15 +96,22 @@ pub(crate) fn any_due(tx: &mut dyn Tx) -> Result<bool> {
     Ok(tx.row::<i64>(sql, args![now])?.is_some())
 }
 
-/// Returns up to `limit` files that may go now, those that have waited longest first.
+/// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first.
 ///
 /// They get a time that is new, so that one which cannot be removed does not hold up the rest, but well past, so that
 /// no transaction with an older clock can still claim them.
-pub(crate) fn take_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<PhysicalId>> {
+pub(crate) fn take_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(PhysicalId, u32)>> {
     let now = tx.now();
-    tx.rows(
+    let rows: Vec<(PhysicalId, i64)> = tx.rows(
         "UPDATE doomed SET not_before = ?3 WHERE physical IN \
-         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2) RETURNING physical",
+         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2) RETURNING physical, store",
         args![now, limit, now.minus(PAST)],
-    )
+    )?;
+    let store = |(physical, store)| {
+        Ok((
+            physical,
+            u32::try_from(store).map_err(|_| Error::corrupt("doomed.store"))?,
+        ))
+    };
+    rows.into_iter().map(store).collect()
 }

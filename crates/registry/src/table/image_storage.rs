@@ -244,6 +244,34 @@ fn layers(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest, status: Sta
     change::note(tx, incarnation, &[*image], [])
 }
 
+/// Looks at an activating image again at `due`.
+pub(crate) fn postpone(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+    due: Timestamp,
+) -> Result<()> {
+    let sql = "UPDATE image_storage SET due = ?3 WHERE incarnation = ?1 AND image = ?2";
+    tx.execute(sql, args![incarnation.as_bytes(), &image.to_key(), due])
+        .map(drop)
+}
+
+/// Whether bytes of an image still lie in the archive. Damaged ones never come back by themselves.
+pub(crate) fn waits_for_bytes(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+) -> Result<bool> {
+    let found = tx.count(
+        "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_layer x \
+         JOIN link l ON l.incarnation = x.incarnation AND l.digest = x.layer \
+         JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+         WHERE x.incarnation = ?1 AND x.image = ?2 AND b.archived = 1 AND b.damaged = 0) THEN 1 ELSE 0 END",
+        args![incarnation.as_bytes(), &image.to_key()],
+    )?;
+    Ok(found == 1)
+}
+
 /// Returns up to `limit` activating images that are to be looked at now, those that have waited longest first.
 pub(crate) fn activating(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(Incarnation, Digest)>> {
     let now = tx.now();

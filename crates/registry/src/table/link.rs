@@ -35,6 +35,8 @@ pub(crate) struct Present {
     pub(crate) size: i64,
     /// The media type by which such an image references it, if one does.
     pub(crate) referenced_as: Option<String>,
+    /// Whether its bytes lie in the archive.
+    pub(crate) is_archived: bool,
 }
 
 impl Row for Present {
@@ -45,6 +47,7 @@ impl Row for Present {
             digest,
             size: columns.int(1)?,
             referenced_as: columns.opt_text(2)?.map(str::to_owned),
+            is_archived: columns.int(3)? != 0,
         })
     }
 }
@@ -63,7 +66,8 @@ pub(crate) fn present(
     let mut args = vec![Value::from(incarnation.as_bytes()), Value::from(least)];
     args.extend(keys.iter().map(Value::from));
     let sql = format!(
-        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest AND y.status = 0 LIMIT 1) \
+        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest AND y.status = 0 LIMIT 1), \
+         b.archived \
          FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
          WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({}) AND ((l.withdrawn = 0 AND l.keep_until >= ?2) \
          OR EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest AND x.status = 0))",
@@ -85,8 +89,8 @@ pub(crate) fn archived(
     let mut args = vec![Value::from(incarnation.as_bytes())];
     args.extend(keys.iter().map(Value::from));
     let sql = format!(
-        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest LIMIT 1) \
-         FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+        "SELECT l.digest, b.size, (SELECT y.media_type FROM image_layer y WHERE y.incarnation = l.incarnation AND y.layer = l.digest LIMIT 1), \
+         b.archived FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
          WHERE l.incarnation = ?1 AND b.damaged = 0 AND l.digest IN ({}) \
          AND EXISTS (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest AND x.status > 0)",
         placeholders(1, keys.len())
@@ -94,27 +98,43 @@ pub(crate) fn archived(
     tx.rows(&sql, &args)
 }
 
-/// Returns those of `digests` that are linked, promised or not, and whether the blob is damaged.
+/// How the blob of a link is.
+#[derive(Debug)]
+pub(crate) struct Linked {
+    pub(crate) digest: Digest,
+    pub(crate) is_damaged: bool,
+    /// Whether its bytes lie in the archive.
+    pub(crate) is_archived: bool,
+}
+
+impl Row for Linked {
+    fn read(columns: &dyn Columns) -> Result<Self> {
+        Ok(Self {
+            digest: Digest::from_key(columns.blob(0)?)
+                .map_err(|_| Error::corrupt("link.digest"))?,
+            is_damaged: columns.int(1)? != 0,
+            is_archived: columns.int(2)? != 0,
+        })
+    }
+}
+
+/// Returns those of `digests` that are linked, promised or not.
 pub(crate) fn linked(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     digests: &[Digest],
-) -> Result<Vec<(Digest, bool)>> {
+) -> Result<Vec<Linked>> {
     let mut found = Vec::with_capacity(digests.len());
     for chunk in digests.chunks(super::ROWS_PER_STATEMENT) {
         let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
         let mut args = vec![Value::from(incarnation.as_bytes())];
         args.extend(keys.iter().map(Value::from));
         let sql = format!(
-            "SELECT l.digest, b.damaged FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+            "SELECT l.digest, b.damaged, b.archived FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
              WHERE l.incarnation = ?1 AND l.digest IN ({})",
             placeholders(1, keys.len())
         );
-        let rows = tx.rows::<(Digest, i64)>(&sql, &args)?;
-        found.extend(
-            rows.into_iter()
-                .map(|(digest, damaged)| (digest, damaged != 0)),
-        );
+        found.extend(tx.rows::<Linked>(&sql, &args)?);
     }
     Ok(found)
 }

@@ -71,6 +71,12 @@ pub(crate) fn any(tx: &mut dyn Tx) -> Result<bool> {
     Ok(tx.count(sql, args![])? == 1)
 }
 
+/// Returns whether any lies in the archive store.
+pub(crate) fn any_archived(tx: &mut dyn Tx) -> Result<bool> {
+    let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM segment WHERE store > 1) THEN 1 ELSE 0 END";
+    Ok(tx.count(sql, args![])? == 1)
+}
+
 /// Returns the segments of a content in order.
 pub(crate) fn of_content(tx: &mut dyn Tx, content: ContentId) -> Result<Vec<SegmentRow>> {
     let mut rows = Vec::new();

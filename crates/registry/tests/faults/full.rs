@@ -109,7 +109,7 @@ async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers
 async fn a_full_metadata_disk_fails_pushes_clearly_serves_what_is_there_and_recovers() {
     let disk = Disk::new();
     let mut options = disk.options();
-    options.max_pages = Some(120);
+    options.max_pages = Some(200);
     let world = World::over(options, disk.store()).await;
     world.create(NAME).await.unwrap();
     let mut pushed = Vec::new();

@@ -1,5 +1,6 @@
 //! The archive storage class (`behaviour.md` section 20).
 
+mod moves;
 mod state;
 mod visibility;
 

@@ -80,6 +80,24 @@ impl TestCore {
     /// Starts with changes to what an operator chooses.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
+        Self::over(dir, change, |blobs| blobs).await
+    }
+
+    /// Starts with an archive store beside the first one, and copies so many bytes at a time.
+    pub(crate) async fn with_archive(move_bytes: i64) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let archive = dir.path().join("archive");
+        std::fs::create_dir(&archive).unwrap();
+        let files = Arc::new(FileStore::open(&archive).unwrap());
+        let change = |settings: &mut Settings| settings.move_bytes = move_bytes;
+        Self::over(dir, change, |blobs| blobs.with_archive(files, 2)).await
+    }
+
+    async fn over(
+        dir: TempDir,
+        change: impl FnOnce(&mut Settings),
+        stores: impl FnOnce(Blobs) -> Blobs,
+    ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
         let mut options = Options::temporary(SCHEMA);
         options.clock = clock.clone();
@@ -94,7 +112,7 @@ impl TestCore {
                 .unwrap()
         );
         let files = Arc::new(FileStore::open(dir.path()).unwrap());
-        let blobs = Blobs::new(files, 0, Cipher::Aes256Gcm, Pool::new(4));
+        let blobs = stores(Blobs::new(files, 1, Cipher::Aes256Gcm, Pool::new(4)));
         let ids = Box::new(Numbered::default());
         let mut settings = Settings::new(registry);
         change(&mut settings);
@@ -269,10 +287,17 @@ impl TestCore {
 
     /// How many segment files there are.
     pub(crate) fn files(&self) -> usize {
-        let shards = std::fs::read_dir(self.dir.path().join("blobs")).unwrap();
-        shards
-            .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
-            .sum()
+        count(&self.dir.path().join("blobs"))
+    }
+
+    /// How many segment files there are in the archive store.
+    pub(crate) fn archived_files(&self) -> usize {
+        count(&self.dir.path().join("archive/blobs"))
+    }
+
+    /// Where the archive store is.
+    pub(crate) fn archive_dir(&self) -> std::path::PathBuf {
+        self.dir.path().join("archive/blobs")
     }
 
     /// Cuts all segment files short.
@@ -360,6 +385,13 @@ impl TestCore {
             .unwrap()
             .to_owned()
     }
+}
+
+fn count(blobs: &std::path::Path) -> usize {
+    let shards = std::fs::read_dir(blobs).unwrap();
+    shards
+        .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
+        .sum()
 }
 
 /// The variant's name, which both wires derive their codes from.

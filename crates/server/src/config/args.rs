@@ -219,6 +219,14 @@ pub struct StoreArgs {
         hide_env_values = true
     )]
     pub blobs: Option<String>,
+    /// Where the blobs of archived images are kept, such as `file:///mnt/archive` [default: beside the others]
+    #[arg(
+        long,
+        env = "LONGSHORE_ARCHIVE_BLOBS",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub archive_blobs: Option<String>,
     /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
@@ -234,6 +242,7 @@ impl StoreArgs {
             config: self.config.clone(),
             data_dir: self.data_dir.clone(),
             blobs: self.blobs.clone(),
+            archive_blobs: self.archive_blobs.clone(),
             master_key_file: self.master_key_file.clone(),
             ..ServeArgs::default()
         }
@@ -292,6 +301,14 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub blobs: Option<String>,
+    /// Where the blobs of archived images are kept, such as `file:///mnt/archive` [default: beside the others]
+    #[arg(
+        long,
+        env = "LONGSHORE_ARCHIVE_BLOBS",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub archive_blobs: Option<String>,
     /// A set of quotas: `ecr` has the rates, counts and sizes of Amazon's [default: none]
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,

@@ -1,4 +1,4 @@
-//! Where blobs are kept: `file`, or `s3://BUCKET[/PREFIX]` at the S3 server that the environment names.
+//! Where blobs are kept: `file`, `file:///DIRECTORY`, or `s3://BUCKET[/PREFIX]` at the S3 server that the environment names.
 
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,8 @@ use super::{ConfigError, value_error};
 /// Where blobs are kept.
 #[derive(Clone, Debug)]
 pub enum BlobsUrl {
-    /// In the data directory.
-    File,
+    /// In a directory.
+    File(PathBuf),
     /// In a bucket.
     S3(Box<S3Options>),
 }
@@ -36,12 +36,18 @@ impl BlobsUrl {
         data_dir: &Path,
     ) -> Result<Self, ConfigError> {
         if text == "file" {
-            return Ok(Self::File);
+            return Ok(Self::File(data_dir.to_owned()));
+        }
+        if let Some(path) = text
+            .strip_prefix("file://")
+            .filter(|path| path.starts_with('/'))
+        {
+            return Ok(Self::File(path.into()));
         }
         let Some(place) = text.strip_prefix("s3://") else {
             // A URL may carry a password.
             let scheme = text.split_once("://").map_or(text, |(scheme, _)| scheme);
-            let why = "it is `file` or `s3://BUCKET/PREFIX`";
+            let why = "it is `file`, `file:///DIRECTORY` or `s3://BUCKET/PREFIX`";
             return Err(value_error(setting, scheme, why));
         };
         let (bucket, prefix) = place.split_once('/').unwrap_or((place, ""));
@@ -61,7 +67,7 @@ impl BlobsUrl {
     }
 
     /// Whether the data directory holds the blobs.
-    pub const fn is_in_data_dir(&self) -> bool {
-        matches!(self, Self::File)
+    pub fn is_in(&self, data_dir: &Path) -> bool {
+        matches!(self, Self::File(directory) if directory == data_dir)
     }
 }

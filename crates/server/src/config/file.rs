@@ -16,6 +16,7 @@ pub(super) struct Settings {
     pub(super) domain: Option<String>,
     pub(super) metadata: Option<String>,
     pub(super) blobs: Option<String>,
+    pub(super) archive_blobs: Option<String>,
     pub(super) quotas: Option<String>,
     pub(super) rate_quotas: Option<Vec<String>>,
     pub(super) quota: Option<Vec<String>>,

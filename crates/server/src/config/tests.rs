@@ -78,7 +78,7 @@ fn stores_that_are_not_built_are_refused_without_their_password() {
     });
     assert_eq!(
         message,
-        "`--blobs` cannot be `gs`: it is `file` or `s3://BUCKET/PREFIX`"
+        "`--blobs` cannot be `gs`: it is `file`, `file:///DIRECTORY` or `s3://BUCKET/PREFIX`"
     );
 }
 
@@ -99,9 +99,12 @@ fn blobs_in_s3_need_a_master_key_of_the_operators() {
         };
         Config::resolve(flags, Settings::default(), secrets)
     };
-    assert!(with("file", None).unwrap().blobs.is_in_data_dir());
-    let refused = with("s3://bucket/prefix", None).unwrap_err().to_string();
-    assert!(refused.contains("--master-key-file"), "{refused}");
+    let config = with("file", None).unwrap();
+    assert!(config.blobs.is_in(&config.data_dir));
+    for elsewhere in ["s3://bucket/prefix", "file:///mnt/blobs"] {
+        let refused = with(elsewhere, None).unwrap_err().to_string();
+        assert!(refused.contains("--master-key-file"), "{refused}");
+    }
     for (url, bucket, prefix) in [
         ("s3://bucket", "bucket", ""),
         ("s3://bucket/", "bucket", ""),
@@ -115,6 +118,33 @@ fn blobs_in_s3_need_a_master_key_of_the_operators() {
         assert_eq!(
             (options.bucket.as_str(), options.prefix.as_str()),
             (bucket, prefix)
+        );
+    }
+}
+
+#[test]
+fn blobs_of_archived_images_may_lie_anywhere() {
+    let archive = |url: &str| {
+        args(ServeArgs {
+            archive_blobs: Some(url.to_owned()),
+            ..ServeArgs::default()
+        })
+    };
+    let config = archive("file:///mnt/archive").unwrap();
+    let place = config.archive_blobs.unwrap();
+    assert!(place.is_in(std::path::Path::new("/mnt/archive")));
+    assert!(archive("s3://bucket").is_ok());
+    for (url, shown) in [
+        ("ftp://user:hidden@host/a", "ftp"),
+        ("file://host/a", "file"),
+        ("/mnt/archive", "/mnt/archive"),
+        ("", ""),
+    ] {
+        assert_eq!(
+            archive(url).unwrap_err().to_string(),
+            format!(
+                "`--archive-blobs` cannot be `{shown}`: it is `file`, `file:///DIRECTORY` or `s3://BUCKET/PREFIX`"
+            )
         );
     }
 }

@@ -111,7 +111,7 @@ fn what_is_not_built_is_refused_in_one_line() {
         ),
         (
             ["--blobs", "gs://bucket"],
-            "error: `--blobs` cannot be `gs`: it is `file` or `s3://BUCKET/PREFIX`\n",
+            "error: `--blobs` cannot be `gs`: it is `file`, `file:///DIRECTORY` or `s3://BUCKET/PREFIX`\n",
         ),
         (
             ["--quotas", "gcr"],

@@ -6,6 +6,7 @@
 )]
 
 mod advisories;
+mod archive;
 mod cli;
 mod garbage;
 mod harness;

@@ -20,11 +20,12 @@ use super::writer::SegmentWriter;
 use crate::crypto::{CryptoError, DomainKeys, SealingKey};
 use crate::hash::UploadHash;
 
-/// One store of segments with its buffers. Cheap to clone.
+/// The store of segments with its buffers, and perhaps a second one for what is archived. Cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Blobs {
     store: Arc<dyn SegmentStore>,
     store_id: u32,
+    archive: Option<(u32, Arc<dyn SegmentStore>)>,
     cipher: Cipher,
     pool: Pool,
 }
@@ -48,14 +49,38 @@ impl Blobs {
         Self {
             store,
             store_id,
+            archive: None,
             cipher,
             pool,
         }
     }
 
-    /// Returns the number of the store, which rows carry.
+    /// Adds the store for what is archived; its number is another than the first one's.
+    #[must_use]
+    pub fn with_archive(self, store: Arc<dyn SegmentStore>, store_id: u32) -> Self {
+        Self {
+            archive: Some((store_id, store)),
+            ..self
+        }
+    }
+
+    /// Returns the number of the store that takes what is uploaded. Rows carry it.
     pub const fn store_id(&self) -> u32 {
         self.store_id
+    }
+
+    /// Returns the number of the store for what is archived, if there is one.
+    pub fn archive_id(&self) -> Option<u32> {
+        self.archive.as_ref().map(|(id, _)| *id)
+    }
+
+    /// The store that holds a segment.
+    fn holding(&self, store: u32, id: PhysicalId) -> Result<&dyn SegmentStore, BlobError> {
+        match &self.archive {
+            Some((archive, objects)) if *archive == store => Ok(objects.as_ref()),
+            _ if self.store_id == store => Ok(self.store.as_ref()),
+            _ => Err(BlobError::Unconfigured { id, store }),
+        }
     }
 
     /// Returns the buffers.
@@ -63,32 +88,54 @@ impl Blobs {
         &self.pool
     }
 
-    /// Binds the store to the metadata of `store_id`; see [`SegmentStore::bind`].
+    /// Binds the first store to the metadata of `store_id`; see [`SegmentStore::bind`].
     pub async fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
         self.store.bind(store_id, is_used).await
     }
 
-    /// Whether segments can be written and read now.
+    /// Binds the store for what is archived, if there is one, and demands it if it `is_used`.
+    pub async fn bind_archive(&self, store_id: &str, is_used: bool) -> io::Result<()> {
+        match &self.archive {
+            // Another mark, so that it is not the place of the first store.
+            Some((_, archive)) => archive.bind(&format!("{store_id} archive"), is_used).await,
+            None if is_used => Err(io::Error::other("blobs of archived images lie in a store of their own")),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether segments can be written and read now, those of archived images apart.
     pub async fn check(&self) -> io::Result<()> {
         self.store.check().await
     }
 
-    /// How long after a write was given up its object may still appear.
+    /// How long after a write was given up its object may still appear, in whatever store.
     pub fn settling(&self) -> Duration {
-        self.store.settling()
+        let archive = self.archive.as_ref().map(|(_, store)| store.settling());
+        self.store.settling().max(archive.unwrap_or_default())
     }
 
-    /// Creates a segment in the domain of the keys.
+    /// Creates a segment in the domain of the keys, in the store that takes what is uploaded.
     pub async fn create(
         &self,
         keys: &DomainKeys,
         segment: NewSegment,
     ) -> Result<SegmentWriter, BlobError> {
+        self.create_in(self.store_id, keys, segment).await
+    }
+
+    /// Creates a segment in the domain of the keys, in the store of that number.
+    pub async fn create_in(
+        &self,
+        store: u32,
+        keys: &DomainKeys,
+        segment: NewSegment,
+    ) -> Result<SegmentWriter, BlobError> {
         let id = segment.physical_id;
+        let objects = self.holding(store, id)?;
         let (row, encoder) = self
-            .begin(keys, segment)
+            .begin(store, keys, segment)
             .map_err(|error| BlobError::Encrypt(id, error))?;
-        let writer = self.store.create(id).await?;
+        let writer = objects.create(id).await?;
         Ok(SegmentWriter::new(
             self.pool.clone(),
             writer,
@@ -99,6 +146,7 @@ impl Blobs {
 
     fn begin(
         &self,
+        store: u32,
         keys: &DomainKeys,
         segment: NewSegment,
     ) -> Result<(SegmentRow, Encoder), CryptoError> {
@@ -126,15 +174,11 @@ impl Blobs {
                 Encoder::sealed(id, segment.hash, sealing(data_key, bytes.clone())?)
             }
         };
-        Ok((self.row(header, bytes), encoder))
-    }
-
-    fn row(&self, header: Header, bytes: Vec<u8>) -> SegmentRow {
-        SegmentRow {
+        let row = SegmentRow {
             physical_id: header.physical_id,
             start: header.start,
             size: 0,
-            store: self.store_id,
+            store,
             format: FORMAT.into(),
             cipher: header.cipher,
             frame_size: header.frame_size,
@@ -142,7 +186,8 @@ impl Blobs {
             key_version: header.key_version,
             wrapped_key: header.wrapped_key,
             checks: Vec::new(),
-        }
+        };
+        Ok((row, encoder))
     }
 
     /// Reads a range of a segment; only the frames, or checks, that it touches are read.
@@ -166,7 +211,7 @@ impl Blobs {
         let frames = layout.frames_of(&range);
         let decoder = decoder(row, keys, layout, &frames)?;
         let reader = self
-            .store
+            .holding(row.store, row.physical_id)?
             .open(row.physical_id, layout.stored(&frames))
             .await?;
         let skip = start - frames.start * FRAME_LEN as u64;
@@ -189,12 +234,13 @@ impl Blobs {
         BlobStream::new(self.clone(), segments, keys, range)
     }
 
-    /// Removes the object of a segment durably; one that is not there is removed already.
-    pub async fn delete(&self, id: PhysicalId) -> Result<(), BlobError> {
-        self.store.delete(id).await
+    /// Removes the object of a segment from its store durably; one that is not there is removed already.
+    pub async fn delete(&self, store: u32, id: PhysicalId) -> Result<(), BlobError> {
+        self.holding(store, id)?.delete(id).await
     }
 
-    /// Finds the row of a sealed segment again from its object alone. Its frames are checked when they are read.
+    /// Finds the row of a sealed segment of the first store again from its object alone. Its frames are checked when they
+    /// are read.
     pub async fn recover(&self, id: PhysicalId, keys: &DomainKeys) -> Result<Recovered, BlobError> {
         let length = self.store.stat(id).await?.ok_or(BlobError::Missing(id))?;
         let front = self.bytes(id, 0..length.min(MAX_HEADER_LEN as u64)).await?;

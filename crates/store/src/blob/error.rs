@@ -38,6 +38,14 @@ pub enum BlobError {
         /// What the store said.
         source: io::Error,
     },
+    /// The segment lies in a store that this process was not told of. Nothing is wrong with it.
+    #[error("segment {id} lies in store {store}, which is not configured")]
+    Unconfigured {
+        /// The segment.
+        id: PhysicalId,
+        /// The number of its store.
+        store: u32,
+    },
     /// A key is not available or does not fit.
     #[error("keys of segment {0} do not open it")]
     Keys(PhysicalId, #[source] CryptoError),

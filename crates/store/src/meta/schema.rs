@@ -59,4 +59,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 11,
         sql: include_str!("../../migrations/0011_repository_copies.sql"),
     },
+    Migration {
+        version: 12,
+        min_reader: 12,
+        sql: include_str!("../../migrations/0012_relocation.sql"),
+    },
 ];

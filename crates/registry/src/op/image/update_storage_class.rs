@@ -76,7 +76,7 @@ impl Operation for UpdateImageStorageClass {
                 update(tx, grant, &id, &wanted, target)
             })
             .await?;
-        cx.core.wake.notify_one();
+        cx.core.wake_archive.notify_one();
         let repository = permit.grant().repository()?;
         Ok(UpdatedStorageClass {
             registry_id: repository.registry.account(),

@@ -6,7 +6,7 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore::{
     config::{BlobsUrl, Config, MasterKeySource},
     first_start::Credentials,
-    serve::{self, RunningServer},
+    serve::{self, RunningServer, StartError},
 };
 use longshore_store::blob::s3::{Patience, S3Options};
 use longshore_testbed::s3::{self, S3Server};
@@ -47,18 +47,26 @@ impl TestServer {
 
     /// Stops the server and starts another on the same directory.
     pub(crate) async fn restart(self) -> Self {
+        self.restart_with(|_| {}).await.unwrap()
+    }
+
+    /// Stops the server and starts another on the same directory, with changes to the defaults.
+    pub(crate) async fn restart_with(
+        self,
+        change: impl FnOnce(&mut Config),
+    ) -> Result<Self, StartError> {
         let Self {
             running,
             credentials,
             dir,
         } = self;
         assert!(running.stop().await, "requests were left behind");
-        let running = serve::start(config(dir.path(), |_| {})).await.unwrap();
-        Self {
+        let running = serve::start(config(dir.path(), change)).await?;
+        Ok(Self {
             running,
             credentials,
             dir,
-        }
+        })
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
