@@ -127,7 +127,7 @@ mod tests {
 
     #[tokio::test]
     async fn the_unproven_who_wait_stand_in_nobodys_way() {
-        let room = Room::new(10, 4, Duration::from_secs(60));
+        let room = Room::new(10, 4, Duration::from_mins(1));
         let _held = room.take(4, Unproven).await.unwrap();
         let waiting = room.clone();
         let waiting = tokio::spawn(async move { waiting.take(4, Unproven).await });
