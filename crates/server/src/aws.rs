@@ -23,6 +23,7 @@ use self::{
 };
 use crate::{
     app::App,
+    body::room::Standing,
     handle::Call,
     reply::{self, Reply, ReplyBody},
 };
@@ -74,13 +75,22 @@ fn nothing_here() -> Reply {
     )
 }
 
-/// Checks all that needs no body, and returns the key that signed and the Region that it signed for.
+/// Whoever says to have signed a call.
+struct Claimed {
+    key: AccessKey,
+    /// The Region that it signed for.
+    region: Region,
+    /// Whether it was right lately.
+    standing: Standing,
+}
+
+/// Checks all that needs no body.
 async fn known(
     app: &App,
     client: IpAddr,
     signed: &SignedRequest,
     service: &str,
-) -> Result<(AccessKey, Region), Refusal> {
+) -> Result<Claimed, Refusal> {
     let region = signed.credential().region().parse::<Region>().ok();
     let region = region.filter(|region| !region.is_none());
     signed.check_scope(service, region.is_some(), app.core.meta.system_now())?;
@@ -93,7 +103,11 @@ async fn known(
         }
         Err(_) => {}
     }
-    Ok((key?, region))
+    Ok(Claimed {
+        key: key?,
+        region,
+        standing: app.backoff.standing(client, signed.access_key_id(), now),
+    })
 }
 
 /// Checks the signature over head and body.
@@ -133,17 +147,21 @@ async fn run_json(
     let target = Target::parse(&call.head.headers)?;
     let service = target.service();
     let operation = target.operation().to_owned();
-    let (key, region) = known(app, call.origin.client, signed, service.signing_name()).await?;
+    let Claimed {
+        key,
+        region,
+        standing,
+    } = known(app, call.origin.client, signed, service.signing_name()).await?;
     // Before the body: an operation that there is not costs nothing to refuse, but only to somebody who is known.
     let has_layers = matches!(service, Service::Ecr | Service::EcrPublic);
     let is_streamed = has_layers && operation == STREAMED;
     let handler = table::find(service, &operation);
     let input = if is_streamed {
-        Input::Streamed(parts::receive(app, &mut call.body).await?)
+        Input::Streamed(parts::receive(app, &mut call.body, standing).await?)
     } else {
         Input::Whole(
             call.body
-                .whole(body_limit(&operation))
+                .whole(body_limit(&operation), standing)
                 .await
                 .map_err(error::wire)?
                 .ok_or(ProtocolError::BodyTooLarge)?,

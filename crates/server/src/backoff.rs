@@ -22,7 +22,9 @@ use longshore_types::time::Timestamp;
 use lru::LruCache;
 use prometheus_client::metrics::counter::Counter;
 
-/// How many pairs are remembered.
+use crate::body::room::Standing;
+
+/// How many pairs are remembered that failed, and that were right.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).expect("16384 is not zero");
 /// Failures a minute of one pair.
 const STRICT: u32 = 10;
@@ -33,7 +35,7 @@ const TRUSTED_FOR: Duration = Duration::from_hours(1);
 
 /// The failures of late.
 pub(crate) struct BackOff {
-    records: Mutex<LruCache<u64, Record>>,
+    records: Mutex<Records>,
     /// Records are found by a keyed hash, so that no credential stays in memory for them.
     hasher: RandomState,
     strict: Rate,
@@ -42,15 +44,16 @@ pub(crate) struct BackOff {
     refused: Counter,
 }
 
-#[derive(Clone, Copy)]
-struct Record {
-    failures: Bucket,
-    trusted_until: Option<Timestamp>,
+/// What is remembered of pairs. Whoever fails often pushes out what others failed, never who was right.
+struct Records {
+    failures: LruCache<u64, Bucket>,
+    /// Until when a pair counts as right.
+    right: LruCache<u64, Timestamp>,
 }
 
-impl Record {
-    fn is_trusted(&self, now: Timestamp) -> bool {
-        self.trusted_until.is_some_and(|until| now < until)
+impl Records {
+    fn is_trusted(&self, pair: u64, now: Timestamp) -> bool {
+        self.right.peek(&pair).is_some_and(|until| now < *until)
     }
 }
 
@@ -60,7 +63,10 @@ impl BackOff {
         let per_minute =
             |n_failures: u32| Rate::new(f64::from(n_failures) / 60.0, Some(n_failures));
         Self {
-            records: Mutex::new(LruCache::new(REMEMBERED)),
+            records: Mutex::new(Records {
+                failures: LruCache::new(REMEMBERED),
+                right: LruCache::new(REMEMBERED),
+            }),
             hasher: RandomState::new(),
             strict: per_minute(STRICT).expect("it is a rate"),
             lenient: per_minute(LENIENT).expect("it is a rate"),
@@ -77,12 +83,24 @@ impl BackOff {
         now: Timestamp,
     ) -> Result<(), Error> {
         let pair = self.pair(client, Some(credential));
-        let Some(record) = self.records().get(&pair).copied() else {
-            return Ok(());
+        let mut records = self.records();
+        let wait = match records.failures.get(&pair) {
+            Some(failures) => failures.wait(self.strict, now),
+            None => None,
         };
-        match record.failures.wait(self.strict, now) {
-            Some(wait) if !record.is_trusted(now) => Err(self.refuse(wait)),
-            _ => Ok(()),
+        match wait.filter(|_| !records.is_trusted(pair, now)) {
+            Some(wait) => Err(self.refuse(wait)),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a pair was right lately.
+    pub(crate) fn standing(&self, client: IpAddr, credential: &str, now: Timestamp) -> Standing {
+        let pair = self.pair(client, Some(credential));
+        if self.records().is_trusted(pair, now) {
+            Standing::Proven
+        } else {
+            Standing::Unproven
         }
     }
 
@@ -103,27 +121,23 @@ impl BackOff {
 
     /// Forgets the failures of a pair, and trusts it for a while.
     pub(crate) fn right(&self, client: IpAddr, credential: &str, now: Timestamp) {
-        let record = Record {
-            failures: Bucket::full(now),
-            trusted_until: Some(now.plus(TRUSTED_FOR)),
-        };
         let pair = self.pair(client, Some(credential));
-        self.records().put(pair, record);
+        let mut records = self.records();
+        records.failures.pop(&pair);
+        records.right.put(pair, now.plus(TRUSTED_FOR));
     }
 
     fn failed(&self, pair: u64, rate: Rate, now: Timestamp) -> Result<(), Error> {
         self.failures.inc();
         let mut records = self.records();
-        let record = records.get_or_insert_mut(pair, || Record {
-            failures: Bucket::full(now),
-            trusted_until: None,
-        });
-        let rate = if record.is_trusted(now) {
+        let rate = if records.is_trusted(pair, now) {
             self.lenient
         } else {
             rate
         };
-        let taken = record.failures.take(rate, now);
+        let failures = &mut records.failures;
+        let failures = failures.get_or_insert_mut(pair, || Bucket::full(now));
+        let taken = failures.take(rate, now);
         drop(records);
         taken.map_err(|wait| self.refuse(wait))
     }
@@ -138,7 +152,7 @@ impl BackOff {
     }
 
     /// A panic elsewhere leaves every record whole.
-    fn records(&self) -> MutexGuard<'_, LruCache<u64, Record>> {
+    fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -212,6 +226,25 @@ mod tests {
         // Not for ever.
         let later = at(3600);
         assert_eq!(exhaust(&backoff, from(1), later), STRICT);
+    }
+
+    #[test]
+    fn whoever_was_right_is_not_forgotten_for_the_failures_of_others() {
+        let backoff = backoff();
+        backoff.right(from(1), KEY, at(0));
+        assert_eq!(backoff.standing(from(1), KEY, at(0)), Standing::Proven);
+        for number in 0..2 * u32::try_from(REMEMBERED.get()).unwrap() {
+            let guesser = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
+            backoff.wrong(guesser, KEY, at(0)).unwrap();
+        }
+        assert_eq!(backoff.standing(from(1), KEY, at(0)), Standing::Proven);
+        for (client, key, time) in [
+            (from(2), KEY, at(0)),
+            (from(1), "AKIAOTHER", at(0)),
+            (from(1), KEY, at(3600)),
+        ] {
+            assert_eq!(backoff.standing(client, key, time), Standing::Unproven);
+        }
     }
 
     #[test]

@@ -15,10 +15,14 @@ use hyper::body::Incoming;
 use longshore_registry::{Error, body::Body};
 use tokio::time::timeout;
 
-use self::memory::{BodyMemory, Claim};
+use self::{
+    memory::{BodyMemory, Claim},
+    room::Standing,
+};
 use crate::config::Limits;
 
 pub(crate) mod memory;
+pub(crate) mod room;
 
 /// What bodies may take.
 #[derive(Clone, Debug)]
@@ -108,15 +112,19 @@ impl RequestBody {
     }
 
     /// Reads all of it; `Ok(None)` when it is larger than `limit`. It counts as memory until the last of it is dropped.
-    pub(crate) async fn whole(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
-        let room = self.limits.memory.claim();
+    pub(crate) async fn whole(
+        &mut self,
+        limit: usize,
+        standing: Standing,
+    ) -> Result<Option<Bytes>, Error> {
+        let room = self.limits.memory.claim(standing);
         self.whole_in(room, limit).await
     }
 
     /// The same for a body that no key at all stands for. Its memory is another, so that nobody without a key takes away
     /// what those with one need.
     pub(crate) async fn whole_of_stranger(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
-        let room = self.limits.strangers.claim();
+        let room = self.limits.strangers.claim(Standing::Unproven);
         self.whole_in(room, limit).await
     }
 

@@ -2,7 +2,7 @@
 
 use longshore_policy::Context;
 
-use super::{Need, place::Place};
+use super::{Action, Iam, Need, place::Place};
 use crate::{cx::Cx, principal::Caller};
 
 /// The boundary that a request gives a user or role, or else the one that it has.
@@ -29,11 +29,35 @@ pub(super) fn of<'a>(
         }
     }
     if let Some(boundary) = &place.boundary
+        && tells_boundary(need.action)
         && !context.contains(BOUNDARY)
     {
         context.add(BOUNDARY, boundary.as_str());
     }
     context
+}
+
+/// Whether AWS tells the boundary of whom the action changes (Service Authorization Reference, "IAM").
+fn tells_boundary(action: Action) -> bool {
+    matches!(
+        action,
+        Action::Iam(
+            Iam::AttachRolePolicy
+                | Iam::AttachUserPolicy
+                | Iam::CreateRole
+                | Iam::CreateUser
+                | Iam::DeleteRolePermissionsBoundary
+                | Iam::DeleteRolePolicy
+                | Iam::DeleteUserPermissionsBoundary
+                | Iam::DeleteUserPolicy
+                | Iam::DetachRolePolicy
+                | Iam::DetachUserPolicy
+                | Iam::PutRolePermissionsBoundary
+                | Iam::PutRolePolicy
+                | Iam::PutUserPermissionsBoundary
+                | Iam::PutUserPolicy
+        )
+    )
 }
 
 /// Collects what the trust policy of a role, at `place`, may ask about `service`, which takes it on to act on `about`.

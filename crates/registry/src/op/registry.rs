@@ -5,6 +5,7 @@ mod describe;
 mod get_authorization_token;
 mod policy;
 mod pull_time_exclusion;
+mod region;
 
 pub use self::{
     account_setting::{AccountSetting, GetAccountSetting, PutAccountSetting},

@@ -60,6 +60,7 @@ impl Operation for CreateAccount {
         let unique = cx.core.fresh();
         let plan = Plan {
             management: management(cx.core),
+            most: Some(make::MOST_ACCOUNTS),
             ids: make::draw_ids()?,
             request: make::request_id(unique),
             role_seed: unique.as_bytes().to_vec(),

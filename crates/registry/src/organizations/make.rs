@@ -26,6 +26,10 @@ const ADMINISTRATOR: &str = "arn:aws:iam::aws:policy/AdministratorAccess";
 /// How many ids are drawn for an account: that all are taken does not happen.
 const DRAWS: usize = 8;
 const ROLE_SESSION_SECONDS: i64 = 3600;
+/// How many accounts there are at most for whoever asks by the API; an operator may make more.
+pub(super) const MOST_ACCOUNTS: i64 = 2000;
+/// How many requests that failed are remembered.
+const FAILURES: i64 = 100;
 
 /// An account that is wanted.
 #[derive(Clone, Debug)]
@@ -87,6 +91,8 @@ impl From<longshore_store::meta::Error> for NotMade {
 #[derive(Clone, Debug)]
 pub(super) struct Plan {
     pub(super) management: AccountId,
+    /// How many accounts there may be, if there is a bound.
+    pub(super) most: Option<i64>,
     /// Ids to try, in this order.
     pub(super) ids: Vec<AccountId>,
     pub(super) request: String,
@@ -100,12 +106,17 @@ pub(super) struct Plan {
 impl Plan {
     /// Makes the account in `tx`, and notes what came of it. `arns` is what the ARNs of accounts begin with.
     pub(super) fn carry_out(&self, tx: &mut dyn Tx, arns: &str) -> Result<Request> {
-        let made = self.make(tx)?;
+        let is_full = match self.most {
+            Some(most) => organization::has_accounts(tx, most)?,
+            None => false,
+        };
+        let made = if is_full { None } else { self.make(tx)? };
         if let Some(account) = made {
             identity_tag::put(tx, &format!("{arns}{account}"), &self.tags)?;
         }
         let failure = match made {
             Some(_) => "",
+            None if is_full => "ACCOUNT_LIMIT_EXCEEDED",
             None if organization::has_email(tx, &self.email)? => "EMAIL_ALREADY_EXISTS",
             None => "INTERNAL_FAILURE",
         };
@@ -117,6 +128,9 @@ impl Plan {
             created_at: tx.now(),
         };
         organization::insert_request(tx, &request)?;
+        if made.is_none() {
+            organization::forget_failures(tx, FAILURES)?;
+        }
         Ok(request)
     }
 
@@ -216,6 +230,7 @@ pub async fn create(
             let management = bootstrap::first_account_under(tx, &check)?;
             let plan = Plan {
                 management,
+                most: None,
                 ids: ids.clone(),
                 request: request_id(unique),
                 role_seed: unique.as_bytes().to_vec(),

@@ -31,3 +31,17 @@ pub(crate) fn put(tx: &mut dyn Tx, registry: &Registry, name: &str, value: &str)
     )
     .map(drop)
 }
+
+/// Returns in how many other Regions the account has settings, a registry policy or exclusions.
+pub(crate) fn other_regions(tx: &mut dyn Tx, registry: &Registry) -> Result<i64> {
+    tx.count(
+        "SELECT COUNT(*) FROM (SELECT region FROM account_setting WHERE account = ?1 \
+         UNION SELECT region FROM registry_policy WHERE kind = ?3 AND account = ?1 \
+         UNION SELECT region FROM pull_time_exclusion WHERE account = ?1) known WHERE region <> ?2",
+        args![
+            registry.account().as_str(),
+            registry.region().as_str(),
+            registry.kind().as_str()
+        ],
+    )
+}

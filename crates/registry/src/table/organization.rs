@@ -83,6 +83,23 @@ pub(crate) fn insert_account(tx: &mut dyn Tx, account: &Account) -> Result<bool>
     Ok(made == 1)
 }
 
+/// Returns whether there are `most` accounts or more.
+pub(crate) fn has_accounts(tx: &mut dyn Tx, most: i64) -> Result<bool> {
+    let sql = "SELECT id FROM account ORDER BY id LIMIT 1 OFFSET ?1";
+    let last: Option<String> = tx.row(sql, args![most - 1])?;
+    Ok(last.is_some())
+}
+
+/// Forgets all but the newest `kept` requests that failed.
+pub(crate) fn forget_failures(tx: &mut dyn Tx, kept: i64) -> Result<()> {
+    tx.execute(
+        "DELETE FROM account_request WHERE failure <> '' AND id <= \
+         (SELECT id FROM account_request WHERE failure <> '' ORDER BY id DESC LIMIT 1 OFFSET ?1)",
+        args![kept],
+    )
+    .map(drop)
+}
+
 /// Notes what came of a request.
 pub(crate) fn insert_request(tx: &mut dyn Tx, request: &Request) -> Result<()> {
     let account = request.account.as_ref().map(AccountId::as_str);

@@ -1,18 +1,15 @@
 //! Layer parts on their way in: decoded as they stream, held in memory that is bounded for all of them together,
 //! until their signature is known.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
 use http::StatusCode;
-use longshore_registry::{Error, body::Body};
+use longshore_registry::body::Body;
 use longshore_types::constraint::Constraint;
 use serde::de::DeserializeOwned;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
+use tokio::time::timeout;
 
 use super::{
     error,
@@ -20,39 +17,35 @@ use super::{
     layer_part::{LayerPartReader, MAX_PART},
     sigv4::PayloadHash,
 };
-use crate::{app::App, body::RequestBody};
+use crate::{
+    app::App,
+    body::{
+        RequestBody,
+        room::{Room, Standing, Taken},
+    },
+};
 
 /// How many parts of full size are held at a time.
 const PARTS: usize = 3;
+/// How many of those are of senders who have proven nothing.
+const PARTS_OF_UNPROVEN: usize = 1;
 /// How long a part may take to come in.
 const DEADLINE: Duration = Duration::from_mins(5);
 
 /// Memory for parts.
 #[derive(Clone)]
-pub struct PartMemory {
-    parts: Arc<Semaphore>,
-    wait: Duration,
-}
+pub struct PartMemory(Room);
 
 impl PartMemory {
-    /// Room for three parts of 20 MiB; a further one waits, unread, for `wait`.
+    /// Room for three parts of 20 MiB, of which senders who have proven nothing take one at most; a further one waits,
+    /// unread, for `wait`.
     pub fn new(wait: Duration) -> Self {
-        Self {
-            parts: Arc::new(Semaphore::new(PARTS)),
-            wait,
-        }
+        Self(Room::new(PARTS, PARTS_OF_UNPROVEN, wait))
     }
 
     /// How many parts still find memory.
     pub(crate) fn free(&self) -> usize {
-        self.parts.available_permits()
-    }
-
-    async fn room(&self) -> Result<OwnedSemaphorePermit, Error> {
-        match timeout(self.wait, self.parts.clone().acquire_owned()).await {
-            Ok(Ok(permit)) => Ok(permit),
-            Ok(Err(_)) | Err(_) => Err(Error::Throttled(Duration::from_secs(1))),
-        }
+        self.0.free()
     }
 }
 
@@ -70,7 +63,7 @@ pub(crate) struct Part {
     reader: LayerPartReader,
     bytes: BytesMut,
     hash: PayloadHash,
-    room: OwnedSemaphorePermit,
+    room: Taken,
 }
 
 /// A part with its members; its memory counts until this goes.
@@ -79,7 +72,7 @@ pub(crate) struct Opened<T> {
     pub(crate) input: T,
     pub(crate) bytes: Bytes,
     /// Held until the part is stored.
-    pub(crate) room: OwnedSemaphorePermit,
+    pub(crate) room: Taken,
 }
 
 impl Part {
@@ -102,8 +95,13 @@ impl Part {
 }
 
 /// Reads a part as it comes in, once there is room for it.
-pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, AwsError> {
-    let room = app.parts.room().await.map_err(error::wire)?;
+pub(crate) async fn receive(
+    app: &App,
+    body: &mut RequestBody,
+    standing: Standing,
+) -> Result<Part, AwsError> {
+    let room = app.parts.0.take(1, standing).await;
+    let room = room.map_err(error::wire)?;
     // Whoever holds room must use it: a trickle would keep others out.
     match timeout(DEADLINE, read(room, body)).await {
         Ok(part) => part,
@@ -115,7 +113,7 @@ pub(crate) async fn receive(app: &App, body: &mut RequestBody) -> Result<Part, A
     }
 }
 
-async fn read(room: OwnedSemaphorePermit, body: &mut RequestBody) -> Result<Part, AwsError> {
+async fn read(room: Taken, body: &mut RequestBody) -> Result<Part, AwsError> {
     let limit = body_limit(super::STREAMED);
     let mut reader = LayerPartReader::new();
     let mut bytes = BytesMut::with_capacity(expected(body.announced()));
@@ -155,17 +153,5 @@ mod tests {
         assert_eq!(expected(None), 0);
         assert_eq!(expected(Some(4000)), 3000);
         assert_eq!(expected(Some(u64::MAX)), 20_971_520);
-    }
-
-    #[tokio::test]
-    async fn a_part_too_many_waits_and_is_then_throttled() {
-        let memory = PartMemory::new(Duration::from_millis(10));
-        let mut held = Vec::new();
-        for _ in 0..PARTS {
-            held.push(memory.room().await.unwrap());
-        }
-        assert!(matches!(memory.room().await, Err(Error::Throttled(_))));
-        held.pop();
-        assert!(memory.room().await.is_ok());
     }
 }

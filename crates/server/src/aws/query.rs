@@ -12,6 +12,7 @@ use self::{
     table::{Asked, Entry},
 };
 use super::{
+    Claimed,
     refusal::Refusal,
     sigv4::{PayloadHash, SignatureError, SignedRequest},
 };
@@ -79,9 +80,12 @@ async fn run_signed(
     signed: &SignedRequest,
     id: RequestId,
 ) -> Result<Response<Bytes>, QueryError> {
-    let (key, region) =
-        super::known(app, call.origin.client, signed, service.signing_name()).await?;
-    let body = call.body.whole(BODY_LIMIT).await?;
+    let Claimed {
+        key,
+        region,
+        standing,
+    } = super::known(app, call.origin.client, signed, service.signing_name()).await?;
+    let body = call.body.whole(BODY_LIMIT, standing).await?;
     let body = body.ok_or(Refusal::BodyTooLarge)?;
     super::verify(
         app,

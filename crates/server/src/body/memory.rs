@@ -1,53 +1,44 @@
 //! Memory for bodies that are kept whole, bounded for all of them together.
 
-use std::{fmt, sync::Arc, time::Duration};
+use std::{fmt, time::Duration};
 
 use bytes::Bytes;
 use longshore_registry::Error;
-use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::timeout,
-};
 
-/// How many bytes of whole bodies are held at a time. The largest body of all is 12 MiB.
+use super::room::{Room, Standing, Taken};
+
+/// How many bytes of whole bodies are held at a time.
 const BYTES: usize = 32 * 1024 * 1024;
+/// How many of those are of senders who have proven nothing: enough for the largest body of all.
+const BYTES_OF_UNPROVEN: usize = 12 * 1024 * 1024;
 /// How many bytes of bodies that nobody signs are held at a time; such a body has a few thousand.
 const BYTES_OF_STRANGERS: usize = 2 * 1024 * 1024;
 
 /// What is left of the memory.
 #[derive(Clone)]
-pub struct BodyMemory {
-    free: Arc<Semaphore>,
-    wait: Duration,
-}
+pub struct BodyMemory(Room);
 
 impl BodyMemory {
     /// 32 MiB; a body that finds them taken waits, unread, for `wait` and is then throttled.
     pub fn new(wait: Duration) -> Self {
-        Self::of(BYTES, wait)
+        Self(Room::new(BYTES, BYTES_OF_UNPROVEN, wait))
     }
 
     /// 2 MiB for bodies that nobody signs.
     pub(super) fn of_strangers(wait: Duration) -> Self {
-        Self::of(BYTES_OF_STRANGERS, wait)
-    }
-
-    fn of(bytes: usize, wait: Duration) -> Self {
-        Self {
-            free: Arc::new(Semaphore::new(bytes)),
-            wait,
-        }
+        Self(Room::new(BYTES_OF_STRANGERS, BYTES_OF_STRANGERS, wait))
     }
 
     /// How many bytes of it are free.
     pub(crate) fn free(&self) -> usize {
-        self.free.available_permits()
+        self.0.free()
     }
 
     /// Takes room for a body of which nothing has come yet.
-    pub(super) fn claim(&self) -> Claim {
+    pub(super) fn claim(&self, standing: Standing) -> Claim {
         Claim {
-            memory: self.clone(),
+            room: self.0.clone(),
+            standing,
             taken: None,
         }
     }
@@ -63,18 +54,15 @@ impl fmt::Debug for BodyMemory {
 
 /// The room of one body, which grows by what really comes: announcing much takes nothing from others.
 pub(super) struct Claim {
-    memory: BodyMemory,
-    taken: Option<OwnedSemaphorePermit>,
+    room: Room,
+    standing: Standing,
+    taken: Option<Taken>,
 }
 
 impl Claim {
     /// Takes room for `bytes` more.
     pub(super) async fn grow(&mut self, bytes: usize) -> Result<(), Error> {
-        let bytes = u32::try_from(bytes).map_err(Error::internal)?;
-        let more = self.memory.free.clone().acquire_many_owned(bytes);
-        let Ok(Ok(more)) = timeout(self.memory.wait, more).await else {
-            return Err(Error::Throttled(Duration::from_secs(1)));
-        };
+        let more = self.room.take(bytes, self.standing).await?;
         match &mut self.taken {
             Some(taken) => taken.merge(more),
             None => self.taken = Some(more),
@@ -93,7 +81,7 @@ impl Claim {
 
 struct Held {
     body: Bytes,
-    _room: OwnedSemaphorePermit,
+    _room: Taken,
 }
 
 impl AsRef<[u8]> for Held {
@@ -106,10 +94,14 @@ impl AsRef<[u8]> for Held {
 mod tests {
     use super::*;
 
+    fn memory() -> BodyMemory {
+        BodyMemory(Room::new(10, 4, Duration::from_millis(10)))
+    }
+
     #[tokio::test]
     async fn room_is_taken_as_bytes_come_and_given_back_with_the_last_of_them() {
-        let memory = BodyMemory::of(10, Duration::from_millis(10));
-        let mut claim = memory.claim();
+        let memory = memory();
+        let mut claim = memory.claim(Standing::Proven);
         claim.grow(4).await.unwrap();
         claim.grow(2).await.unwrap();
         let body = claim.hold(Bytes::from_static(b"sixsix"));
@@ -122,8 +114,11 @@ mod tests {
 
     #[tokio::test]
     async fn a_body_too_many_is_throttled_and_what_it_had_is_free() {
-        let memory = BodyMemory::of(10, Duration::from_millis(10));
-        let (mut first, mut second) = (memory.claim(), memory.claim());
+        let memory = memory();
+        let (mut first, mut second) = (
+            memory.claim(Standing::Proven),
+            memory.claim(Standing::Proven),
+        );
         first.grow(8).await.unwrap();
         second.grow(2).await.unwrap();
         assert!(matches!(second.grow(1).await, Err(Error::Throttled(_))));

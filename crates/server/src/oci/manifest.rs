@@ -12,7 +12,10 @@ use longshore_types::{
 };
 
 use super::{CONTENT_DIGEST, Request, error::Wire};
-use crate::reply::{self, Reply, ReplyBody};
+use crate::{
+    body::room::Standing,
+    reply::{self, Reply, ReplyBody},
+};
 
 const OCI_SUBJECT: HeaderName = HeaderName::from_static("oci-subject");
 const OCI_TAG: HeaderName = HeaderName::from_static("oci-tag");
@@ -87,7 +90,10 @@ async fn push(
     // Before the body, which is kept whole: nobody makes the server hold one without a name.
     let caller = request.cx.caller.known();
     caller.ok_or(Error::AuthenticationRequired)?;
-    let bytes = request.body.whole(MAX_MANIFEST_BYTES).await?;
+    let bytes = request
+        .body
+        .whole(MAX_MANIFEST_BYTES, Standing::Proven)
+        .await?;
     let bytes = bytes.ok_or(Error::Manifest(ManifestError::TooLarge(
         MAX_MANIFEST_BYTES + 1,
     )))?;

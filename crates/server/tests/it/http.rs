@@ -8,4 +8,5 @@ pub(crate) mod http2;
 mod keep_alive;
 mod limits;
 mod shutdown;
+mod strangers;
 mod tls;

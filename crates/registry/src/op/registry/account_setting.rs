@@ -3,6 +3,7 @@
 use longshore_store::meta::Durability;
 use serde::{Deserialize, Serialize};
 
+use super::region;
 use crate::{
     account_setting::SettingName,
     authz::{Ecr, Needs, Permit, Resource},
@@ -69,6 +70,7 @@ impl Operation for PutAccountSetting {
         let ((name, value), grant) = (self.setting()?, permit.grant());
         cx.write(grant, Durability::Durable, move |tx, grant| {
             let registry = grant.registry();
+            region::check(tx, registry)?;
             account_setting::put(tx, registry, name.as_str(), value)?;
             Ok(account::bump(tx, registry.account())?)
         })

@@ -5,6 +5,7 @@ use longshore_store::meta::{Durability, Tx};
 use longshore_types::account::AccountId;
 use serde::{Deserialize, Serialize};
 
+use super::region;
 use crate::{
     account_setting::{PolicyScope, SettingName},
     authz::{Ecr, Grant, Needs, Permit, Resource},
@@ -64,6 +65,7 @@ impl Operation for PutRegistryPolicy {
                 if scope_of(tx, grant)? == PolicyScope::Narrow && !is_narrow(&policy) {
                     return Err(policy.refusal());
                 }
+                region::check(tx, registry)?;
                 let row = policy.bind(tx)?;
                 registry_policy::put(tx, registry, &row)?;
                 account::bump(tx, registry.account())?;

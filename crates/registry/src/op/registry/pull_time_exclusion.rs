@@ -5,6 +5,7 @@ use longshore_store::meta::Durability;
 use longshore_types::arn::{PrincipalArn, PrincipalKind};
 use serde::{Deserialize, Serialize};
 
+use super::region;
 use crate::{
     authz::{Ecr, Needs, Permit, Resource},
     cx::{Cx, Scope},
@@ -79,6 +80,7 @@ impl Operation for RegisterPullTimeUpdateExclusion {
         let created_at = cx
             .write(grant, Durability::Durable, move |tx, grant| {
                 let registry = grant.registry();
+                region::check(tx, registry)?;
                 if !exclusions::insert(tx, registry, &excluded)? {
                     return Err(Error::ExclusionAlreadyExists {
                         principal: excluded.to_string(),

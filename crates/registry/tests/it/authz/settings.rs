@@ -1,8 +1,11 @@
 use longshore_registry::op::{
     image::ListImages,
-    registry::{GetAccountSetting, PutAccountSetting, PutRegistryPolicy},
+    registry::{
+        GetAccountSetting, PutAccountSetting, PutRegistryPolicy, RegisterPullTimeUpdateExclusion,
+    },
     repository::CreateRepository,
 };
+use longshore_store::meta::Durability;
 use serde_json::{Value, json};
 
 use super::people::{People, allow, grant, policy};
@@ -94,4 +97,47 @@ async fn scope_v1_takes_and_enforces_three_actions() {
 
 fn both(list: &str, create: &str) -> (String, String) {
     (list.to_owned(), create.to_owned())
+}
+
+#[tokio::test]
+async fn an_account_keeps_something_in_forty_other_regions_at_most() {
+    let t = TestCore::start().await;
+    t.core
+        .meta
+        .write(Durability::Soft, |tx| {
+            tx.execute(
+                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 39) \
+                 INSERT INTO account_setting (account, region, name, value) \
+                 SELECT ?1, 'made-up-' || i, 'BLOB_MOUNTING', 'ENABLED' FROM n",
+                &[ACCOUNT.into()],
+            )
+        })
+        .await
+        .unwrap();
+    let setting = json!({"name": "BLOB_MOUNTING", "value": "ENABLED"});
+    let policy = json!({"policyText": grant("ecr:*", OTHER).to_string()});
+    let exclusion =
+        |name: &str| json!({"principalArn": format!("arn:aws:iam::{ACCOUNT}:user/{name}")});
+    People(&t).account(OTHER).await;
+    t.ok::<PutAccountSetting>(setting.clone()).await;
+    t.ok::<PutRegistryPolicy>(policy.clone()).await;
+    t.ok::<RegisterPullTimeUpdateExclusion>(exclusion("a"))
+        .await;
+    t.core
+        .meta
+        .write(Durability::Soft, |tx| {
+            let sql = "INSERT INTO registry_policy (kind, account, region, policy, principals) \
+                       VALUES ('private', ?1, 'one-more', '', '')";
+            tx.execute(sql, &[ACCOUNT.into()])
+        })
+        .await
+        .unwrap();
+    for (name, _) in [
+        t.refused::<PutAccountSetting>(setting).await,
+        t.refused::<PutRegistryPolicy>(policy).await,
+        t.refused::<RegisterPullTimeUpdateExclusion>(exclusion("b"))
+            .await,
+    ] {
+        assert_eq!(name, "LimitExceeded");
+    }
 }

@@ -4,7 +4,7 @@ use longshore_registry::{
             DeleteRolePermissionsBoundary, DeleteUserPermissionsBoundary,
             PutRolePermissionsBoundary, PutUserPermissionsBoundary,
         },
-        inline_policy::PutUserPolicy,
+        inline_policy::{PutRolePolicy, PutUserPolicy},
         managed_policy::CreatePolicy,
         role::{CreateRole, GetRole, TagRole},
         user::{CreateUser, GetUser},
@@ -117,15 +117,15 @@ async fn who_may_make_only_bounded_roles_makes_no_others() {
     let t = TestCore::start().await;
     let alice = user(&t, "alice").await["UserId"].take();
     let alice = caller(&t, &alice).await;
-    let limit = policy("Allow", "ecr:*", "*");
-    t.ok::<CreatePolicy>(json!({"PolicyName": "limit", "PolicyDocument": limit}))
+    let limit_text = policy("Allow", "ecr:*", "*");
+    t.ok::<CreatePolicy>(json!({"PolicyName": "limit", "PolicyDocument": limit_text}))
         .await;
     let limit = arn("policy/limit");
     let document = json!({
         "Version": "2012-10-17",
         "Statement": [{
             "Effect": "Allow",
-            "Action": ["iam:CreateRole", "iam:TagRole"],
+            "Action": ["iam:CreateRole", "iam:PutRolePolicy", "iam:TagRole"],
             "Resource": "*",
             "Condition": {"StringEquals": {"iam:PermissionsBoundary": limit}},
         }],
@@ -150,7 +150,16 @@ async fn who_may_make_only_bounded_roles_makes_no_others() {
     assert!(t.call_as::<CreateRole>(alice.clone(), make).await.is_ok());
     // The boundary that a role has counts for what is done to it later.
     role(&t, "free").await;
-    let tag = |name: &str| json!({"RoleName": name, "Tags": [{"Key": "a", "Value": ""}]});
-    assert!(t.call_as::<TagRole>(alice.clone(), tag("r")).await.is_ok());
-    assert!(t.call_as::<TagRole>(alice, tag("free")).await.is_err());
+    let give =
+        |name: &str| json!({"RoleName": name, "PolicyName": "p", "PolicyDocument": limit_text});
+    let given = async |name: &str| {
+        t.call_as::<PutRolePolicy>(alice.clone(), give(name))
+            .await
+            .is_ok()
+    };
+    assert!(given("r").await);
+    assert!(!given("free").await);
+    // Of what AWS does not tell it for, it is absent, so that nothing is allowed by it.
+    let tag = json!({"RoleName": "r", "Tags": [{"Key": "a", "Value": ""}]});
+    assert!(t.call_as::<TagRole>(alice.clone(), tag).await.is_err());
 }

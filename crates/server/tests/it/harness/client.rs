@@ -106,6 +106,11 @@ impl Connection {
         self.stream.write_all(bytes).await.unwrap();
     }
 
+    /// The same to a server that may have closed the connection.
+    pub(crate) async fn write_or_give_up(&mut self, bytes: &[u8]) {
+        drop(self.stream.write_all(bytes).await);
+    }
+
     /// The next answer, or `None` when the server closes instead.
     pub(crate) async fn answer(&mut self, is_head: bool) -> Option<Answer> {
         timeout(PATIENCE, self.read_answer(is_head))

@@ -105,6 +105,7 @@ async fn bodies_that_are_kept_whole_share_one_memory() {
         config.metrics_listen = Some("127.0.0.1:0".to_owned());
     })
     .await;
+    t.aws("DescribeRegistry", &json!({})).await.expect(200);
     assert_eq!(memory_left(&t).await, ALL);
     // Nobody's signature is known before the body is whole, so all of these count.
     let mut held = Vec::new();
