@@ -19,6 +19,7 @@ mod lifecycle;
 mod open_uploads;
 mod operator;
 mod pages;
+mod postgres;
 mod pull_time_exclusion;
 mod rate;
 mod registry;
