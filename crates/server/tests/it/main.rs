@@ -17,6 +17,7 @@ mod op;
 mod operator;
 mod organizations;
 mod public;
+mod replicas;
 mod revocation;
 mod secrets;
 mod sts;
