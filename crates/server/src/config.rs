@@ -12,12 +12,14 @@ pub use self::args::{
     LogFormat, RenameArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
+pub use self::metadata::MetadataUrl;
 use self::{args::ServeArgs, blobs::S3Settings, file::Settings};
 use crate::cidr::Cidr;
 
 mod args;
 mod blobs;
 mod file;
+mod metadata;
 
 /// The settings of `longshore serve`.
 #[derive(Clone, Debug)]
@@ -36,6 +38,8 @@ pub struct Config {
     pub blobs: BlobsUrl,
     /// Where those of archived images are kept, if not beside the others.
     pub archive_blobs: Option<BlobsUrl>,
+    /// Where metadata is kept.
+    pub metadata: MetadataUrl,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
     /// Certificate and key, for HTTPS.
@@ -195,7 +199,14 @@ impl Config {
     }
 
     fn resolve(args: ServeArgs, file: Settings, secrets: Secrets) -> Result<Self, ConfigError> {
-        refuse_unbuilt("--metadata", args.metadata.or(file.metadata), "sqlite")?;
+        let metadata = MetadataUrl::parse(
+            args.metadata
+                .or(file.metadata)
+                .as_deref()
+                .unwrap_or("sqlite"),
+            args.metadata_ca_file.or(file.metadata_ca_file).as_deref(),
+            args.metadata_connections.or(file.metadata_connections),
+        )?;
         let data_dir = args
             .data_dir
             .or(file.data_dir)
@@ -208,7 +219,8 @@ impl Config {
             .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
             .transpose()?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
-        if !blobs.is_in(&data_dir) && matches!(master_key, MasterKeySource::DataDir) {
+        let is_all_here = metadata.is_in_data_dir() && blobs.is_in(&data_dir);
+        if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
@@ -216,6 +228,7 @@ impl Config {
         let set = args.quotas.or(file.quotas);
         Ok(Self {
             data_dir,
+            metadata,
             blobs,
             archive_blobs,
             master_key,
@@ -374,28 +387,6 @@ fn read_file(path: &PathBuf) -> Result<Settings, ConfigError> {
         path: path.clone(),
         source: Box::new(source),
     })
-}
-
-fn refuse_unbuilt(
-    setting: &'static str,
-    value: Option<String>,
-    built: &str,
-) -> Result<(), ConfigError> {
-    match value {
-        Some(value) if value != built => {
-            // A URL may carry a password.
-            let scheme = value
-                .split_once("://")
-                .map_or(value.as_str(), |(scheme, _)| scheme);
-            let why = format!("only `{built}` is built yet");
-            Err(ConfigError::Value {
-                setting,
-                value: scheme.to_owned(),
-                why,
-            })
-        }
-        _ => Ok(()),
-    }
 }
 
 fn region(given: Option<&str>) -> Result<Region, ConfigError> {

@@ -104,7 +104,8 @@ pub(crate) fn take_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(PhysicalId, u
     let now = tx.now();
     let rows: Vec<(PhysicalId, i64)> = tx.rows(
         "UPDATE doomed SET not_before = ?3 WHERE physical IN \
-         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2) RETURNING physical, store",
+         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2 /*for update skip locked*/) \
+         RETURNING physical, store",
         args![now, limit, now.minus(PAST)],
     )?;
     let store = |(physical, store)| {

@@ -19,6 +19,7 @@ mod operator;
 mod organizations;
 mod public;
 mod quota;
+mod replicas;
 mod repository_copies;
 mod revocation;
 mod secrets;
