@@ -5,6 +5,7 @@ mod aws_ecr_policies;
 mod aws_ecr_pulls;
 mod aws_iam;
 mod aws_iam_policies;
+mod aws_lifecycle;
 mod aws_profiles;
 mod aws_sts;
 mod boto3;
@@ -17,6 +18,7 @@ mod docker;
 mod helm;
 mod kubelet;
 mod regctl;
+mod report_in_use;
 mod sdk;
 mod skopeo;
 
@@ -38,6 +40,9 @@ pub(crate) fn all() -> Vec<Client> {
         kubelet::client(),
         aws_profiles::client(),
         aws_ecr_policies::client(),
+        aws_lifecycle::client(),
+        aws_lifecycle::boto3(),
+        report_in_use::client(),
         sdk::java(),
         sdk::js(),
         sdk::go(),
