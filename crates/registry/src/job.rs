@@ -4,6 +4,7 @@ pub mod archive;
 pub mod collect;
 pub mod dead;
 pub mod doomed;
+pub mod expired;
 pub mod leases;
 pub mod lifecycle;
 pub mod pulls;
@@ -45,6 +46,7 @@ pub async fn tick(core: &Core) -> Result<bool> {
     ];
     if may_collect {
         swept.push(uploads::tick(core).await);
+        swept.push(expired::tick(core).await);
         swept.push(collect::tick(core).await);
         swept.push(doomed::tick(core).await);
     }

@@ -358,5 +358,7 @@ actions! { Organizations, "organizations":
 
 actions! { Longshore, "longshore":
     LeaseImages
+    ListExpiredImages
     ListImageLeases
+    RestoreExpiredImages
 }

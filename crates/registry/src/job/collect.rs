@@ -83,7 +83,7 @@ fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<b
     let Some(standing) = link::standing(tx, incarnation, digest)? else {
         return Ok(false);
     };
-    if standing.referenced {
+    if standing.referenced || standing.expired {
         // Letting the reference go makes a new candidate.
         return Ok(false);
     }

@@ -140,7 +140,9 @@ fn organizations(operation: &str) -> Option<Handler> {
 fn longshore(operation: &str) -> Option<Handler> {
     Some(match operation {
         "LeaseImages" => run::<extension::LeaseImages>,
+        "ListExpiredImages" => run::<extension::ListExpiredImages>,
         "ListImageLeases" => run::<extension::ListImageLeases>,
+        "RestoreExpiredImages" => run::<extension::RestoreExpiredImages>,
         _ => return None,
     })
 }

@@ -54,4 +54,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 10,
         sql: include_str!("../../migrations/0010_public.sql"),
     },
+    Migration {
+        version: 11,
+        min_reader: 11,
+        sql: include_str!("../../migrations/0011_lifecycle_actions.sql"),
+    },
 ];

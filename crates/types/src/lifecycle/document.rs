@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -40,6 +41,11 @@ enum Count {
     SinceTransitioned,
 }
 
+/// The member that says for how many hours what expires can be brought back.
+const UNDO: &str = "x-longshore-undoHours";
+/// Thirty days.
+const MAX_UNDO_HOURS: u32 = 720;
+
 /// The member that names tags of which an image with any is not selected.
 const EXCLUDED: &str = "x-longshore-excludeTagPatterns";
 
@@ -53,23 +59,35 @@ impl FromStr for LifecyclePolicy {
         if !document.is_object() {
             return Err(unmapped());
         }
-        let mut rules = rules(&document)?;
+        let (mut rules, undo) = members(&document)?;
         rules.sort_by_key(|rule| rule.priority);
         check_priorities(&rules)?;
         check_classes(&rules)?;
         let rules = rules.into_iter().map(built).collect();
-        Ok(Self { rules })
+        Ok(Self { rules, undo })
     }
 }
 
-fn rules(document: &Value) -> Result<Vec<Written>> {
+fn members(document: &Value) -> Result<(Vec<Written>, Option<Duration>)> {
     let reason = "object has missing required properties ([\"rules\"])";
     if !document["rules"].is_array() {
         return Err(InvalidLifecyclePolicy::new(reason));
     }
-    let document = Object::of(document, &["rules"], &[])?;
+    let document = Object::of(document, &["rules"], &[UNDO])?;
     let rules = items(document.member("rules"), MAX_RULES)?;
-    rules.iter().map(rule).collect()
+    let rules = rules.iter().map(rule).collect::<Result<_>>()?;
+    let undo = document.find(UNDO).map(undo).transpose()?;
+    Ok((rules, undo))
+}
+
+fn undo(hours: &Value) -> Result<Duration> {
+    let hours = positive(hours)?;
+    if hours > MAX_UNDO_HOURS {
+        return Err(InvalidLifecyclePolicy(format!(
+            "numeric instance is greater than the required maximum (maximum: {MAX_UNDO_HOURS}, found: {hours})"
+        )));
+    }
+    Ok(Duration::from_hours(hours.into()))
 }
 
 fn rule(value: &Value) -> Result<Written> {

@@ -1,5 +1,7 @@
 //! A policy that has been read: its rules, in the order in which they are applied.
 
+use std::time::Duration;
+
 use crate::wildcard;
 
 /// A lifecycle policy of which every rule can be applied.
@@ -9,6 +11,7 @@ use crate::wildcard;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LifecyclePolicy {
     pub(super) rules: Vec<Rule>,
+    pub(super) undo: Option<Duration>,
 }
 
 /// One rule: it acts on those images of its selection that its condition is true of.
@@ -78,6 +81,11 @@ impl LifecyclePolicy {
     /// Returns the rules in ascending order of priority.
     pub fn rules(&self) -> &[Rule] {
         &self.rules
+    }
+
+    /// Returns for how long what it expires can be brought back, if it can. ECR has no such policies.
+    pub fn undo(&self) -> Option<Duration> {
+        self.undo
     }
 
     /// Returns the first rule that selects an image with these tags: the only one that may act on it.

@@ -1,32 +1,54 @@
-//! A run removes what is marked, as `BatchDeleteImage` would: each image is looked at again in the transaction that
-//! removes it, and stays when it is not what it was when it was marked.
+//! A run acts on what is marked: it removes images as `BatchDeleteImage` would, archives them, or takes tags away. Each is
+//! looked at again in the transaction that acts on it, and left alone when it is not what it was when it was marked.
+
+use std::time::Duration;
 
 use longshore_store::meta::{Durability, Tx};
-use longshore_types::{id::Incarnation, lifecycle::LifecyclePolicy};
+use longshore_types::{
+    id::Incarnation,
+    lifecycle::{Action, LifecyclePolicy, Rule},
+};
 
-use super::{finish, may_step, parsed};
+use super::{finish, may_step, parsed, select};
 use crate::{
     core::Core,
     error::Result,
-    storage::image::{self as rules, Deleted},
+    storage::{
+        archive::{self, Refused},
+        image::{self as rules, Deleted},
+    },
     table::{
-        image, lease,
+        expired, image,
+        image_storage::Status,
+        lease,
         lifecycle::{
             evaluation::{self, Evaluation},
             mark::{self, Mark, State},
-            seen,
+            seen::{self, Seen, Stands, Subject},
         },
         repository::{self, Repository},
         tag,
     },
 };
 
-/// How many images one step removes.
+/// How many images one step acts on.
 const PER_STEP: i64 = 20;
+/// How many tags one step takes away from an image.
+const TAGS_PER_STEP: usize = 1000;
+
+/// A marked image that what marked it still acts on.
+#[derive(Clone)]
+struct Due {
+    mark: Mark,
+    /// What was read of it, if a rule depends on it.
+    seen: Option<(Stands, Vec<String>)>,
+    /// The tags that it is to lose.
+    shed: Vec<String>,
+}
 
 /// What became of a marked image.
 enum Outcome {
-    Removed,
+    Done,
     /// Some of its many tags went.
     Begun,
     /// It is needed by what may go later in this run.
@@ -38,18 +60,22 @@ enum Outcome {
 /// What a step did, to be told once it is kept.
 struct Told {
     repository: Repository,
-    removed: Vec<Mark>,
-    /// How many images the run has removed and how many it has left, if that was its end.
+    done: Vec<Mark>,
+    /// How many images the run has acted on and how many it has left, if that was its end.
     end: Option<(i64, i64)>,
 }
 
-/// Removes up to 20 images.
+/// Acts on up to 20 images. Rules are asked outside of the transaction that writes, which others wait for.
 pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
-    let evaluation = evaluation.clone();
+    let (evaluation, of) = (evaluation.clone(), evaluation.clone());
     let policy = parsed(&evaluation)?;
+    let undo = policy.undo();
+    let marks = core.meta.read(move |tx| look(tx, &of, &policy)).await?;
     let told = core
         .meta
-        .write(Durability::Soft, move |tx| take(tx, &evaluation, &policy))
+        .write(Durability::Soft, move |tx| {
+            take(tx, &evaluation, undo, &marks)
+        })
         .await?;
     if let Some(told) = told {
         tell(&told);
@@ -57,10 +83,69 @@ pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
     Ok(())
 }
 
-fn take(
+/// The next marks, each with what is due by it: nothing if its rule does not act on the image any more.
+fn look(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
     policy: &LifecyclePolicy,
+) -> Result<Vec<(Mark, Option<Due>)>> {
+    let marks = mark::page(tx, evaluation.id, State::Live, 0, PER_STEP)?;
+    let mut found = Vec::with_capacity(marks.len());
+    for mark in marks {
+        let due = due(tx, evaluation, policy, &mark)?;
+        found.push((mark, due));
+    }
+    Ok(found)
+}
+
+fn due(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    policy: &LifecyclePolicy,
+    mark: &Mark,
+) -> Result<Option<Due>> {
+    let incarnation = evaluation.incarnation;
+    let is_of_rule = mark.follows.is_none() && mark.rule.is_some();
+    if !is_of_rule || (mark.begun && mark.action == Action::Expire) {
+        return Ok(Some(Due {
+            mark: mark.clone(),
+            seen: None,
+            shed: Vec::new(),
+        }));
+    }
+    let Some(seen) = seen::one(tx, incarnation, &mark.image)? else {
+        return Ok(None);
+    };
+    let tags: Vec<String> = tag::of_image(tx, incarnation, &mark.image, i64::MAX)?;
+    let facts = seen.facts(&tags);
+    let first = facts.and_then(|facts| policy.may_act(evaluation.as_of, &facts));
+    let is_its = |rule: &&Rule| Some(rule.priority) == mark.rule;
+    // What has lost some of the tags that it was selected by loses the others, too.
+    let rule = if mark.begun {
+        policy.rules().iter().find(is_its)
+    } else {
+        first.filter(is_its)
+    };
+    let Some(rule) = rule else {
+        return Ok(None);
+    };
+    let mut shed = match mark.action {
+        Action::Untag => select::shed(rule, &tags),
+        Action::Expire | Action::Transition => Vec::new(),
+    };
+    shed.truncate(TAGS_PER_STEP);
+    Ok(Some(Due {
+        mark: mark.clone(),
+        seen: Some((seen.stands, tags)),
+        shed,
+    }))
+}
+
+fn take(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    undo: Option<Duration>,
+    marks: &[(Mark, Option<Due>)],
 ) -> Result<Option<Told>> {
     if !may_step(tx, evaluation)? {
         return Ok(None);
@@ -71,21 +156,24 @@ fn take(
     let mut then = evaluation.clone();
     let mut told = Told {
         repository,
-        removed: Vec::new(),
+        done: Vec::new(),
         end: None,
     };
-    let marks = mark::page(tx, then.id, State::Live, 0, PER_STEP)?;
     if marks.is_empty() {
         told.end = Some((then.removed, then.marks - then.removed));
         finish(tx, then)?;
         return Ok(Some(told));
     }
-    for mark in marks {
-        match remove(tx, evaluation, policy, &mark)? {
-            Outcome::Removed => {
+    for (mark, due) in marks {
+        let outcome = match due {
+            Some(due) => act(tx, evaluation, undo, due)?,
+            None => Outcome::Changed,
+        };
+        match outcome {
+            Outcome::Done => {
                 mark::remove(tx, then.id, &mark.image)?;
                 then.removed += 1;
-                told.removed.push(mark);
+                told.done.push(mark.clone());
             }
             Outcome::Begun => {
                 mark::begin(tx, then.id, &mark.image)?;
@@ -99,13 +187,13 @@ fn take(
     Ok(Some(told))
 }
 
-fn remove(
+fn act(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
-    policy: &LifecyclePolicy,
-    mark: &Mark,
+    undo: Option<Duration>,
+    due: &Due,
 ) -> Result<Outcome> {
-    let incarnation = evaluation.incarnation;
+    let (incarnation, mark) = (evaluation.incarnation, &due.mark);
     // The image's lock comes before anything is read of it, so that no push changes it in between.
     if image::resolve(tx, incarnation, &mark.image)?.is_none() {
         return Ok(Outcome::Changed);
@@ -114,60 +202,130 @@ fn remove(
         return Ok(Outcome::Changed);
     };
     // A push of it, under whatever tag, makes it new.
-    if seen.pushed_at != mark.pushed_at || lease::holds(tx, incarnation, &mark.image)? {
+    if seen.stands.pushed_at != mark.pushed_at || lease::holds(tx, incarnation, &mark.image)? {
         return Ok(Outcome::Changed);
     }
-    if seen.has_subject && mark.follows.is_some() {
-        return Ok(Outcome::Waits);
+    if let Some((stands, tags)) = &due.seen {
+        let now: Vec<String> = tag::of_image(tx, incarnation, &mark.image, i64::MAX)?;
+        if *stands != seen.stands || *tags != now {
+            return Ok(Outcome::Changed);
+        }
     }
-    if seen.has_subject || !is_still_selected(tx, incarnation, policy, mark)? {
-        return Ok(Outcome::Changed);
+    match mark.action {
+        Action::Expire => expire(tx, evaluation, undo, mark, &seen),
+        Action::Transition => transition(tx, evaluation, mark, &seen),
+        Action::Untag => untag(tx, incarnation, due),
+    }
+}
+
+fn expire(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    undo: Option<Duration>,
+    mark: &Mark,
+    seen: &Seen,
+) -> Result<Outcome> {
+    let incarnation = evaluation.incarnation;
+    if seen.has_subject() {
+        let follows = mark.follows.is_some();
+        return Ok(if follows {
+            Outcome::Waits
+        } else {
+            Outcome::Changed
+        });
     }
     if image::is_child(tx, incarnation, &mark.image)? {
         return Ok(Outcome::Waits);
     }
-    let change = (State::Waits, State::Live);
-    mark::move_dependents(tx, evaluation, &mark.image, change)?;
+    release(tx, evaluation, mark)?;
+    if let Some(undo) = undo {
+        keep(tx, incarnation, mark, undo)?;
+    }
     match rules::delete(tx, incarnation, &mark.image)? {
-        Deleted::All(_) => Ok(Outcome::Removed),
+        Deleted::All(_) => Ok(Outcome::Done),
         Deleted::Some(_) => Ok(Outcome::Begun),
     }
 }
 
-/// Whether the rule that marked an image is still the first that selects it, by the tags that it has now.
-fn is_still_selected(
-    tx: &mut dyn Tx,
-    incarnation: Incarnation,
-    policy: &LifecyclePolicy,
-    mark: &Mark,
-) -> Result<bool> {
-    if mark.begun || mark.follows.is_some() || mark.rule.is_none() {
-        return Ok(true);
-    }
+/// Keeps what an image can be brought back from, before it is deleted.
+fn keep(tx: &mut dyn Tx, incarnation: Incarnation, mark: &Mark, undo: Duration) -> Result<()> {
     let tags: Vec<String> = tag::of_image(tx, incarnation, &mark.image, i64::MAX)?;
-    let rule = policy.identify(&tags).map(|rule| rule.priority);
-    Ok(rule == mark.rule)
+    // Of very many tags the first are gone already in an earlier step.
+    let tags = if mark.begun {
+        mark.tags.clone()
+    } else {
+        mark::tags_text(&tags)?
+    };
+    let until = tx.now().plus(undo);
+    Ok(expired::keep(tx, incarnation, &mark.image, &tags, until)?)
+}
+
+fn transition(
+    tx: &mut dyn Tx,
+    evaluation: &Evaluation,
+    mark: &Mark,
+    seen: &Seen,
+) -> Result<Outcome> {
+    let follows = mark.follows.is_some();
+    match seen.subject {
+        Subject::Here if follows => return Ok(Outcome::Waits),
+        Subject::Here => return Ok(Outcome::Changed),
+        // What it was to follow into the archive is gone: the next run says what becomes of it.
+        Subject::Gone if follows || mark.rule.is_none() => return Ok(Outcome::Changed),
+        Subject::None | Subject::Archived | Subject::Gone => {}
+    }
+    if seen.stands.status != Status::Active {
+        return Ok(Outcome::Changed);
+    }
+    match archive::archive(tx, evaluation.incarnation, &mark.image)? {
+        Ok(()) => release(tx, evaluation, mark).map(|()| Outcome::Done),
+        Err(Refused::Child) => Ok(Outcome::Waits),
+        Err(_) => Ok(Outcome::Changed),
+    }
+}
+
+fn untag(tx: &mut dyn Tx, incarnation: Incarnation, due: &Due) -> Result<Outcome> {
+    let n_removed = rules::remove_tags(tx, incarnation, &due.shed)?;
+    Ok(if n_removed < TAGS_PER_STEP {
+        Outcome::Done
+    } else {
+        Outcome::Begun
+    })
+}
+
+/// Lets what waited for an image be looked at again.
+fn release(tx: &mut dyn Tx, evaluation: &Evaluation, mark: &Mark) -> Result<()> {
+    let change = (State::Waits, State::Live);
+    for action in mark::ACTIONS {
+        mark::move_dependents(tx, evaluation, &mark.image, change, action)?;
+    }
+    Ok(())
 }
 
 fn tell(told: &Told) {
     let Repository { registry, name, .. } = &told.repository;
     let account = registry.account();
-    for Mark { image, rule, .. } in &told.removed {
+    for mark in &told.done {
+        let text = match mark.action {
+            Action::Expire => "the lifecycle policy has expired an image",
+            Action::Transition => "the lifecycle policy has archived an image",
+            Action::Untag => "the lifecycle policy has taken tags from an image",
+        };
         tracing::info!(
             registry.account = %account,
             repository.name = %name,
-            image.digest = %image,
-            lifecycle.rule = rule,
-            "the lifecycle policy has expired an image"
+            image.digest = %mark.image,
+            lifecycle.rule = mark.rule,
+            "{text}"
         );
     }
-    if let Some((expired, left)) = told.end {
+    if let Some((done, left)) = told.end {
         tracing::info!(
             event = "PolicyExecutionEvent",
             registry.account = %account,
             registry.region = %registry.region(),
             repository.name = %name,
-            images.expired = expired,
+            images.done = done,
             images.left = left,
             "a lifecycle policy has run"
         );

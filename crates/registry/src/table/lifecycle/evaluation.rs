@@ -203,7 +203,7 @@ pub(crate) fn under_way(tx: &mut dyn Tx, kind: Kind) -> Result<Option<Evaluation
     let sql = format!(
         "SELECT {COLUMNS} FROM lifecycle_evaluation WHERE kind = ?1 AND phase <= ?2 ORDER BY as_of, incarnation LIMIT 1"
     );
-    tx.row(&sql, args![kind.code(), Phase::Remove.code()])
+    tx.row(&sql, args![kind.code(), Phase::Act.code()])
 }
 
 /// Returns a preview that was made for a time up to `before`, and can still be read.

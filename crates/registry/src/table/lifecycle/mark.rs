@@ -83,7 +83,9 @@ impl Row for Mark {
         let follows = columns.opt_blob(3)?.map(Digest::from_key).transpose();
         let rule = columns.opt_int(2)?.map(u32::try_from).transpose();
         let code = columns.int(7)?;
-        let action = ACTIONS.into_iter().find(|known| action_code(*known) == code);
+        let action = ACTIONS
+            .into_iter()
+            .find(|known| action_code(*known) == code);
         Ok(Self {
             image: Digest::from_key(columns.blob(0)?).map_err(|_| corrupt("image"))?,
             pushed_at: Timestamp::from_millis(columns.int(1)?),
@@ -232,10 +234,7 @@ pub(crate) fn referrers(
 ) -> Result<Vec<Digest>> {
     let (id, incarnation) = (evaluation.id.as_bytes(), evaluation.incarnation.as_bytes());
     let key = image.to_key();
-    tx.rows(
-        REFERRERS,
-        args![id, incarnation, &key, limit, is_active],
-    )
+    tx.rows(REFERRERS, args![id, incarnation, &key, limit, is_active])
 }
 
 // An index that goes lets its children go before it is gone; one that is archived lets them be archived.

@@ -200,12 +200,15 @@ mod tests {
             (BY_PUSH, "image_pushed (incarnation=? AND pushed_at<?)"),
             (
                 BY_RESTORATION,
-                "image_storage_activated (incarnation=? AND activated_at<?)",
+                "image_storage_activated (incarnation=? AND activated_at>? AND activated_at<?)",
             ),
         ] {
             let plan = plan(&statement(from), 4).await;
             assert!(plan.contains(index), "{plan}");
-            assert!(!plan.contains("SCAN") && !plan.contains("TEMP B-TREE"), "{plan}");
+            assert!(
+                !plan.contains("SCAN") && !plan.contains("TEMP B-TREE"),
+                "{plan}"
+            );
         }
     }
 }

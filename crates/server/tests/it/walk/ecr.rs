@@ -93,8 +93,13 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "BatchCheckLayerAvailability" => with(json!({ "layerDigests": [layer] })),
         "GetDownloadUrlForLayer" => with(json!({ "layerDigest": layer })),
         "BatchDeleteImage" | "BatchGetImage" | "LeaseImages" => with(image_ids),
-        "DescribeImages" | "ListImages" | "ListImageLeases" | "InitiateLayerUpload" => {
-            with(json!({}))
+        "DescribeImages"
+        | "ListImages"
+        | "ListExpiredImages"
+        | "ListImageLeases"
+        | "InitiateLayerUpload" => with(json!({})),
+        "RestoreExpiredImages" => {
+            with(json!({ "imageIds": [{ "imageDigest": repository.image_digest() }] }))
         }
         "DeleteRepository" => with(json!({ "force": true })),
         "ListImageReferrers" => {
@@ -136,9 +141,9 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "ListTagsForResource" => json!({ "resourceArn": resource }),
         "TagResource" => json!({ "resourceArn": resource, "tags": [{ "Key": "k", "Value": "v" }] }),
         "UntagResource" => json!({ "resourceArn": resource, "tagKeys": ["k"] }),
-        "UpdateImageStorageClass" => with(
-            json!({ "imageId": { "imageTag": "v1" }, "targetStorageClass": "ARCHIVE" }),
-        ),
+        "UpdateImageStorageClass" => {
+            with(json!({ "imageId": { "imageTag": "v1" }, "targetStorageClass": "ARCHIVE" }))
+        }
         "UploadLayerPart" | "CompleteLayerUpload" => with(part_of(scene, operation, &name).await),
         other => panic!("no input for {other}"),
     };

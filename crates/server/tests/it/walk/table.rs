@@ -18,14 +18,25 @@ pub(super) enum On {
 pub(super) const LONGSHORE: &[(&str, &str, On)] = &[
     ("LeaseImages", "longshore:LeaseImages", On::Repository),
     (
+        "ListExpiredImages",
+        "longshore:ListExpiredImages",
+        On::Repository,
+    ),
+    (
         "ListImageLeases",
         "longshore:ListImageLeases",
+        On::Repository,
+    ),
+    (
+        "RestoreExpiredImages",
+        "longshore:RestoreExpiredImages",
         On::Repository,
     ),
 ];
 
 /// The operations of private registries, with the service that they are called by.
-pub(super) fn of_registries() -> impl Iterator<Item = (&'static str, &'static str, &'static str, On)> {
+pub(super) fn of_registries() -> impl Iterator<Item = (&'static str, &'static str, &'static str, On)>
+{
     let of = |service, table: &'static [(&str, &str, On)]| {
         let with = move |(operation, action, on): &(_, _, _)| (service, *operation, *action, *on);
         table.iter().map(with)

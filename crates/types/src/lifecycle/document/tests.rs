@@ -496,6 +496,34 @@ fn what_ecr_has_not_is_named_so_and_checked() {
     }
 }
 
+#[test]
+fn what_expires_can_be_brought_back_for_up_to_thirty_days() {
+    let read = |hours: Value| {
+        let text = json!({"rules": [any(1)], "x-longshore-undoHours": hours}).to_string();
+        let policy = text.parse::<LifecyclePolicy>();
+        policy.map(|policy| policy.undo().unwrap().as_secs() / 3600)
+    };
+    assert_eq!((read(json!(1)), read(json!(720))), (Ok(1), Ok(720)));
+    assert_eq!(policy(&[any(1)]).unwrap().undo(), None);
+    for (hours, reason) in [
+        (
+            json!(0),
+            "numeric instance is lower than the required minimum (minimum: 1, found: 0)",
+        ),
+        (
+            json!(721),
+            "numeric instance is greater than the required maximum (maximum: 720, found: 721)",
+        ),
+        (
+            json!("1"),
+            r#"instance type (string) does not match any allowed primitive type (allowed: ["integer"])"#,
+        ),
+    ] {
+        let refused = read(hours).unwrap_err().to_string();
+        assert!(refused.ends_with(reason), "{refused}");
+    }
+}
+
 proptest! {
     #[test]
     fn no_text_is_too_strange_to_read(text in "\\PC{0,60}") {

@@ -315,6 +315,7 @@ fn policies() -> impl Strategy<Value = LifecyclePolicy> {
         // Evaluation needs nothing of what makes policies valid beside the order.
         LifecyclePolicy {
             rules: (1..).zip(rules).map(rule).collect(),
+            undo: None,
         }
     })
 }
