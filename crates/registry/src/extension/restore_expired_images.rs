@@ -1,6 +1,6 @@
 //! `RestoreExpiredImages`.
 
-use std::collections::HashSet;
+use std::{collections::HashSet, sync::Arc};
 
 use longshore_store::{crypto::DomainKeys, meta::Durability};
 use longshore_types::{
@@ -79,7 +79,7 @@ impl Operation for RestoreExpiredImages {
         let mut restoration = Restoration {
             cx,
             grant,
-            keys: &cx.core.domain_keys(grant).await?,
+            keys: cx.core.domain_keys(grant).await?,
             looked: HashSet::new(),
             images: Vec::new(),
         };
@@ -109,7 +109,7 @@ impl RestoreExpiredImages {
 struct Restoration<'a, 'c> {
     cx: &'a Cx<'c>,
     grant: &'a Grant,
-    keys: &'a DomainKeys,
+    keys: Arc<DomainKeys>,
     looked: HashSet<Digest>,
     images: Vec<RestoredImage>,
 }
@@ -127,7 +127,7 @@ impl Restoration<'_, '_> {
             Err(code) => return Ok(Err(code)),
         };
         // Tags name images that are there.
-        let Some(digest) = wanted.digest.and_then(|digest| digest.known) else {
+        let Some(digest) = wanted.digest() else {
             return Ok(Err(ImageFailureCode::ImageNotFound));
         };
         let before = self.images.len();
@@ -163,10 +163,10 @@ impl Restoration<'_, '_> {
         let Some(kept) = kept else {
             return Ok(Vec::new());
         };
-        let bytes = manifest::open(self.keys, &digest, &kept.sealed)?;
+        let bytes = manifest::open(&self.keys, &digest, &kept.sealed)?;
         let declared = kept.media_type.parse().map_err(Error::internal)?;
         let parsed = Manifest::parse(&bytes, Some(&declared))?;
-        let image = rules::prepare(self.keys, &parsed, &bytes, None)?;
+        let image = rules::prepare(&self.keys, &parsed, &bytes, None)?;
         let tags = kept
             .tags()?
             .iter()

@@ -250,6 +250,10 @@ fn expire(
 /// Keeps what an image can be brought back from, before it is deleted.
 fn keep(tx: &mut dyn Tx, incarnation: Incarnation, mark: &Mark, undo: Duration) -> Result<()> {
     let tags: Vec<String> = tag::of_image(tx, incarnation, &mark.image, i64::MAX)?;
+    if i64::try_from(tags.len()).is_ok_and(|n_tags| n_tags >= rules::TAGS_PER_TRANSACTION) {
+        // Only tags go in this step.
+        return Ok(());
+    }
     // Of very many tags the first are gone already in an earlier step.
     let tags = if mark.begun {
         mark.tags.clone()
