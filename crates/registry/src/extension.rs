@@ -5,16 +5,20 @@ mod cancel_repository_copy;
 mod copy_repository;
 mod describe_repository_copies;
 mod lease_images;
+mod list_expired_images;
 mod list_image_leases;
 mod rename_repository;
 mod repository_copy;
+mod restore_expired_images;
 
 pub use self::{
     cancel_repository_copy::CancelRepositoryCopy,
     copy_repository::{CopyRepository, MoveRepository},
     describe_repository_copies::{DescribeRepositoryCopies, DescribedRepositoryCopies},
     lease_images::{ImageLease, LeaseImages, LeasedImages},
+    list_expired_images::{ListExpiredImages, ListedExpiredImages},
     list_image_leases::{ListImageLeases, ListedImageLeases},
     rename_repository::{RenameRepository, RenamedRepository},
     repository_copy::{RepositoryCopy, RepositoryCopyAnswer},
+    restore_expired_images::{RestoreExpiredImages, RestoredImage, RestoredImages},
 };

@@ -5,6 +5,7 @@ pub mod collect;
 pub mod copy;
 pub mod dead;
 pub mod doomed;
+pub mod expired;
 pub mod leases;
 pub mod lifecycle;
 pub mod pulls;
@@ -53,6 +54,7 @@ async fn sweep(core: &Core) -> Result<bool> {
     ];
     if may_collect {
         swept.push(uploads::tick(core).await);
+        swept.push(expired::tick(core).await);
         swept.push(collect::tick(core).await);
         swept.push(doomed::tick(core).await);
     }

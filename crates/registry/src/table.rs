@@ -14,6 +14,7 @@ pub(crate) mod creation_template;
 pub(crate) mod domain;
 pub(crate) mod doomed;
 pub(crate) mod garbage;
+pub(crate) mod expired;
 pub(crate) mod group;
 pub(crate) mod guard;
 pub(crate) mod identity;

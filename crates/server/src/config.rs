@@ -8,8 +8,9 @@ use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::R
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs, ListAccountsArgs,
-    LogFormat, RenameArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
+    ListAccountsArgs, LogFormat, RenameArgs, ReportInUseArgs, RepositoryCommand,
+    RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;
@@ -453,17 +454,20 @@ fn quotas<Q: FromStr<Err: fmt::Display>>(
 }
 
 /// A number of seconds, minutes or hours. ECR promises that what a policy expires goes within a day.
+/// Reads a duration such as `30s`, `15m` or `6h`, in seconds.
+pub(crate) fn seconds(text: &str) -> Option<u64> {
+    let units = [("s", 1), ("m", 60), ("h", 3600)];
+    units.iter().find_map(|(unit, seconds)| {
+        let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
+        number.checked_mul(*seconds)
+    })
+}
+
 fn lifecycle_interval(given: Option<&str>) -> Result<Duration, ConfigError> {
     let Some(text) = given else {
         return Ok(longshore_registry::Settings::LIFECYCLE_INTERVAL);
     };
-    let seconds = [("s", 1), ("m", 60), ("h", 3600)]
-        .iter()
-        .find_map(|(unit, seconds)| {
-            let number: u64 = text.strip_suffix(unit)?.parse().ok()?;
-            number.checked_mul(*seconds)
-        });
-    match seconds {
+    match seconds(text) {
         Some(seconds @ 1..=86_400) => Ok(Duration::from_secs(seconds)),
         _ => Err(value_error(
             "--lifecycle-interval",

@@ -10,7 +10,7 @@ use clap::Parser;
 use longshore::{
     account, alias,
     config::{Args, Command, Config},
-    log, operator, repository,
+    log, operator, report_in_use, repository,
     serve::{self, RunningServer},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -35,6 +35,11 @@ fn main() -> ExitCode {
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
         Command::Alias(args) => alias::run(args),
+        Command::ReportInUse(args) => match report_in_use::run(&args) {
+            Ok(true) => Ok(()),
+            Ok(false) => return ExitCode::from(report_in_use::INCOMPLETE),
+            Err(error) => Err(error),
+        },
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -67,6 +67,7 @@ impl RemoteError {
 }
 
 /// A server, and somebody's credentials there.
+#[derive(Clone)]
 pub struct Remote {
     endpoint: Uri,
     host: String,
@@ -115,9 +116,18 @@ impl Remote {
         })
     }
 
-    /// The Region that calls are signed for.
-    pub fn region(&self) -> &str {
-        &self.region
+    /// The same for another Region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        Self {
+            region: region.to_owned(),
+            ..self.clone()
+        }
+    }
+
+    /// The host of the server, with the port if the URL names one.
+    pub fn authority(&self) -> &str {
+        self.endpoint.authority().map_or("", |found| found.as_str())
     }
 
     /// Makes a call that the server answers within a minute.
@@ -162,9 +172,8 @@ impl Remote {
         operation: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<Request<Full<Bytes>>> {
-        let authority = self.endpoint.authority().map_or("", |found| found.as_str());
         let mut request = Request::post("/")
-            .header(header::HOST, authority)
+            .header(header::HOST, self.authority())
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
             .header("x-amz-target", service.target(operation));
         if let Some(token) = &self.session_token {

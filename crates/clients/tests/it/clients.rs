@@ -6,6 +6,7 @@ mod aws_ecr_pulls;
 mod aws_ecr_templates;
 mod aws_iam;
 mod aws_iam_policies;
+mod aws_lifecycle;
 mod aws_profiles;
 mod aws_sts;
 mod boto3;
@@ -19,6 +20,7 @@ mod ecr_public;
 mod helm;
 mod kubelet;
 mod regctl;
+mod report_in_use;
 mod repository_copies;
 mod sdk;
 mod skopeo;
@@ -45,6 +47,9 @@ pub(crate) fn all() -> Vec<Client> {
         aws_profiles::client(),
         aws_ecr_policies::client(),
         aws_ecr_templates::client(),
+        aws_lifecycle::client(),
+        aws_lifecycle::boto3(),
+        report_in_use::client(),
         sdk::java(),
         sdk::js(),
         sdk::go(),

@@ -361,7 +361,9 @@ actions! { Longshore, "longshore":
     CopyRepository
     DescribeRepositoryCopies
     LeaseImages
+    ListExpiredImages
     ListImageLeases
     MoveRepository
     RenameRepository
+    RestoreExpiredImages
 }

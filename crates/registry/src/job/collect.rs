@@ -92,6 +92,10 @@ fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<b
         relocation::look_if_misplaced(tx, standing.domain.as_bytes(), digest)?;
         return Ok(false);
     }
+    if standing.expired {
+        // So does the end of the time in which the image can be brought back.
+        return Ok(false);
+    }
     let keep_until = Timestamp::from_millis(standing.keep_until);
     if keep_until > tx.now() {
         candidate::insert(tx, keep_until, Kind::Link, incarnation, digest)?;

@@ -11,7 +11,7 @@ use crate::{
     core::Core,
     error::{Error, Result},
     storage::{image as rules, upload as uploads},
-    table::{catalog, image, lifecycle, link, repository, repository_tag, tag, upload},
+    table::{catalog, expired, image, lifecycle, link, repository, repository_tag, tag, upload},
 };
 
 const PER_STEP: i64 = 100;
@@ -31,7 +31,13 @@ pub async fn tick(core: &Core) -> Result<Swept> {
 }
 
 fn step(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
-    for remove in [remove_uploads, remove_images, remove_links, remove_subjects] {
+    for remove in [
+        remove_uploads,
+        remove_images,
+        remove_expired,
+        remove_links,
+        remove_subjects,
+    ] {
         let removed = remove(tx, incarnation)?;
         if removed > 0 {
             return Ok(removed);
@@ -63,6 +69,14 @@ fn remove_images(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
         }
         tag::remove_all(tx, incarnation, &digest)?;
         image::remove(tx, incarnation, &digest)?;
+    }
+    Ok(images.len())
+}
+
+fn remove_expired(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
+    let images = expired::of_dead(tx, incarnation, PER_STEP)?;
+    for digest in &images {
+        expired::forget(tx, incarnation, digest)?;
     }
     Ok(images.len())
 }

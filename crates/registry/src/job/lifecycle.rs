@@ -1,13 +1,13 @@
 //! Lifecycle policies: previews are made, and policies that are due are run, in steps of bounded size.
 //!
 //! An evaluation goes through phases, each of many steps, and a step is one transaction: the rules select
-//! (`select`), referrers follow (`follow`), what an index needs is held back (`hold`), and in a run what is left
-//! goes (`remove`). Previews take the same steps but the last, so they show what a run would remove. All that a step
+//! (`select`), referrers follow (`follow`), what is leased or an index needs is held back (`hold`), and in a run what is
+//! left goes, is archived or loses tags (`act`). Previews take the same steps but the last, so they show what a run does. All that a step
 //! needs to know of those before it is in the evaluation's row and marks: whoever goes on after a crash loses nothing.
 
+mod act;
 mod follow;
 mod hold;
-mod remove;
 mod select;
 
 use std::time::Duration;
@@ -87,6 +87,8 @@ pub(crate) fn start(
         marks: 0,
         held: 0,
         removed: 0,
+        transitioning: 0,
+        untagging: 0,
     };
     Ok(evaluation::insert(tx, &started)?)
 }
@@ -129,7 +131,7 @@ async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
         Phase::Select => select::step(core, &evaluation).await,
         Phase::Follow => follow::step(core, &evaluation).await,
         Phase::Hold => hold::step(core, &evaluation).await,
-        _ => remove::step(core, &evaluation).await,
+        _ => act::step(core, &evaluation).await,
     };
     match stepped {
         Err(Error::Internal(error)) => {
@@ -181,7 +183,7 @@ fn may_step(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<bool> {
 
 /// Keeps a step that ends a phase: `next` comes, unless there is nothing more to do.
 fn next_phase(tx: &mut dyn Tx, mut evaluation: Evaluation, next: Phase) -> Result<()> {
-    let is_shown = evaluation.kind == Kind::Preview && next == Phase::Remove;
+    let is_shown = evaluation.kind == Kind::Preview && next == Phase::Act;
     if is_shown || evaluation.marks == evaluation.held {
         return finish(tx, evaluation);
     }

@@ -149,10 +149,11 @@ pub(crate) async fn own(core: &Core, target: Target<'_>, body: &mut dyn Body) ->
         return inline(target, &head.pieces);
     }
     let physical = PhysicalId::from_uuid(core.fresh());
+    let store = core.blobs.store_id();
     core.meta
         .write(Durability::Durable, move |tx| {
             let not_before = tx.now().plus(KEEP);
-            Ok::<_, Error>(doomed::insert(tx, physical, not_before)?)
+            Ok::<_, Error>(doomed::insert(tx, physical, store, not_before)?)
         })
         .await?;
     finish(core, physical, target, head.pieces, body).await

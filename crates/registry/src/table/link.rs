@@ -179,7 +179,10 @@ pub(crate) struct Standing {
     pub(crate) domain: DomainId,
     pub(crate) keep_until: i64,
     pub(crate) withdrawn: bool,
+    /// Whether an image references it.
     pub(crate) referenced: bool,
+    /// Whether an expired image does that can be brought back.
+    pub(crate) expired: bool,
 }
 
 impl Row for Standing {
@@ -190,6 +193,7 @@ impl Row for Standing {
             keep_until: columns.int(1)?,
             withdrawn: columns.int(2)? != 0,
             referenced: columns.int(3)? != 0 && Guard::ForeignKeys.holds(),
+            expired: columns.int(4)? != 0 && Guard::ForeignKeys.holds(),
         })
     }
 }
@@ -202,6 +206,7 @@ pub(crate) fn standing(
 ) -> Result<Option<Standing>> {
     tx.row(
         "SELECT domain, keep_until, withdrawn, CASE WHEN EXISTS (SELECT 1 FROM image_layer x \
+         WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END, CASE WHEN EXISTS (SELECT 1 FROM expired_layer x \
          WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2 /*for update*/",
         args![incarnation, &digest.to_key()],
     )

@@ -6,9 +6,11 @@ use longshore_types::{digest::Digest, id::UploadId};
 
 use crate::world::{Disk, World, content, image, sha256};
 
-pub(crate) const REPOSITORIES: [&str; 2] = ["proof/a", "proof/b"];
+pub(crate) const REPOSITORIES: [&str; 3] = ["proof/a", "proof/b", "proof/c"];
 const A: &str = REPOSITORIES[0];
 const B: &str = REPOSITORIES[1];
+/// Here a lifecycle policy expires.
+const C: &str = REPOSITORIES[2];
 
 /// Bigger than a transfer buffer, so that a segment takes several writes.
 const BIG: usize = 300_000;
@@ -100,10 +102,25 @@ impl Ledger {
         // From here on nobody knows whether it is there, nor for how long its layers are.
         self.blobs.retain(|(repository, _)| *repository != B);
         world.delete(B, sha256(&gone)).await?;
+        // What an earlier run has brought back may expire again.
+        self.images.retain(|(repository, ..)| *repository != C);
+        let expired = content(8, BIG);
+        world.push(C, expired.clone()).await?;
+        world.expire(C).await?;
+        self.put(world, C, "expired", &[expired]).await?;
+        let back = self.images.pop().unwrap();
         for _ in 0..3 {
             disk.wait(26);
             world.sweep().await?;
         }
+        let image = sha256(&back.2);
+        match world.manifest(C, "expired").await {
+            Ok(_) => panic!("an image that is too old is still there"),
+            Err(Error::ManifestUnknown) => {}
+            Err(error) => return Err(error),
+        }
+        world.restore(C, image).await?;
+        self.images.push(back);
         match world.has(B, sha256(&content(3, BIG / 2))).await {
             Ok(_) => panic!("a layer that nothing needs is still there"),
             Err(Error::BlobUnknown) => Ok(()),

@@ -12,25 +12,30 @@ use std::{
 
 use bytes::Bytes;
 use longshore_registry::{
-    Core, Cx, Operation, RequestFacts, Result, Scope, Settings,
+    Core, Cx, Error, Operation, RequestFacts, Result, Scope, Settings,
     body::Whole,
     bootstrap::{AdministratorKey, bootstrap},
     core::TimeOrdered,
     endpoints::Endpoints,
-    execute, job,
+    execute,
+    extension::RestoreExpiredImages,
+    job,
     oci::{
         Repository,
         blob::{HeadBlob, PullBlob},
         manifest::{Accept, DeleteManifest, PullManifest, PushManifest},
         upload::{AppendUpload, CloseUpload, Mount, PushBlob, StartUpload, Started, UploadStatus},
     },
-    op::repository::{CreateRepository, DeleteRepository},
+    op::{
+        lifecycle::{DeleteLifecyclePolicy, PutLifecyclePolicy},
+        repository::{CreateRepository, DeleteRepository},
+    },
     principal::Caller,
 };
 use longshore_store::{
     blob::{Blobs, Cipher, FileStore, Pool, SegmentStore},
     crypto::MasterKey,
-    meta::{Clock, Error, Faults, Metadata, SCHEMA, sqlite},
+    meta::{self, Clock, Faults, Metadata, SCHEMA, sqlite},
 };
 use longshore_testbed::postgres::{self, Database};
 use longshore_types::{
@@ -39,7 +44,8 @@ use longshore_types::{
     id::{PhysicalId, UploadId},
     name::{Reference, RepositoryName},
 };
-use serde_json::json;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
 
 #[path = "../it/postgres.rs"]
 mod engine;
@@ -211,16 +217,44 @@ impl World {
         execute(&cx, operation).await
     }
 
+    /// Calls an operation of the API.
+    pub(crate) async fn api<O: Operation + DeserializeOwned>(
+        &self,
+        input: Value,
+    ) -> Result<O::Output> {
+        let operation: O = serde_json::from_value(input).unwrap();
+        self.run(operation).await
+    }
+
     pub(crate) async fn create(&self, name: &str) -> Result<()> {
         let input = json!({ "repositoryName": name });
-        let create: CreateRepository = serde_json::from_value(input).unwrap();
-        self.run(create).await.map(drop)
+        self.api::<CreateRepository>(input).await.map(drop)
     }
 
     pub(crate) async fn drop_repository(&self, name: &str) -> Result<()> {
         let input = json!({ "repositoryName": name, "force": true });
-        let delete: DeleteRepository = serde_json::from_value(input).unwrap();
-        self.run(delete).await.map(drop)
+        self.api::<DeleteRepository>(input).await.map(drop)
+    }
+
+    /// Expires what is a day old, to be brought back within a week.
+    pub(crate) async fn expire(&self, repository: &str) -> Result<()> {
+        let rule = json!({"rulePriority": 1, "action": {"type": "expire"}, "selection": {"tagStatus": "any",
+            "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}});
+        let policy = json!({"rules": [rule], "x-longshore-undoHours": 168}).to_string();
+        let put = json!({"repositoryName": repository, "lifecyclePolicyText": policy});
+        self.api::<PutLifecyclePolicy>(put).await.map(drop)
+    }
+
+    /// Ends expiry, and brings an image back.
+    pub(crate) async fn restore(&self, repository: &str, image: Digest) -> Result<()> {
+        let named = json!({ "repositoryName": repository });
+        match self.api::<DeleteLifecyclePolicy>(named).await {
+            Ok(_) | Err(Error::LifecyclePolicyNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let ids = json!([{"imageDigest": image.to_string()}]);
+        let restore = json!({"repositoryName": repository, "imageIds": ids});
+        self.api::<RestoreExpiredImages>(restore).await.map(drop)
     }
 
     pub(crate) async fn push(&self, to: &str, bytes: Bytes) -> Result<()> {
@@ -354,12 +388,12 @@ impl World {
     pub(crate) async fn rows(&self, table: &str) -> i64 {
         let sql = format!("SELECT COUNT(*) FROM {table}");
         let counted = self.core.meta.read(move |tx| tx.count(&sql, &[])).await;
-        counted.map_err(|error: Error| error).unwrap()
+        counted.map_err(|error: meta::Error| error).unwrap()
     }
 
     async fn ids(&self, sql: &'static str) -> BTreeSet<String> {
         let rows = self.core.meta.read(move |tx| tx.rows(sql, &[])).await;
-        let ids: Vec<Vec<u8>> = rows.map_err(|error: Error| error).unwrap();
+        let ids: Vec<Vec<u8>> = rows.map_err(|error: meta::Error| error).unwrap();
         let text = |id: &Vec<u8>| PhysicalId::from_slice(id).unwrap().to_string();
         ids.iter().map(text).collect()
     }

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{TestCore, texts};
 
+mod actions;
 mod concurrency;
 mod follow;
 mod lease;
@@ -21,6 +22,7 @@ mod preview;
 mod property;
 mod run;
 mod scale;
+mod undo;
 
 pub(crate) const DAY: Duration = Duration::from_hours(24);
 /// How long policies wait in these tests.

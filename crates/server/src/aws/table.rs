@@ -143,9 +143,11 @@ fn longshore(operation: &str) -> Option<Handler> {
         "CopyRepository" => run::<extension::CopyRepository>,
         "DescribeRepositoryCopies" => run::<extension::DescribeRepositoryCopies>,
         "LeaseImages" => run::<extension::LeaseImages>,
+        "ListExpiredImages" => run::<extension::ListExpiredImages>,
         "ListImageLeases" => run::<extension::ListImageLeases>,
         "MoveRepository" => run::<extension::MoveRepository>,
         "RenameRepository" => run::<extension::RenameRepository>,
+        "RestoreExpiredImages" => run::<extension::RestoreExpiredImages>,
         _ => return None,
     })
 }

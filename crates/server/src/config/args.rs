@@ -1,6 +1,6 @@
 //! The command line, with the variables that stand for flags.
 
-use std::{num::NonZeroU32, path::PathBuf};
+use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
 use serde::Deserialize;
@@ -40,6 +40,15 @@ pub enum Command {
     /// Give the public registry of an account an alias, which its URIs are printed with from then on.
     #[command(after_help = "Example: longshore alias my-team --account 123456789012")]
     Alias(AliasArgs),
+    /// Keep the images that this node runs from lifecycle policies, by leases that are renewed.
+    ///
+    /// The registry and the credentials come from `AWS_ENDPOINT_URL`, `AWS_REGION`, `AWS_ACCESS_KEY_ID`,
+    /// `AWS_SECRET_ACCESS_KEY`, `AWS_SESSION_TOKEN` and `AWS_CA_BUNDLE`; they need `longshore:LeaseImages`. Ends with 0
+    /// when all images were leased, with 3 when some were not, with 1 when the node or the registry cannot be asked.
+    #[command(
+        after_help = "Example: longshore report-in-use --interval 10m --lease 6h --registry registry.example:5050"
+    )]
+    ReportInUse(ReportInUseArgs),
 }
 
 /// What can be done about accounts.
@@ -167,6 +176,40 @@ pub struct CreateAccountArgs {
     /// Where it is made.
     #[command(flatten)]
     pub store: StoreArgs,
+}
+
+/// The flags of `longshore report-in-use`.
+#[derive(Debug, clap::Args)]
+pub struct ReportInUseArgs {
+    /// Where the container runtime answers the Docker Engine API
+    #[arg(
+        long,
+        env = "DOCKER_HOST",
+        value_name = "URL",
+        default_value = "unix:///var/run/docker.sock"
+    )]
+    pub docker_host: String,
+    /// A host and port by which images of the registry are named [default: that of `AWS_ENDPOINT_URL`]
+    #[arg(long, value_name = "HOST[:PORT],…", value_delimiter = ',')]
+    pub registry: Vec<String>,
+    /// Report once and end
+    #[arg(long, conflicts_with = "interval")]
+    pub once: bool,
+    /// How long to wait between two reports
+    #[arg(long, value_name = "DURATION", default_value = "10m", value_parser = duration)]
+    pub interval: Duration,
+    /// How long an image is kept after the last report of it
+    #[arg(long, value_name = "DURATION", default_value = "6h", value_parser = duration)]
+    pub lease: Duration,
+    /// Print each report as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+fn duration(text: &str) -> Result<Duration, &'static str> {
+    let seconds = super::seconds(text).filter(|seconds| *seconds > 0);
+    let seconds = seconds.ok_or("a duration is a number with `s`, `m` or `h` after it")?;
+    Ok(Duration::from_secs(seconds))
 }
 
 /// The flags of `longshore account list`.

@@ -12,6 +12,7 @@ mod garbage;
 mod harness;
 mod http;
 mod iam;
+mod lifecycle;
 mod oci;
 mod oidc;
 mod op;

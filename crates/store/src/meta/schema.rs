@@ -64,4 +64,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 12,
         sql: include_str!("../../migrations/0012_relocation.sql"),
     },
+    Migration {
+        version: 13,
+        min_reader: 13,
+        sql: include_str!("../../migrations/0013_lifecycle_actions.sql"),
+    },
 ];

@@ -1,12 +1,15 @@
-//! Reading a policy: the document's form, then what its rules must be beside each other, then whether all is built.
+//! Reading a policy: the document's form, then what its rules must be beside each other.
+//!
+//! Names that begin with `x-longshore-` are this registry's own; a document without them is read as ECR reads it.
 
 use std::collections::BTreeSet;
 use std::str::FromStr;
+use std::time::Duration;
 
 use serde_json::Value;
 
 use super::schema::{NEITHER, Object, items, positive, text, texts, word};
-use super::{Condition, InvalidLifecyclePolicy, LifecyclePolicy, Rule, Selection};
+use super::{Action, Class, Condition, InvalidLifecyclePolicy, LifecyclePolicy, Rule, Selection};
 
 type Result<T> = std::result::Result<T, InvalidLifecyclePolicy>;
 
@@ -21,6 +24,7 @@ const MIN_ARCHIVED_DAYS: u32 = 90;
 struct Written {
     priority: u32,
     selection: Selection,
+    excluded: Vec<String>,
     class: Class,
     count: Count,
     number: u32,
@@ -28,24 +32,22 @@ struct Written {
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Class {
-    Standard,
-    Archive,
-}
-
-#[derive(Clone, Copy, PartialEq, Eq)]
 enum Count {
     MoreThan,
     SincePushed,
     SincePulled,
+    /// The same, of which ECR's rules for last pulls do not hold.
+    SinceUsed,
     SinceTransitioned,
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Action {
-    Expire,
-    Transition,
-}
+/// The member that says for how many hours what expires can be brought back.
+const UNDO: &str = "x-longshore-undoHours";
+/// Thirty days.
+const MAX_UNDO_HOURS: u32 = 720;
+
+/// The member that names tags of which an image with any is not selected.
+const EXCLUDED: &str = "x-longshore-excludeTagPatterns";
 
 impl FromStr for LifecyclePolicy {
     type Err = InvalidLifecyclePolicy;
@@ -57,23 +59,35 @@ impl FromStr for LifecyclePolicy {
         if !document.is_object() {
             return Err(unmapped());
         }
-        let mut rules = rules(&document)?;
+        let (mut rules, undo) = members(&document)?;
         rules.sort_by_key(|rule| rule.priority);
         check_priorities(&rules)?;
         check_classes(&rules)?;
-        let rules = rules.into_iter().map(built).collect::<Result<_>>()?;
-        Ok(Self { rules })
+        let rules = rules.into_iter().map(built).collect();
+        Ok(Self { rules, undo })
     }
 }
 
-fn rules(document: &Value) -> Result<Vec<Written>> {
+fn members(document: &Value) -> Result<(Vec<Written>, Option<Duration>)> {
     let reason = "object has missing required properties ([\"rules\"])";
     if !document["rules"].is_array() {
         return Err(InvalidLifecyclePolicy::new(reason));
     }
-    let document = Object::of(document, &["rules"], &[])?;
+    let document = Object::of(document, &["rules"], &[UNDO])?;
     let rules = items(document.member("rules"), MAX_RULES)?;
-    rules.iter().map(rule).collect()
+    let rules = rules.iter().map(rule).collect::<Result<_>>()?;
+    let undo = document.find(UNDO).map(undo).transpose()?;
+    Ok((rules, undo))
+}
+
+fn undo(hours: &Value) -> Result<Duration> {
+    let hours = positive(hours)?;
+    if hours > MAX_UNDO_HOURS {
+        return Err(InvalidLifecyclePolicy(format!(
+            "numeric instance is greater than the required maximum (maximum: {MAX_UNDO_HOURS}, found: {hours})"
+        )));
+    }
+    Ok(Duration::from_hours(hours.into()))
 }
 
 fn rule(value: &Value) -> Result<Written> {
@@ -91,12 +105,14 @@ fn rule(value: &Value) -> Result<Written> {
         "tagPrefixList",
         "storageClass",
         "countUnit",
+        EXCLUDED,
     ];
     let selecting = Object::of(rule.member("selection"), &required, &optional)?;
     let written = Written {
         priority,
         action,
         selection: selection(&selecting)?,
+        excluded: excluded(&selecting)?,
         class: class(&selecting)?,
         count: count(&selecting)?,
         number: positive(selecting.member("countNumber"))?,
@@ -114,6 +130,7 @@ fn action(value: &Value) -> Result<Action> {
             Ok(Action::Transition)
         }
         ("expire", None) => Ok(Action::Expire),
+        ("x-longshore-untag", None) => Ok(Action::Untag),
         ("expire" | "transition", _) => Err(InvalidLifecyclePolicy::new(NEITHER)),
         // The text is older than transitions.
         _ => word(action.member("type"), &["expire"]).map(|_| Action::Expire),
@@ -136,6 +153,7 @@ fn count(selecting: &Object<'_>) -> Result<Count> {
         "imageCountMoreThan" => Count::MoreThan,
         "sinceImagePushed" => Count::SincePushed,
         "sinceImagePulled" => Count::SincePulled,
+        "x-longshore-sinceImagePulled" => Count::SinceUsed,
         "sinceImageTransitioned" => Count::SinceTransitioned,
         _ => return Err(InvalidLifecyclePolicy::new(NEITHER)),
     };
@@ -174,6 +192,18 @@ fn selection(selecting: &Object<'_>) -> Result<Selection> {
     }
 }
 
+fn excluded(selecting: &Object<'_>) -> Result<Vec<String>> {
+    let Some(patterns) = selecting.find(EXCLUDED).map(texts).transpose()? else {
+        return Ok(Vec::new());
+    };
+    check_patterns(&patterns)?;
+    if selecting.member("tagStatus") == "untagged" {
+        let reason = format!("Must not specify {EXCLUDED} when tagStatus=UNTAGGED.");
+        return Err(InvalidLifecyclePolicy(reason));
+    }
+    Ok(patterns)
+}
+
 fn check_patterns(patterns: &[String]) -> Result<()> {
     let is_wild = |pattern: &&String| pattern.matches('*').count() > MAX_WILDCARDS;
     match patterns.iter().find(is_wild) {
@@ -188,11 +218,14 @@ fn check_patterns(patterns: &[String]) -> Result<()> {
 fn check_pairing(rule: &Written) -> Result<()> {
     let is_archived = rule.count == Count::SinceTransitioned;
     let reason = match (rule.count, rule.action) {
-        (Count::SincePulled, Action::Expire) => {
+        (Count::SincePulled, Action::Expire | Action::Untag) => {
             "countType=SINCE_IMAGE_PULLED is for action type=TRANSITION only."
         }
-        (Count::SinceTransitioned, Action::Transition) => {
+        (Count::SinceTransitioned, Action::Transition | Action::Untag) => {
             "countType=SINCE_IMAGE_TRANSITIONED is for action type=EXPIRE only."
+        }
+        (_, Action::Untag) if matches!(rule.selection, Selection::Any | Selection::Untagged) => {
+            "action type=X-LONGSHORE-UNTAG is for tagStatus=TAGGED only."
         }
         _ if is_archived && rule.class == Class::Standard => {
             "Must specify storageClass=ARCHIVE when countType=SINCE_IMAGE_TRANSITIONED."
@@ -264,26 +297,20 @@ fn check_selections(selections: &[&Selection]) -> Result<()> {
     Ok(())
 }
 
-/// The rule as it is applied. What archives images, or is about archived ones, cannot be: there is no archive yet.
-fn built(rule: Written) -> Result<Rule> {
-    let unbuilt = |what: &str| {
-        let reason = format!("{what} is not supported: images cannot be archived yet.");
-        Err(InvalidLifecyclePolicy(reason))
-    };
-    if rule.action == Action::Transition {
-        return unbuilt("action type=TRANSITION");
-    }
-    let condition = match rule.count {
-        Count::MoreThan => Condition::CountMoreThan(rule.number),
-        Count::SincePushed => Condition::PushedDaysAgo(rule.number),
-        Count::SincePulled => return unbuilt("countType=SINCE_IMAGE_PULLED"),
-        Count::SinceTransitioned => return unbuilt("countType=SINCE_IMAGE_TRANSITIONED"),
-    };
-    Ok(Rule {
+fn built(rule: Written) -> Rule {
+    Rule {
         priority: rule.priority,
+        class: rule.class,
         selection: rule.selection,
-        condition,
-    })
+        excluded: rule.excluded,
+        condition: match rule.count {
+            Count::MoreThan => Condition::CountMoreThan(rule.number),
+            Count::SincePushed => Condition::PushedDaysAgo(rule.number),
+            Count::SincePulled | Count::SinceUsed => Condition::PulledDaysAgo(rule.number),
+            Count::SinceTransitioned => Condition::ArchivedDaysAgo(rule.number),
+        },
+        action: rule.action,
+    }
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
-//! Which images a policy expires (`behaviour.md` section 12.2).
+//! Which images a policy acts on (`behaviour.md` section 12.2).
 //!
-//! An image can be expired only by the first rule that selects it: whatever an earlier rule has selected, marked or not,
+//! An image can be acted on only by the first rule that selects it: whatever an earlier rule has selected, marked or not,
 //! no later rule may mark, though later rules count it. So of all that happened before an image, only one number a
 //! rule is needed: how many newer images it selects.
 
@@ -8,17 +8,36 @@ use std::time::Duration;
 
 use crate::time::Timestamp;
 
-use super::{Condition, LifecyclePolicy, Rule};
+use super::{Class, Condition, LifecyclePolicy, Rule};
 
 const DAY: Duration = Duration::from_hours(24);
 
 /// What a policy needs to know of an image.
 #[derive(Clone, Copy, Debug)]
 pub struct Facts<'a, T> {
-    /// When it was last pushed.
+    /// Its storage class.
+    pub class: Class,
+    /// When it was last pushed, or restored after that: the order of images.
     pub pushed_at: Timestamp,
+    /// When it was last pulled, or pushed or restored after that.
+    pub used_at: Timestamp,
+    /// When it was archived, if it ever was.
+    pub archived_at: Option<Timestamp>,
     /// All its tags.
     pub tags: &'a [T],
+}
+
+impl<'a, T> Facts<'a, T> {
+    /// An image that was pushed, and nothing else.
+    pub fn pushed(pushed_at: Timestamp, tags: &'a [T]) -> Self {
+        Self {
+            class: Class::Standard,
+            pushed_at,
+            used_at: pushed_at,
+            archived_at: None,
+            tags,
+        }
+    }
 }
 
 /// How many of the images seen so far each rule of a policy selects.
@@ -52,7 +71,7 @@ impl LifecyclePolicy {
         }
     }
 
-    /// Returns the rule that expires the next image at `now`, if one does, and counts the image.
+    /// Returns the rule that acts on the next image at `now`, if one does, and counts the image.
     ///
     /// Images must come in order, newest first, and all of them.
     pub fn judge<T: AsRef<str>>(
@@ -63,17 +82,36 @@ impl LifecyclePolicy {
     ) -> Option<&Rule> {
         let mut first = None;
         for (rule, newer) in self.rules.iter().zip(&mut tally.0) {
-            if rule.selection.takes(image.tags) {
+            if rule.takes(image.class, image.tags) {
                 first = first.or(Some((rule, *newer)));
                 *newer = newer.saturating_add(1);
             }
         }
         let (rule, newer) = first?;
-        let expires = match rule.condition {
+        let is_due = match rule.condition {
             Condition::CountMoreThan(kept) => newer >= kept,
-            Condition::PushedDaysAgo(days) => image.pushed_at < now.minus(DAY * days),
+            condition => condition.is_past(now, image),
         };
-        expires.then_some(rule)
+        is_due.then_some(rule)
+    }
+
+    /// Returns the rule that may act on an image at `now`, as far as the image alone tells.
+    pub fn may_act<T: AsRef<str>>(&self, now: Timestamp, image: &Facts<'_, T>) -> Option<&Rule> {
+        let rule = self.identify(image.class, image.tags)?;
+        rule.condition.is_past(now, image).then_some(rule)
+    }
+}
+
+impl Condition {
+    /// Whether as many days are past as it asks for, if it asks for days.
+    fn is_past<T>(self, now: Timestamp, image: &Facts<'_, T>) -> bool {
+        let (since, days) = match self {
+            Self::CountMoreThan(_) => return true,
+            Self::PushedDaysAgo(days) => (Some(image.pushed_at), days),
+            Self::PulledDaysAgo(days) => (Some(image.used_at), days),
+            Self::ArchivedDaysAgo(days) => (image.archived_at, days),
+        };
+        since.is_some_and(|since| since < now.minus(DAY * days))
     }
 }
 

@@ -1,9 +1,9 @@
-//! Referrers go with their subject: what refers to a marked image is marked, and what refers to that.
+//! Referrers go with their subject, or to the archive: what refers to a marked image is marked, and what refers to that.
 
 use std::collections::BTreeMap;
 
 use longshore_store::meta::{Durability, Tx};
-use longshore_types::digest::Digest;
+use longshore_types::{digest::Digest, lifecycle::Action};
 
 use super::{may_step, next_phase};
 use crate::{
@@ -69,7 +69,10 @@ fn look(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<(Vec<Mark>, Evaluati
             begun: false,
             tags: mark::tags_text(&tags.remove(&image.digest).unwrap_or_default())?,
             place: then.marks,
+            action: subject.action,
+            class: subject.class,
         });
+        then.count(subject.action, 1);
     }
     Ok((marks, then))
 }
@@ -82,7 +85,11 @@ fn followers(
 ) -> Result<(BTreeMap<Digest, Mark>, bool)> {
     let (mut followers, mut room) = (BTreeMap::new(), PER_STEP);
     for subject in mark::window(tx, evaluation.id, places)? {
-        let found = mark::referrers(tx, evaluation, &subject.image, room)?;
+        if subject.action == Action::Untag {
+            continue;
+        }
+        let is_active = subject.action == Action::Transition;
+        let found = mark::referrers(tx, evaluation, &subject.image, is_active, room)?;
         room -= i64::try_from(found.len()).map_err(Error::internal)?;
         followers.extend(found.into_iter().map(|image| (image, subject.clone())));
         if room <= 0 {

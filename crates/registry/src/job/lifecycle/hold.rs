@@ -6,7 +6,7 @@ use longshore_store::meta::{Durability, Tx};
 use super::{may_step, next_phase};
 use crate::{
     core::Core,
-    error::{Error, Result},
+    error::Result,
     table::lifecycle::{
         evaluation::{self, Evaluation, Phase},
         mark::{self, State},
@@ -29,15 +29,17 @@ pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
             let mut then = evaluation.clone();
             let is_told = spread(tx, &mut then)?;
             if is_told && then.cursor_at >= then.marks {
-                return next_phase(tx, then, Phase::Remove);
+                return next_phase(tx, then, Phase::Act);
             }
             if is_told {
                 let places = (then.cursor_at, then.cursor_at + PLACES);
-                // Leases first, so that a preview can say what they keep.
-                let held =
-                    mark::hold_leased(tx, &then, places)? + mark::hold_children(tx, &then, places)?;
+                for action in mark::ACTIONS {
+                    // Leases first, so that a preview can say what they keep.
+                    let leased = mark::hold_leased(tx, &then, places, action)?;
+                    let needed = mark::hold_children(tx, &then, places, action)?;
+                    then.hold(action, leased + needed)?;
+                }
                 then.cursor_at = places.1;
-                then.held += i64::try_from(held).map_err(Error::internal)?;
             }
             Ok(evaluation::advance(tx, &then).map(drop)?)
         })
@@ -53,8 +55,11 @@ fn spread(tx: &mut dyn Tx, evaluation: &mut Evaluation) -> Result<bool> {
     ] {
         let spreading = mark::page(tx, evaluation.id, spreads, 0, PER_STEP)?;
         for mark in &spreading {
-            let more = mark::move_dependents(tx, evaluation, &mark.image, (State::Live, spreads))?;
-            evaluation.held += i64::try_from(more).map_err(Error::internal)?;
+            let change = (State::Live, spreads);
+            for action in mark::ACTIONS {
+                let held = mark::move_dependents(tx, evaluation, &mark.image, change, action)?;
+                evaluation.hold(action, held)?;
+            }
             mark::set_state(tx, evaluation.id, &mark.image, held)?;
         }
         is_done &= spreading.is_empty();

@@ -6,21 +6,26 @@
 use longshore_store::meta::{Durability, Tx};
 use longshore_types::{
     digest::Digest,
-    lifecycle::{Facts, LifecyclePolicy, Tally},
+    lifecycle::{Action, Class, LifecyclePolicy, Rule, Tally},
 };
 
 use super::{may_step, next_phase, parsed};
 use crate::{
     core::Core,
     error::{Error, Result},
-    table::lifecycle::{
-        evaluation::{self, Evaluation, Phase},
-        mark::{self, Mark},
-        seen::{self, Seen},
+    table::{
+        image_storage::Status,
+        lifecycle::{
+            evaluation::{self, Evaluation, Phase},
+            mark::{self, Mark},
+            seen::{self, Seen, Subject},
+        },
     },
 };
 
-const PER_STEP: i64 = 1000;
+const PER_STEP: usize = 1000;
+/// How often one step holds a tag against a pattern, unless one image needs more.
+const MATCHES: usize = 2_000_000;
 
 /// What a page came to.
 #[derive(Clone)]
@@ -60,33 +65,42 @@ fn look(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<Page> {
     let mut tally = tally(&policy, evaluation)?;
     let incarnation = evaluation.incarnation;
     let cursor = (evaluation.cursor_at, evaluation.cursor_image.as_slice());
-    let mut images = seen::page(tx, incarnation, cursor, PER_STEP)?;
-    let is_last = i64::try_from(images.len()).map_err(Error::internal)? < PER_STEP;
+    let images = seen::page(tx, incarnation, cursor, PER_STEP)?;
     let digests: Vec<Digest> = images.iter().map(|image| image.digest).collect();
-    let (n_images, mut tags) = seen::tags(tx, incarnation, &digests)?;
-    let is_last = is_last && n_images == images.len();
-    images.truncate(n_images);
-    let (mut then, mut marks) = (evaluation.clone(), Vec::new());
-    for image in &images {
+    let (mut n_images, mut tags) = seen::tags(tx, incarnation, &digests)?;
+    let (mut then, mut marks, mut n_matches) = (evaluation.clone(), Vec::new(), 0);
+    for (idx, image) in images.iter().take(n_images).enumerate() {
         let tags = tags.remove(&image.digest).unwrap_or_default();
-        if let Some(reason) = judge(&policy, &mut tally, evaluation, image, &tags) {
+        n_matches += tags.len() * policy.n_patterns();
+        if n_matches > MATCHES && idx > 0 {
+            n_images = idx;
+            break;
+        }
+        if let Some((action, rule)) = judge(&policy, &mut tally, evaluation, image, &tags) {
             then.marks += 1;
+            then.count(action, 1);
             marks.push(Mark {
                 image: image.digest,
-                pushed_at: image.pushed_at,
-                rule: match reason {
-                    Reason::Rule(priority) => Some(priority),
-                    Reason::SubjectGone => None,
-                },
+                pushed_at: image.stands.pushed_at,
+                rule: rule.map(|rule| rule.priority),
                 follows: None,
                 begun: false,
-                tags: mark::tags_text(&tags)?,
+                tags: match rule.filter(|_| action == Action::Untag) {
+                    Some(rule) => mark::tags_text(&shed(rule, &tags))?,
+                    None => mark::tags_text(&tags)?,
+                },
                 place: then.marks,
+                action,
+                class: match image.stands.status {
+                    Status::Archived => Class::Archive,
+                    Status::Active | Status::Activating => Class::Standard,
+                },
             });
         }
-        then.cursor_at = image.pushed_at.as_millis();
+        then.cursor_at = image.newest().as_millis();
         then.cursor_image = image.digest.to_key();
     }
+    let is_last = images.len() < PER_STEP && n_images == images.len();
     then.counts = serde_json::to_string(tally.counts()).map_err(Error::internal)?;
     Ok(Page {
         marks,
@@ -103,31 +117,30 @@ fn tally(policy: &LifecyclePolicy, evaluation: &Evaluation) -> Result<Tally> {
     policy.resume(counts).map_err(Error::internal)
 }
 
-/// Why an image is to go.
-enum Reason {
-    /// A rule of this priority expires it.
-    Rule(u32),
-    /// Its subject was deleted.
-    SubjectGone,
+/// The tags that an image loses by a rule.
+pub(super) fn shed(rule: &Rule, tags: &[String]) -> Vec<String> {
+    let named = tags.iter().filter(|tag| rule.selection.names(tag));
+    named.cloned().collect()
 }
 
-/// Whether an image is to go. One whose subject is here goes with that, and is no matter of rules.
-fn judge(
-    policy: &LifecyclePolicy,
+/// What is to become of an image, and the rule that says so. One whose subject is here goes with that, and is no matter of
+/// rules; what was left behind by a subject that is gone or archived follows it.
+fn judge<'p>(
+    policy: &'p LifecyclePolicy,
     tally: &mut Tally,
     evaluation: &Evaluation,
     image: &Seen,
     tags: &[String],
-) -> Option<Reason> {
-    if image.has_subject {
-        return None;
+) -> Option<(Action, Option<&'p Rule>)> {
+    let is_active = image.stands.status == Status::Active;
+    match image.subject {
+        Subject::Here => return None,
+        Subject::Archived => return is_active.then_some((Action::Transition, None)),
+        Subject::Gone | Subject::None => {}
     }
-    let facts = Facts {
-        pushed_at: image.pushed_at,
-        tags,
-    };
+    let facts = image.facts(tags)?;
     match policy.judge(tally, evaluation.as_of, &facts) {
-        Some(rule) => Some(Reason::Rule(rule.priority)),
-        None => image.subject_gone.then_some(Reason::SubjectGone),
+        Some(rule) => Some((rule.action, Some(rule))),
+        None => (image.subject == Subject::Gone).then_some((Action::Expire, None)),
     }
 }

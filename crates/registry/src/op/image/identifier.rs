@@ -23,6 +23,13 @@ pub(crate) struct Wanted {
     pub(super) tag: Option<ImageTag>,
 }
 
+impl Wanted {
+    /// The digest, if it is given and something here can have it.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.digest.as_ref()?.known
+    }
+}
+
 impl ImageIdentifier {
     /// Tells an image by its digest and, if there is one, a tag.
     pub(super) fn new(digest: &Digest, tag: Option<&str>) -> Self {

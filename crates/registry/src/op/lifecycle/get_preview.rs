@@ -3,7 +3,13 @@
 use std::collections::BTreeSet;
 
 use longshore_store::meta::Tx;
-use longshore_types::{account::AccountId, digest::Digest, name::RepositoryName, time::Timestamp};
+use longshore_types::{
+    account::AccountId,
+    digest::Digest,
+    lifecycle::{Action, Class},
+    name::RepositoryName,
+    time::Timestamp,
+};
 use serde::{Deserialize, Serialize};
 
 use crate::{
@@ -66,7 +72,13 @@ pub struct LifecyclePolicyPreview {
     #[serde(skip_serializing_if = "Option::is_none")]
     next_token: Option<String>,
     preview_results: Vec<PreviewResult>,
-    /// What the policy would remove were it not leased. ECR has no such member.
+    /// What loses tags: those. ECR has no such member, as it has no such rules.
+    #[serde(
+        rename = "x-longshore-untaggingResults",
+        skip_serializing_if = "Vec::is_empty"
+    )]
+    untagging_results: Vec<PreviewResult>,
+    /// What the policy would act on were it not leased. ECR has no such member.
     #[serde(
         rename = "x-longshore-leasedResults",
         skip_serializing_if = "Vec::is_empty"
@@ -76,7 +88,7 @@ pub struct LifecyclePolicyPreview {
     summary: Option<Summary>,
 }
 
-/// An image that the policy removes, or would.
+/// An image that the policy acts on, or would.
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct PreviewResult {
@@ -84,22 +96,59 @@ struct PreviewResult {
     image_tags: Vec<String>,
     image_digest: Digest,
     image_pushed_at: Timestamp,
-    action: Action,
+    action: RuleAction,
     /// The rule that applies to the image, or to the subject that it refers to. None does to what a deleted subject left.
     #[serde(skip_serializing_if = "Option::is_none")]
     applied_rule_priority: Option<u32>,
     storage_class: &'static str,
 }
 
+/// `LifecyclePolicyRuleAction`.
 #[derive(Debug, Serialize)]
-struct Action {
+#[serde(rename_all = "camelCase")]
+struct RuleAction {
     r#type: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    target_storage_class: Option<&'static str>,
 }
 
 #[derive(Debug, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Summary {
     expiring_image_total_count: i64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    transitioning_image_total_counts: Option<[TransitioningCount; 1]>,
+    /// ECR has no such member.
+    #[serde(
+        rename = "x-longshore-untaggingImageTotalCount",
+        skip_serializing_if = "Option::is_none"
+    )]
+    untagging_image_total_count: Option<i64>,
+}
+
+/// `TransitioningImageTotalCount`.
+#[derive(Debug, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct TransitioningCount {
+    target_storage_class: &'static str,
+    image_total_count: i64,
+}
+
+impl Summary {
+    fn of(preview: &Evaluation) -> Self {
+        let some = |count: i64| (count > 0).then_some(count);
+        let (transitioning, untagging) = (preview.transitioning, preview.untagging);
+        Self {
+            expiring_image_total_count: preview.marks - preview.held - transitioning - untagging,
+            transitioning_image_total_counts: some(transitioning).map(|count| {
+                [TransitioningCount {
+                    target_storage_class: "ARCHIVE",
+                    image_total_count: count,
+                }]
+            }),
+            untagging_image_total_count: some(untagging),
+        }
+    }
 }
 
 impl Operation for GetLifecyclePolicyPreview {
@@ -244,26 +293,31 @@ fn fitting(results: &[Found]) -> Result<usize> {
 impl LifecyclePolicyPreview {
     fn of(grant: &Grant, preview: Evaluation, results: &[Found]) -> Result<Self> {
         let repository = grant.repository()?;
-        let of = |wanted: State| {
-            let results = results.iter().filter(move |(state, _)| *state == wanted);
-            results.map(|(_, mark)| PreviewResult::of(mark))
+        let of = |wanted: fn(&Found) -> bool| {
+            let results = results.iter().filter(move |found| wanted(found));
+            results
+                .map(|(_, mark)| PreviewResult::of(mark))
+                .collect::<Result<Vec<_>>>()
         };
-        let summary = Summary {
-            expiring_image_total_count: preview.marks - preview.held,
-        };
+        let summary = Summary::of(&preview);
         Ok(Self {
             registry_id: repository.registry.account(),
             repository_name: repository.name.clone(),
             lifecycle_policy_text: preview.policy,
             status: match preview.phase {
-                Phase::Select | Phase::Follow | Phase::Hold | Phase::Remove => "IN_PROGRESS",
+                Phase::Select | Phase::Follow | Phase::Hold | Phase::Act => "IN_PROGRESS",
                 Phase::Complete => "COMPLETE",
                 Phase::Expired => "EXPIRED",
                 Phase::Failed => "FAILED",
             },
             next_token: None,
-            preview_results: of(State::Live).collect::<Result<_>>()?,
-            leased_results: of(State::Leased).collect::<Result<_>>()?,
+            preview_results: of(|(state, mark)| {
+                *state == State::Live && mark.action != Action::Untag
+            })?,
+            untagging_results: of(|(state, mark)| {
+                *state == State::Live && mark.action == Action::Untag
+            })?,
+            leased_results: of(|(state, _)| *state == State::Leased)?,
             summary: (preview.phase == Phase::Complete).then_some(summary),
         })
     }
@@ -275,9 +329,19 @@ impl PreviewResult {
             image_tags: mark.tags()?,
             image_digest: mark.image,
             image_pushed_at: mark.pushed_at,
-            action: Action { r#type: "EXPIRE" },
+            action: RuleAction {
+                r#type: match mark.action {
+                    Action::Expire => "EXPIRE",
+                    Action::Transition => "TRANSITION",
+                    Action::Untag => "X-LONGSHORE-UNTAG",
+                },
+                target_storage_class: (mark.action == Action::Transition).then_some("ARCHIVE"),
+            },
             applied_rule_priority: mark.rule,
-            storage_class: "STANDARD",
+            storage_class: match mark.class {
+                Class::Standard => "STANDARD",
+                Class::Archive => "ARCHIVE",
+            },
         })
     }
 }

@@ -3,6 +3,7 @@
 use longshore_store::meta::{Columns, Error, Result, Row, Tx};
 use longshore_types::{
     id::{EvaluationId, Incarnation},
+    lifecycle::Action,
     time::Timestamp,
 };
 
@@ -26,8 +27,8 @@ pub(crate) enum Phase {
     Follow,
     /// What is marked and may not go is held back.
     Hold,
-    /// What is marked goes; only a run comes here.
-    Remove,
+    /// What is marked is acted on; only a run comes here.
+    Act,
     /// A preview can be read.
     Complete,
     /// A preview is too old to be read.
@@ -59,8 +60,31 @@ pub(crate) struct Evaluation {
     pub(crate) marks: i64,
     /// How many of them may not go.
     pub(crate) held: i64,
-    /// How many of them went.
+    /// How many of them went, were archived or lost tags.
     pub(crate) removed: i64,
+    /// How many were marked to be archived and may be.
+    pub(crate) transitioning: i64,
+    /// How many were marked to lose tags and may.
+    pub(crate) untagging: i64,
+}
+
+impl Evaluation {
+    /// Counts `more` marks for an action; fewer when it is negative.
+    pub(crate) fn count(&mut self, action: Action, more: i64) {
+        match action {
+            Action::Expire => {}
+            Action::Transition => self.transitioning += more,
+            Action::Untag => self.untagging += more,
+        }
+    }
+
+    /// Counts `held` marks for an action that may not go.
+    pub(crate) fn hold(&mut self, action: Action, held: u64) -> Result<()> {
+        let held = i64::try_from(held).map_err(|_| Error::corrupt("lifecycle_evaluation.held"))?;
+        self.held += held;
+        self.count(action, -held);
+        Ok(())
+    }
 }
 
 impl Kind {
@@ -77,19 +101,19 @@ impl Phase {
         Self::Select,
         Self::Follow,
         Self::Hold,
-        Self::Remove,
+        Self::Act,
         Self::Complete,
         Self::Expired,
         Self::Failed,
     ];
 
-    /// Those up to [`Self::Remove`] take steps.
+    /// Those up to [`Self::Act`] take steps.
     fn code(self) -> i64 {
         match self {
             Self::Select => 1,
             Self::Follow => 2,
             Self::Hold => 3,
-            Self::Remove => 4,
+            Self::Act => 4,
             Self::Complete => 5,
             Self::Expired => 6,
             Self::Failed => 7,
@@ -98,11 +122,11 @@ impl Phase {
 
     /// Whether there are steps to come.
     pub(crate) fn is_under_way(self) -> bool {
-        self.code() <= Self::Remove.code()
+        self.code() <= Self::Act.code()
     }
 }
 
-const COLUMNS: &str = "incarnation, kind, id, policy, as_of, phase, step, cursor_at, cursor_image, counts, marks, held, removed";
+const COLUMNS: &str = "incarnation, kind, id, policy, as_of, phase, step, cursor_at, cursor_image, counts, marks, held, removed, transitioning, untagging";
 
 impl Row for Evaluation {
     fn read(columns: &dyn Columns) -> Result<Self> {
@@ -127,6 +151,8 @@ impl Row for Evaluation {
             marks: columns.int(10)?,
             held: columns.int(11)?,
             removed: columns.int(12)?,
+            transitioning: columns.int(13)?,
+            untagging: columns.int(14)?,
         })
     }
 }
@@ -134,7 +160,7 @@ impl Row for Evaluation {
 /// Starts an evaluation, unless the repository has one of the kind.
 pub(crate) fn insert(tx: &mut dyn Tx, new: &Evaluation) -> Result<()> {
     let sql = format!(
-        "INSERT INTO lifecycle_evaluation ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13) \
+        "INSERT INTO lifecycle_evaluation ({COLUMNS}) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15) \
          ON CONFLICT DO NOTHING"
     );
     tx.execute(
@@ -153,6 +179,8 @@ pub(crate) fn insert(tx: &mut dyn Tx, new: &Evaluation) -> Result<()> {
             new.marks,
             new.held,
             new.removed,
+            new.transitioning,
+            new.untagging,
         ],
     )
     .map(drop)
@@ -175,7 +203,7 @@ pub(crate) fn under_way(tx: &mut dyn Tx, kind: Kind) -> Result<Option<Evaluation
     let sql = format!(
         "SELECT {COLUMNS} FROM lifecycle_evaluation WHERE kind = ?1 AND phase <= ?2 ORDER BY as_of, incarnation LIMIT 1"
     );
-    tx.row(&sql, args![kind.code(), Phase::Remove.code()])
+    tx.row(&sql, args![kind.code(), Phase::Act.code()])
 }
 
 /// Returns a preview that was made for a time up to `before`, and can still be read.
@@ -191,7 +219,8 @@ pub(crate) fn complete(tx: &mut dyn Tx, before: Timestamp) -> Result<Option<Eval
 pub(crate) fn advance(tx: &mut dyn Tx, now: &Evaluation) -> Result<bool> {
     let advanced = tx.execute(
         "UPDATE lifecycle_evaluation SET phase = ?3, step = step + 1, cursor_at = ?4, cursor_image = ?5, counts = ?6, \
-         marks = ?7, held = ?8, removed = ?9 WHERE incarnation = ?1 AND kind = ?2 AND id = ?10 AND step = ?11",
+         marks = ?7, held = ?8, removed = ?9, transitioning = ?12, untagging = ?13 \
+         WHERE incarnation = ?1 AND kind = ?2 AND id = ?10 AND step = ?11",
         args![
             now.incarnation.as_bytes(),
             now.kind.code(),
@@ -204,6 +233,8 @@ pub(crate) fn advance(tx: &mut dyn Tx, now: &Evaluation) -> Result<bool> {
             now.removed,
             now.id.as_bytes(),
             now.step,
+            now.transitioning,
+            now.untagging,
         ],
     )?;
     Ok(advanced == 1)

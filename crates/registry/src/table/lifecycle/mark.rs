@@ -1,12 +1,17 @@
 //! The images that an evaluation marks, each at a place of its own.
 
 use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
-use longshore_types::{digest::Digest, id::EvaluationId, time::Timestamp};
+use longshore_types::{
+    digest::Digest,
+    id::EvaluationId,
+    lifecycle::{Action, Class},
+    time::Timestamp,
+};
 
 use super::evaluation::Evaluation;
 use crate::table::{args, image::TagStatus, placeholders};
 
-/// How many rows one statement carries; each has eight parameters.
+/// How many rows one statement carries; each has eight parameters of its own.
 const ROWS_PER_STATEMENT: usize = 100;
 
 /// How a marked image stands.
@@ -50,18 +55,37 @@ pub(crate) struct Mark {
     pub(crate) follows: Option<Digest>,
     /// Whether some of its tags are gone already.
     pub(crate) begun: bool,
-    /// Its tags, as JSON.
+    /// Its tags, as JSON; where it is to lose some, those.
     pub(crate) tags: String,
     pub(crate) place: i64,
+    /// What is to become of it.
+    pub(crate) action: Action,
+    /// Its storage class.
+    pub(crate) class: Class,
 }
 
-const COLUMNS: &str = "image, pushed_at, rule, follows, begun, tags, place";
+/// The actions, in the order of the numbers that they are kept as.
+pub(crate) const ACTIONS: [Action; 3] = [Action::Expire, Action::Transition, Action::Untag];
+
+fn action_code(action: Action) -> i64 {
+    match action {
+        Action::Expire => 1,
+        Action::Transition => 2,
+        Action::Untag => 3,
+    }
+}
+
+const COLUMNS: &str = "image, pushed_at, rule, follows, begun, tags, place, action, archived";
 
 impl Row for Mark {
     fn read(columns: &dyn Columns) -> Result<Self> {
         let corrupt = |what: &str| Error::corrupt(format!("lifecycle_mark.{what}"));
         let follows = columns.opt_blob(3)?.map(Digest::from_key).transpose();
         let rule = columns.opt_int(2)?.map(u32::try_from).transpose();
+        let code = columns.int(7)?;
+        let action = ACTIONS
+            .into_iter()
+            .find(|known| action_code(*known) == code);
         Ok(Self {
             image: Digest::from_key(columns.blob(0)?).map_err(|_| corrupt("image"))?,
             pushed_at: Timestamp::from_millis(columns.int(1)?),
@@ -70,6 +94,12 @@ impl Row for Mark {
             begun: columns.int(4)? != 0,
             tags: columns.text(5)?.to_owned(),
             place: columns.int(6)?,
+            action: action.ok_or_else(|| corrupt("action"))?,
+            class: if columns.int(8)? == 0 {
+                Class::Standard
+            } else {
+                Class::Archive
+            },
         })
     }
 }
@@ -114,12 +144,14 @@ pub(crate) fn insert(tx: &mut dyn Tx, id: EvaluationId, marks: &[Mark]) -> Resul
                 Value::from(mark.rule),
                 Value::from(follows.as_ref()),
                 Value::from(&mark.tags),
+                Value::from(action_code(mark.action)),
+                Value::from(mark.class == Class::Archive),
             ]);
         }
-        let row = |idx: usize| format!("(?1, ?2, 0, {})", placeholders(2 + idx * 6, 6));
+        let row = |idx: usize| format!("(?1, ?2, 0, {})", placeholders(2 + idx * 8, 8));
         let rows: Vec<String> = (0..chunk.len()).map(row).collect();
         let sql = format!(
-            "INSERT INTO lifecycle_mark (evaluation, state, begun, image, place, pushed_at, rule, follows, tags) VALUES {}",
+            "INSERT INTO lifecycle_mark (evaluation, state, begun, image, place, pushed_at, rule, follows, tags, action, archived) VALUES {}",
             rows.join(", ")
         );
         tx.execute(&sql, &args)?;
@@ -188,33 +220,44 @@ pub(crate) fn of_image(
 const REFERRERS: &str = "SELECT i.digest FROM image i WHERE i.incarnation = ?2 AND i.subject IN \
      (SELECT digest FROM image WHERE incarnation = ?2 AND digest = ?3 \
      UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?2 AND image = ?3) AND NOT EXISTS \
-     (SELECT 1 FROM lifecycle_mark m WHERE m.evaluation = ?1 AND m.image = i.digest) LIMIT ?4";
+     (SELECT 1 FROM lifecycle_mark m WHERE m.evaluation = ?1 AND m.image = i.digest) \
+     AND (?5 = 0 OR NOT EXISTS (SELECT 1 FROM image_storage s WHERE s.incarnation = i.incarnation AND s.image = i.digest AND s.status > 0)) \
+     LIMIT ?4";
 
-/// Returns up to `limit` referrers of an image that are not marked yet.
+/// Returns up to `limit` referrers of an image that are not marked yet, all or those that are active.
 pub(crate) fn referrers(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
     image: &Digest,
+    is_active: bool,
     limit: i64,
 ) -> Result<Vec<Digest>> {
     let (id, incarnation) = (evaluation.id.as_bytes(), evaluation.incarnation.as_bytes());
-    tx.rows(REFERRERS, args![id, incarnation, &image.to_key(), limit])
+    let key = image.to_key();
+    tx.rows(REFERRERS, args![id, incarnation, &key, limit, is_active])
 }
 
+// An index that goes lets its children go before it is gone; one that is archived lets them be archived.
 const HOLD_CHILDREN: &str = "UPDATE lifecycle_mark SET state = ?3 \
-     WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND EXISTS \
+     WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND action = ?9 AND EXISTS \
      (SELECT 1 FROM image_child c WHERE c.incarnation = ?2 AND c.child IN \
      (SELECT i.digest FROM image i WHERE i.incarnation = ?2 AND i.digest = lifecycle_mark.image \
      UNION ALL SELECT a.digest FROM image_alias a WHERE a.incarnation = ?2 AND a.image = lifecycle_mark.image) AND NOT EXISTS \
-     (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state IN (?4, ?7, ?8)))";
+     (SELECT 1 FROM lifecycle_mark p WHERE p.evaluation = ?1 AND p.image = c.image AND p.state IN (?4, ?7, ?8) AND p.action <= ?9) \
+     AND (?9 = 1 OR NOT EXISTS (SELECT 1 FROM image_storage s WHERE s.incarnation = ?2 AND s.image = c.image AND s.status = 1)))";
 
-/// Holds back what is marked at places after `after` up to `until` and is a child of an index that stays, but for a lease
-/// that its children are told of. Returns how many those are.
+/// Holds back what is marked for an action at places after `after` up to `until` and is a child of an index that stays,
+/// but for a lease that its children are told of. Returns how many those are. An image that loses tags is no matter of
+/// its indexes.
 pub(crate) fn hold_children(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
     (after, until): (i64, i64),
+    action: Action,
 ) -> Result<u64> {
+    if action == Action::Untag {
+        return Ok(0);
+    }
     tx.execute(
         HOLD_CHILDREN,
         args![
@@ -226,19 +269,21 @@ pub(crate) fn hold_children(
             until,
             State::Leasing.code(),
             State::Leased.code(),
+            action_code(action),
         ],
     )
 }
 
 const HOLD_LEASED: &str = "UPDATE lifecycle_mark SET state = ?3 \
-     WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND EXISTS \
+     WHERE evaluation = ?1 AND state = ?4 AND place > ?5 AND place <= ?6 AND action = ?8 AND EXISTS \
      (SELECT 1 FROM image_lease l WHERE l.incarnation = ?2 AND l.image = lifecycle_mark.image AND l.expires_at > ?7)";
 
-/// Holds back what is marked at places after `after` up to `until` and is leased. Returns how many those are.
+/// Holds back what is marked for an action at places after `after` up to `until` and is leased. Returns how many those are.
 pub(crate) fn hold_leased(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
     (after, until): (i64, i64),
+    action: Action,
 ) -> Result<u64> {
     let now = tx.now();
     tx.execute(
@@ -251,29 +296,34 @@ pub(crate) fn hold_leased(
             after,
             until,
             now,
+            action_code(action),
         ],
     )
 }
 
 // The plus keeps SQLite from reading all marks of the state.
-const MOVE_CHILDREN: &str = "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND +state = ?4 AND image IN \
+const MOVE_CHILDREN: &str = "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND +state = ?4 AND action = ?6 AND image IN \
      (SELECT COALESCE(a.image, c.child) FROM image_child c \
      LEFT JOIN image_alias a ON a.incarnation = c.incarnation AND a.digest = c.child \
      WHERE c.incarnation = ?2 AND c.image = ?3)";
 
-const MOVE_FOLLOWERS: &str = "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND +state = ?4 AND follows = ?3 AND image IN \
+const MOVE_FOLLOWERS: &str = "UPDATE lifecycle_mark SET state = ?5 WHERE evaluation = ?1 AND +state = ?4 AND follows = ?3 AND action = ?6 AND image IN \
      (SELECT digest FROM image WHERE incarnation = ?2 AND subject IN \
      (SELECT digest FROM image WHERE incarnation = ?2 AND digest = ?3 \
      UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?2 AND image = ?3))";
 
-/// Moves the marks of an image's children and of the referrers that follow it from one state to another. Returns how
-/// many those are.
+/// Moves the marks for an action of an image's children and of the referrers that follow it from one state to another.
+/// Returns how many those are. What loses tags depends on nothing.
 pub(crate) fn move_dependents(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
     image: &Digest,
     (from, to): (State, State),
+    action: Action,
 ) -> Result<u64> {
+    if action == Action::Untag {
+        return Ok(0);
+    }
     let key = image.to_key();
     let args = args![
         evaluation.id.as_bytes(),
@@ -281,6 +331,7 @@ pub(crate) fn move_dependents(
         &key,
         from.code(),
         to.code(),
+        action_code(action),
     ];
     Ok(tx.execute(MOVE_CHILDREN, args)? + tx.execute(MOVE_FOLLOWERS, args)?)
 }
@@ -349,18 +400,18 @@ mod tests {
     #[tokio::test]
     async fn what_depends_on_an_image_is_found_by_keys() {
         for (sql, n_args, keys) in [
-            (REFERRERS, 4, "image_subject (incarnation=? AND subject=?"),
+            (REFERRERS, 5, "image_subject (incarnation=? AND subject=?"),
             (
                 HOLD_CHILDREN,
-                8,
+                9,
                 "image_child_child (incarnation=? AND child=?",
             ),
-            (HOLD_LEASED, 7, "PRIMARY KEY (incarnation=? AND image=?"),
-            (MOVE_CHILDREN, 5, "PRIMARY KEY (evaluation=? AND image=?"),
-            (MOVE_FOLLOWERS, 5, "PRIMARY KEY (evaluation=? AND image=?"),
+            (HOLD_LEASED, 8, "PRIMARY KEY (incarnation=? AND image=?"),
+            (MOVE_CHILDREN, 6, "PRIMARY KEY (evaluation=? AND image=?"),
+            (MOVE_FOLLOWERS, 6, "PRIMARY KEY (evaluation=? AND image=?"),
             (
                 MOVE_FOLLOWERS,
-                5,
+                6,
                 "image_subject (incarnation=? AND subject=?",
             ),
         ] {

@@ -86,10 +86,6 @@ async fn texts_that_are_no_policies_are_refused_where_one_is_given() {
     };
     let filler = " ".repeat(100);
     let untagged = age(1, &["untagged"], 1);
-    let transition = text(std::slice::from_ref(&untagged)).replace(
-        r#"{"type":"expire"}"#,
-        r#"{"type":"transition","targetStorageClass":"archive"}"#,
-    );
     for (given, member, what) in [
         (
             "{}".to_owned(),
@@ -115,11 +111,6 @@ async fn texts_that_are_no_policies_are_refused_where_one_is_given() {
             text(&[count(1, &["any"], 1), untagged]),
             "LifecyclePolicyText",
             "Lifecycle policy validation failure: Rule priority 1 is not unique.",
-        ),
-        (
-            transition,
-            "LifecyclePolicyText",
-            "Lifecycle policy validation failure: action type=TRANSITION is not supported: images cannot be archived yet.",
         ),
     ] {
         let input = json!({"repositoryName": "app", "lifecyclePolicyText": given});

@@ -201,10 +201,7 @@ impl History {
             if subject(digest).is_some() {
                 continue;
             }
-            let facts = Facts {
-                pushed_at: *pushed_at,
-                tags,
-            };
+            let facts = Facts::pushed(*pushed_at, tags);
             let is_expired = policy.judge(&mut tally, now, &facts).is_some();
             let gone = image(digest)
                 .subject

@@ -95,9 +95,13 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "BatchDeleteImage" | "BatchGetImage" | "LeaseImages" => with(image_ids),
         "DescribeImages"
         | "DescribeRepositoryCopies"
+        | "ListExpiredImages"
         | "ListImages"
         | "ListImageLeases"
         | "InitiateLayerUpload" => with(json!({})),
+        "RestoreExpiredImages" => {
+            with(json!({ "imageIds": [{ "imageDigest": repository.image_digest() }] }))
+        }
         "CopyRepository" => with(to(scene, "targetRepositoryName")),
         "MoveRepository" => {
             let mut input = with(to(scene, "targetRepositoryName"));

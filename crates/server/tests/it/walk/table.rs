@@ -29,6 +29,11 @@ pub(super) const LONGSHORE: &[(&str, &str, On)] = &[
     ),
     ("LeaseImages", "longshore:LeaseImages", On::Repository),
     (
+        "ListExpiredImages",
+        "longshore:ListExpiredImages",
+        On::Repository,
+    ),
+    (
         "ListImageLeases",
         "longshore:ListImageLeases",
         On::Repository,
@@ -37,6 +42,11 @@ pub(super) const LONGSHORE: &[(&str, &str, On)] = &[
     (
         "RenameRepository",
         "longshore:RenameRepository",
+        On::Repository,
+    ),
+    (
+        "RestoreExpiredImages",
+        "longshore:RestoreExpiredImages",
         On::Repository,
     ),
 ];

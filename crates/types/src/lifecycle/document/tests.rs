@@ -81,8 +81,11 @@ fn rules_are_read_in_order_of_priority_with_gaps() {
     .unwrap();
     let rule = |priority, selection, condition| Rule {
         priority,
+        class: Class::Standard,
         selection,
+        excluded: Vec::new(),
         condition,
+        action: Action::Expire,
     };
     let texts = |list: &[&str]| list.iter().map(ToString::to_string).collect();
     assert_eq!(
@@ -361,32 +364,39 @@ fn rules_go_with_each_other() {
 }
 
 #[test]
-fn archive_rules_are_checked_and_then_refused_for_there_is_no_archive() {
-    let days = |days| {
-        let rule = transition(1, "sinceImagePulled");
-        with(rule, "/selection/countNumber", json!(days))
-    };
-    for rules in [
-        vec![transition(1, "sinceImagePushed")],
-        vec![days(1)],
-        vec![days(30), archived(2, 90)],
-        vec![archived(1, 90), transition(2, "sinceImagePulled")],
+fn archive_rules_go_with_their_classes() {
+    for (rules, expected) in [
+        (
+            vec![transition(1, "sinceImagePushed")],
+            Condition::PushedDaysAgo(14),
+        ),
+        (
+            vec![transition(1, "sinceImagePulled")],
+            Condition::PulledDaysAgo(14),
+        ),
+        // Each class has its own last rule.
+        (
+            vec![archived(1, 90), any(2)],
+            Condition::ArchivedDaysAgo(90),
+        ),
+        (
+            vec![archived(1, 365), transition(2, "sinceImagePulled")],
+            Condition::ArchivedDaysAgo(365),
+        ),
     ] {
-        let refused = policy(&rules).unwrap_err().to_string();
-        assert!(
-            refused.ends_with("is not supported: images cannot be archived yet."),
-            "{refused}"
+        let read = policy(&rules).unwrap();
+        assert_eq!(read.rules()[0].condition, expected);
+        let is_archived = matches!(expected, Condition::ArchivedDaysAgo(_));
+        let (class, action) = if is_archived {
+            (Class::Archive, Action::Expire)
+        } else {
+            (Class::Standard, Action::Transition)
+        };
+        assert_eq!(
+            (read.rules()[0].class, read.rules()[0].action),
+            (class, action)
         );
     }
-    assert_reason(
-        &[archived(1, 365)],
-        "countType=SINCE_IMAGE_TRANSITIONED is not supported: images cannot be archived yet.",
-    );
-    // Each class has its own last rule; the complaint is not about those.
-    assert_reason(
-        &[archived(1, 90), any(2)],
-        "countType=SINCE_IMAGE_TRANSITIONED is not supported: images cannot be archived yet.",
-    );
     assert_reason(
         &[with(
             archived(1, 90),
@@ -415,6 +425,103 @@ fn archive_rules_are_checked_and_then_refused_for_there_is_no_archive() {
         &[transition(1, "sinceImageTransitioned")],
         "countType=SINCE_IMAGE_TRANSITIONED is for action type=EXPIRE only.",
     );
+}
+
+#[test]
+fn what_ecr_has_not_is_named_so_and_checked() {
+    let excluding = |rule: Value, patterns: &[&str]| {
+        let path = "/selection/x-longshore-excludeTagPatterns";
+        with(rule, path, json!(patterns))
+    };
+    let untagging = |rule| with(rule, "/action/type", json!("x-longshore-untag"));
+    let unused = |rule| {
+        with(
+            rule,
+            "/selection/countType",
+            json!("x-longshore-sinceImagePulled"),
+        )
+    };
+    let shas = || tagged(1, "tagPatternList", &["sha-*"]);
+    let read = policy(&[
+        excluding(untagging(shas()), &["v*", "keep"]),
+        unused(untagged(2)),
+        excluding(any(3), &["v*"]),
+    ])
+    .unwrap();
+    let [untag, unused_rule, last] = read.rules() else {
+        panic!("{read:?}")
+    };
+    assert_eq!(
+        (untag.action, untag.excluded.as_slice()),
+        (Action::Untag, &["v*".to_owned(), "keep".to_owned()][..])
+    );
+    assert_eq!(unused_rule.condition, Condition::PulledDaysAgo(14));
+    assert_eq!(unused_rule.action, Action::Expire);
+    assert!(last.takes(Class::Standard, &["a"]) && !last.takes(Class::Standard, &["a", "v1"]));
+    for (rule, reason) in [
+        (
+            excluding(untagged(1), &["v*"]),
+            "Must not specify x-longshore-excludeTagPatterns when tagStatus=UNTAGGED.",
+        ),
+        (
+            excluding(any(1), &[]),
+            "array is too short: must have at least 1 elements but instance has 0 elements",
+        ),
+        (
+            excluding(any(1), &["*****"]),
+            "Tag pattern ***** has more than 4 wildcards.",
+        ),
+        (
+            untagging(any(1)),
+            "action type=X-LONGSHORE-UNTAG is for tagStatus=TAGGED only.",
+        ),
+        (
+            untagging(archived(1, 90)),
+            "countType=SINCE_IMAGE_TRANSITIONED is for action type=EXPIRE only.",
+        ),
+        (
+            with(any(1), "/selection/x-longshore-other", json!(1)),
+            r#"object instance has properties which are not allowed by the schema: (["x-longshore-other"])"#,
+        ),
+        (
+            with(
+                any(1),
+                "/selection/countType",
+                json!("x-longshore-sinceImagePulled"),
+            ),
+            "instance failed to match exactly one schema (matched 0 out of 2)",
+        ),
+    ] {
+        assert_reason(&[rule], reason);
+    }
+}
+
+#[test]
+fn what_expires_can_be_brought_back_for_up_to_thirty_days() {
+    let read = |hours: Value| {
+        let text = json!({"rules": [any(1)], "x-longshore-undoHours": hours}).to_string();
+        let policy = text.parse::<LifecyclePolicy>();
+        policy.map(|policy| policy.undo().unwrap().as_secs() / 3600)
+    };
+    assert_eq!((read(json!(1)), read(json!(720))), (Ok(1), Ok(720)));
+    assert_eq!(policy(&[any(1)]).unwrap().undo(), None);
+    for (hours, reason) in [
+        (
+            json!(0),
+            "numeric instance is lower than the required minimum (minimum: 1, found: 0)",
+        ),
+        (
+            json!(721),
+            "numeric instance is greater than the required maximum (maximum: 720, found: 721)",
+        ),
+        (
+            json!("1"),
+            r#"instance type (string) does not match any allowed primitive type (allowed: ["integer"])"#,
+        ),
+    ] {
+        let refused = read(hours).unwrap_err().to_string();
+        assert!(refused.ends_with(reason), "{refused}");
+    }
 }
 
 proptest! {

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::json;
 
 use super::*;
-use crate::lifecycle::Selection;
+use crate::lifecycle::{Action, Selection};
 use crate::wildcard;
 
 const NOW: Timestamp = Timestamp::from_millis(1_700_000_000_000);
@@ -14,6 +14,25 @@ struct Image {
     name: String,
     tags: Vec<String>,
     pushed_at: Timestamp,
+    /// How many days ago it was last pulled.
+    pulled: Option<u32>,
+    /// How many days ago it was archived, if it is.
+    archived: Option<u32>,
+}
+
+impl Image {
+    fn class(&self) -> Class {
+        if self.archived.is_some() {
+            Class::Archive
+        } else {
+            Class::Standard
+        }
+    }
+
+    fn used_at(&self) -> Timestamp {
+        let pulled = self.pulled.map(|days| NOW.minus(DAY * days));
+        pulled.map_or(self.pushed_at, |pulled| pulled.max(self.pushed_at))
+    }
 }
 
 fn image(name: &str, tags: &[&str], days: u32) -> Image {
@@ -21,6 +40,8 @@ fn image(name: &str, tags: &[&str], days: u32) -> Image {
         name: name.to_owned(),
         tags: tags.iter().map(ToString::to_string).collect(),
         pushed_at: NOW.minus(DAY * days),
+        pulled: None,
+        archived: None,
     }
 }
 
@@ -32,12 +53,17 @@ fn expired(policy: &LifecyclePolicy, images: &[Image]) -> BTreeSet<(String, u32)
     let mut expired = BTreeSet::new();
     for image in images {
         let facts = Facts {
+            class: image.class(),
             pushed_at: image.pushed_at,
+            used_at: image.used_at(),
+            archived_at: image.archived.map(|days| NOW.minus(DAY * days)),
             tags: &image.tags,
         };
+        let may_act = policy.may_act(NOW, &facts).map(|rule| rule.priority);
         // The numbers are all that is remembered.
         tally = policy.resume(tally.counts().to_vec()).unwrap();
         if let Some(rule) = policy.judge(&mut tally, NOW, &facts) {
+            assert_eq!(may_act, Some(rule.priority));
             assert!(expired.insert((image.name.clone(), rule.priority)));
         }
     }
@@ -54,6 +80,11 @@ fn naive(policy: &LifecyclePolicy, images: &[Image]) -> BTreeSet<(String, u32)> 
         };
         let mut selected: Vec<&Image> = images
             .iter()
+            .filter(|image| image.class() == rule.class)
+            .filter(|image| {
+                let mut patterns = rule.excluded.iter();
+                !patterns.any(|pattern| tags(image, &|tag| wildcard::matches(pattern, tag)))
+            })
             .filter(|image| match &rule.selection {
                 Selection::Any => true,
                 Selection::Untagged => image.tags.is_empty(),
@@ -74,6 +105,16 @@ fn naive(policy: &LifecyclePolicy, images: &[Image]) -> BTreeSet<(String, u32)> 
                 .iter()
                 .copied()
                 .filter(|image| NOW.since(image.pushed_at) > DAY * days)
+                .collect(),
+            Condition::PulledDaysAgo(days) => selected
+                .iter()
+                .copied()
+                .filter(|image| NOW.since(image.used_at()) > DAY * days)
+                .collect(),
+            Condition::ArchivedDaysAgo(days) => selected
+                .iter()
+                .copied()
+                .filter(|image| image.archived.is_some_and(|archived| archived > days))
                 .collect(),
         };
         for image in over {
@@ -229,14 +270,18 @@ fn a_tally_of_another_policy_is_refused() {
 
 fn images() -> impl Strategy<Value = Vec<Image>> {
     let tags = prop::collection::btree_set("[ab][12]?", 0..4);
-    let image = (tags, 0_u32..6, 0_i64..3);
+    let maybe = || prop::option::of(0_u32..6);
+    let image = (tags, 0_u32..6, 0_i64..3, maybe(), maybe());
     prop::collection::vec(image, 0..14).prop_map(|images| {
-        let image = |(idx, (tags, days, millis)): (usize, (BTreeSet<String>, u32, i64))| Image {
+        type Drawn = (BTreeSet<String>, u32, i64, Option<u32>, Option<u32>);
+        let image = |(idx, (tags, days, millis, pulled, archived)): (usize, Drawn)| Image {
             name: format!("{idx:02}"),
             tags: tags.into_iter().collect(),
             pushed_at: NOW
                 .minus(DAY * days)
                 .minus(Duration::from_millis(millis.unsigned_abs())),
+            pulled,
+            archived,
         };
         images.into_iter().enumerate().map(image).collect()
     })
@@ -246,7 +291,11 @@ fn policies() -> impl Strategy<Value = LifecyclePolicy> {
     let condition = prop_oneof![
         (1_u32..5).prop_map(Condition::CountMoreThan),
         (1_u32..5).prop_map(Condition::PushedDaysAgo),
+        (1_u32..5).prop_map(Condition::PulledDaysAgo),
+        (1_u32..5).prop_map(Condition::ArchivedDaysAgo),
     ];
+    let class = prop_oneof![Just(Class::Standard), Just(Class::Archive)];
+    let excluded = prop::collection::vec("[ab*][12*]?", 0..2);
     let list = || prop::collection::vec("[ab*][12*]?", 1..3);
     let selection = prop_oneof![
         4 => list().prop_map(Selection::Patterns),
@@ -254,15 +303,19 @@ fn policies() -> impl Strategy<Value = LifecyclePolicy> {
         1 => Just(Selection::Untagged),
         1 => Just(Selection::Any),
     ];
-    prop::collection::vec((selection, condition), 1..6).prop_map(|rules| {
-        let rule = |(priority, (selection, condition))| Rule {
+    prop::collection::vec((class, selection, excluded, condition), 1..6).prop_map(|rules| {
+        let rule = |(priority, (class, selection, excluded, condition))| Rule {
             priority,
+            class,
             selection,
+            excluded,
             condition,
+            action: Action::Expire,
         };
         // Evaluation needs nothing of what makes policies valid beside the order.
         LifecyclePolicy {
             rules: (1..).zip(rules).map(rule).collect(),
+            undo: None,
         }
     })
 }
@@ -291,7 +344,7 @@ proptest! {
         prop_assert_eq!(names.len(), expired.len());
         for (name, priority) in &expired {
             let image = images.iter().find(|image| image.name == *name).unwrap();
-            prop_assert_eq!(policy.identify(&image.tags).unwrap().priority, *priority);
+            prop_assert_eq!(policy.identify(image.class(), &image.tags).unwrap().priority, *priority);
         }
     }
 
@@ -300,7 +353,7 @@ proptest! {
         let expired = expired(&policy, &images);
         for rule in policy.rules() {
             if let Condition::CountMoreThan(kept) = rule.condition {
-                let selected = images.iter().filter(|image| rule.selection.takes(&image.tags));
+                let selected = images.iter().filter(|image| rule.takes(image.class(), &image.tags));
                 let left = selected.clone().filter(|image| !expired.contains(&(image.name.clone(), rule.priority)));
                 prop_assert!(left.count() >= selected.count().min(kept as usize));
             }
