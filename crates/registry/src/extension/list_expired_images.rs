@@ -11,7 +11,7 @@ use crate::{
     op::on_repository,
     operation::Operation,
     page::{self, PageSize},
-    table::expired::{self, Expired},
+    table::expired::{self, KeptImage},
 };
 
 /// Lists the images of a repository that were expired and can be brought back, in pages by digest.
@@ -77,7 +77,7 @@ impl Operation for ListExpiredImages {
             .await?;
         let more = found.len() > size;
         found.truncate(size);
-        let last = found.last().filter(|_| more).map(|expired| expired.digest);
+        let last = found.last().filter(|_| more).map(|kept| kept.digest);
         let next_token = last.map(|last| page::next_token(&cx.core.tokens, &list, &last));
         Ok(ListedExpiredImages {
             next_token: next_token.transpose()?,
@@ -90,13 +90,13 @@ impl Operation for ListExpiredImages {
 }
 
 impl ExpiredImage {
-    fn of(expired: Expired) -> Result<Self> {
+    fn of(kept: KeptImage) -> Result<Self> {
         Ok(Self {
-            image_tags: expired.tags()?,
-            image_digest: expired.digest,
-            image_manifest_media_type: expired.media_type,
-            expired_at: expired.expired_at,
-            kept_until: expired.kept_until,
+            image_tags: kept.tags()?,
+            image_digest: kept.digest,
+            image_manifest_media_type: kept.media_type,
+            expired_at: kept.expired_at,
+            kept_until: kept.kept_until,
         })
     }
 }

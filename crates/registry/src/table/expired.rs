@@ -8,7 +8,7 @@ use super::args;
 
 /// An expired image.
 #[derive(Clone, Debug)]
-pub(crate) struct Expired {
+pub(crate) struct KeptImage {
     pub(crate) digest: Digest,
     pub(crate) media_type: String,
     /// The sealed manifest.
@@ -21,7 +21,7 @@ pub(crate) struct Expired {
 
 const COLUMNS: &str = "digest, media_type, manifest, tags, expired_at, kept_until";
 
-impl Row for Expired {
+impl Row for KeptImage {
     fn read(columns: &dyn Columns) -> Result<Self> {
         Ok(Self {
             digest: Digest::from_key(columns.blob(0)?)
@@ -35,7 +35,7 @@ impl Row for Expired {
     }
 }
 
-impl Expired {
+impl KeptImage {
     /// The tags that it had.
     pub(crate) fn tags(&self) -> Result<Vec<String>> {
         serde_json::from_str(&self.tags).map_err(|_| Error::corrupt("expired_image.tags"))
@@ -72,7 +72,7 @@ pub(crate) fn get(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     image: &Digest,
-) -> Result<Option<Expired>> {
+) -> Result<Option<KeptImage>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM expired_image WHERE incarnation = ?1 AND digest = ?2 /*for update*/"
     );
@@ -85,7 +85,7 @@ pub(crate) fn page(
     incarnation: Incarnation,
     after: &[u8],
     limit: i64,
-) -> Result<Vec<Expired>> {
+) -> Result<Vec<KeptImage>> {
     // Manifests are large, and no list tells them.
     let columns = COLUMNS.replace("manifest", "digest");
     let sql = format!(

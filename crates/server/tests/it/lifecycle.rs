@@ -30,13 +30,13 @@ async fn push(account: &Account, tag: &str) -> String {
     let put = account.v2("PUT", &format!("app/manifests/{tag}"));
     let put = put.header("Content-Type", Image::MEDIA_TYPE);
     let put = put.body(image.manifest()).send().await;
-    let digest = put.expect(201).header("docker-content-digest").unwrap();
-    digest.to_owned()
+    let put = put.expect(201);
+    put.header("docker-content-digest").unwrap().to_owned()
 }
 
 async fn digests(account: &Account) -> Vec<String> {
-    let images = account.ecr("DescribeImages", &json!({"repositoryName": "app"}));
-    let images = images.await.json();
+    let named = json!({"repositoryName": "app"});
+    let images = account.ecr("DescribeImages", &named).await.json();
     let digest = |image: &Value| image["imageDigest"].as_str().unwrap().to_owned();
     images["imageDetails"]
         .as_array()

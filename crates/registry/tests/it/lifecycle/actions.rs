@@ -169,7 +169,7 @@ async fn an_index_is_archived_before_its_children_and_referrers_after_their_subj
     let rules = [archiving(age(1, &["untagged"], 14))];
     assert_eq!(
         texts(&preview(&t, &rules).await["previewResults"], "imageDigest"),
-        [other.clone()]
+        std::slice::from_ref(&other)
     );
     put(&t, &rules).await;
     run(&t).await;
@@ -332,7 +332,7 @@ async fn an_image_expires_only_when_no_archived_index_names_it() {
     let shown = preview(&t, &rules).await;
     assert_eq!(
         texts(&shown["previewResults"], "imageDigest"),
-        [outer.clone()]
+        std::slice::from_ref(&outer)
     );
     put(&t, &rules).await;
     run(&t).await;
