@@ -11,7 +11,7 @@ use longshore_types::{
 };
 
 use crate::{
-    authz::{self, Ecr, Grant, Need, Needs, Permit, Resource},
+    authz::{self, Ecr, Grant, Needs, Permit, Resource},
     cx::Cx,
     error::{Error, Result},
     iam::role::service_role_arn,
@@ -83,18 +83,21 @@ pub(crate) async fn by_push(
     if registry.kind() == RegistryKind::Public {
         return Ok(false);
     }
-    let new = || Resource::NewRepository(registry, name.clone());
-    let need = Need::new(Ecr::CreateRepository, new());
-    let Some(mut pusher) = authz::allowed(cx, need).await else {
-        return Ok(false);
+    let needs = || {
+        let new = Resource::NewRepository(registry, name.clone());
+        Needs::one(Ecr::CreateRepository, new)
     };
+    let permit: Permit<NewRepository> = match authz::authorize(cx, needs()).await {
+        Err(Error::AccessDenied(_) | Error::AuthenticationRequired) => return Ok(false),
+        decided => decided?,
+    };
+    let mut pusher = permit.grant().clone();
     for attempt in 0..DECISIONS {
         let Some(template) = matching(cx, registry, name, AppliedFor::CreateOnPush).await? else {
             return Ok(false);
         };
         if attempt == 0 {
-            let needs = Needs::one(Ecr::CreateRepository, new());
-            cx.core.rates.count(cx, &needs)?;
+            cx.core.rates.count(cx, &needs())?;
         }
         match make(cx, &pusher, registry, name, template).await {
             Err(Error::Stale) => pusher = authz::again(cx, &pusher).await?,

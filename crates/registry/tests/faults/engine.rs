@@ -18,7 +18,7 @@ use crate::{
 const UNARMED: usize = usize::MAX;
 
 /// Fails at step `at` and, if it lasts, at every later one until it is lifted.
-struct Plan {
+pub(crate) struct Plan {
     at: AtomicUsize,
     steps: AtomicUsize,
     fault: Fault,
@@ -26,7 +26,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn new(fault: Fault, lasts: bool) -> Self {
+    pub(crate) fn new(fault: Fault, lasts: bool) -> Self {
         Self {
             at: AtomicUsize::new(UNARMED),
             steps: AtomicUsize::new(0),
@@ -35,12 +35,12 @@ impl Plan {
         }
     }
 
-    fn arm(&self, at: usize) {
+    pub(crate) fn arm(&self, at: usize) {
         self.steps.store(0, Ordering::SeqCst);
         self.at.store(at, Ordering::SeqCst);
     }
 
-    fn lift(&self) -> bool {
+    pub(crate) fn lift(&self) -> bool {
         let at = self.at.swap(UNARMED, Ordering::SeqCst);
         self.steps.load(Ordering::SeqCst) > at
     }

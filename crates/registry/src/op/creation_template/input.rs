@@ -26,6 +26,8 @@ use crate::{
 
 const MAX_DESCRIPTION: usize = 256;
 const MAX_ROLE: usize = 2048;
+/// The condition key of whom a role is passed to.
+const PASSED_TO: &str = "iam:PassedToService";
 
 /// The input of a creation or an update.
 #[derive(Debug, Default, Deserialize)]
@@ -195,9 +197,15 @@ impl Given {
         let Change::Set(role) = &self.role else {
             return Needs::all(required);
         };
-        let (account, arn) = (registry.account(), role.to_string());
-        required.push(Need::new(Iam::PassRole, Resource::Account { account, arn }));
-        Needs::all(required).with("iam:PassedToService", [SERVICE])
+        required.push(pass(role));
+        Needs::all(required).with(PASSED_TO, [SERVICE])
+    }
+
+    /// The role that the template keeps, which gives the tags that are given now: whoever lets it do that passes it.
+    pub(super) fn role_for_tags(&self, row: &CreationTemplate) -> Option<PrincipalArn> {
+        let gives = self.tags.as_ref().is_some_and(|tags| !tags.is_empty());
+        let keeps = matches!(self.role, Change::Keep) && gives;
+        row.custom_role.clone().filter(|_| keeps)
     }
 
     /// Changes `row` to what is given.
@@ -222,6 +230,16 @@ impl Given {
         row.updated_at = tx.now();
         Ok(())
     }
+}
+
+/// What letting the service have `role` needs.
+pub(super) fn passing(role: &PrincipalArn) -> Needs {
+    Needs::all(vec![pass(role)]).with(PASSED_TO, [SERVICE])
+}
+
+fn pass(role: &PrincipalArn) -> Need {
+    let (account, arn) = (role.account(), role.to_string());
+    Need::new(Iam::PassRole, Resource::Account { account, arn })
 }
 
 fn check_longest(member: &str, text: Option<&str>, max: usize) -> Result<()> {

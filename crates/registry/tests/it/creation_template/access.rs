@@ -192,10 +192,22 @@ async fn a_template_gives_nothing_that_its_maker_could_not_give() {
             .await;
         assert_eq!(name_of(&refused.unwrap_err()), "AccessDenied", "{member}");
     }
-    let input = json!({"prefix": "prod", "description": "mine"});
-    t.call_as::<UpdateRepositoryCreationTemplate>(caller, input)
+    // The role that is there gives tags in the name of whoever passed it.
+    let tags = json!({"prefix": "prod", "resourceTags": [{"Key": "team", "Value": "red"}]});
+    let refused = t
+        .call_as::<UpdateRepositoryCreationTemplate>(caller.clone(), tags.clone())
         .await
-        .unwrap();
+        .unwrap_err();
+    assert!(refused.to_string().contains("iam:PassRole"), "{refused}");
+    for input in [
+        json!({"prefix": "prod", "description": "mine", "resourceTags": []}),
+        json!({"prefix": "prod", "customRoleArn": ""}),
+        tags,
+    ] {
+        t.call_as::<UpdateRepositoryCreationTemplate>(caller.clone(), input)
+            .await
+            .unwrap();
+    }
 }
 
 #[tokio::test]
