@@ -110,7 +110,8 @@ async fn a_stopped_scrub_goes_on_where_it_was() {
 async fn what_is_due_is_told_and_then_collected() {
     let t = TestCore::start().await;
     t.repository("app").await;
-    t.blob("app", &[1; LARGE]).await;
+    let large = vec![1; LARGE];
+    t.blob("app", &large).await;
     t.blob("app", b"small").await;
     assert_eq!(gc::due(&t.core).await.unwrap(), gc::Garbage::default());
     t.advance(Duration::from_hours(25));

@@ -213,10 +213,9 @@ fn text(shape: &str, words: &[String]) -> String {
             lifecycle_policy()
         }
         "RepositoryPolicyText" => policy("ecr:BatchGetImage"),
-        "CustomRoleArn" => "arn:aws:iam::000000000000:role/example".to_owned(),
         "KmsKeyForRepositoryCreationTemplate" => String::new(),
         "RegistryId" => "000000000000".to_owned(),
-        "PrincipalArn" => "arn:aws:iam::000000000000:role/example".to_owned(),
+        "CustomRoleArn" | "PrincipalArn" => "arn:aws:iam::000000000000:role/example".to_owned(),
         "ImageDigest" => image_digest(),
         "LayerDigest" | "BatchedOperationLayerDigest" => layer_digest(),
         "MediaType" => "application/vnd.oci.image.manifest.v1+json".to_owned(),
