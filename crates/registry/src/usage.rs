@@ -44,10 +44,15 @@ pub(crate) fn record(cx: &Cx<'_>, action: Action) {
         },
     };
     let at = cx.core.meta.now();
+    // A public registry is in none: what is told is where this server is.
+    let region = match cx.scope.registry.region() {
+        region if region.is_none() => cx.core.first_registry().region(),
+        region => region,
+    };
     let last = Use {
         of,
         at,
-        region: cx.scope.registry.region(),
+        region,
         service: action.service(),
     };
     cx.core.usage.keep(id.as_str(), last, at);

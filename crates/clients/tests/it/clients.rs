@@ -15,6 +15,7 @@ mod crane;
 mod credential_helper;
 mod curl;
 mod docker;
+mod ecr_public;
 mod helm;
 mod kubelet;
 mod regctl;
@@ -33,6 +34,8 @@ pub(crate) fn all() -> Vec<Client> {
         aws_sts::client(),
         docker::client(),
         boto3::client(),
+        ecr_public::client(),
+        ecr_public::boto3(),
         aws_ecr_pulls::client(),
         boto3::templates(),
         cosign::client(),

@@ -195,6 +195,25 @@ impl TestCore {
         execute(&cx, operation).await
     }
 
+    /// Calls an operation of ECR Public in the public registry of the caller's account.
+    pub(crate) async fn public<O>(&self, input: Value) -> Result<Value, Error>
+    where
+        O: Operation<Output: Serialize> + DeserializeOwned,
+    {
+        let cx = Cx {
+            core: &self.core,
+            caller: self.caller.clone(),
+            scope: Scope {
+                registry: Registry::public(self.registry().account()),
+            },
+            endpoints: &self.endpoints,
+            request: RequestFacts::default(),
+        };
+        let operation: O = serde_json::from_value(input).unwrap();
+        let output = execute(&cx, operation).await?;
+        Ok(serde_json::to_value(output).unwrap())
+    }
+
     /// Calls an API operation as `caller` with its wire input; answers its wire output.
     pub(crate) async fn call_as<O>(&self, caller: Caller, input: Value) -> Result<Value, Error>
     where

@@ -21,6 +21,7 @@ mod open_uploads;
 mod operator;
 mod pages;
 mod pull_time_exclusion;
+mod public;
 mod quota;
 mod rate;
 mod registry;

@@ -13,6 +13,7 @@ mod http;
 mod inputs;
 mod model;
 mod operations;
+mod public;
 mod query;
 mod refusals;
 mod scene;

@@ -13,7 +13,7 @@ use crate::{
 };
 
 /// What was wrong with an answer, if anything.
-fn problem(operation: &str, case: &Case, answer: &Answer) -> Option<String> {
+pub(crate) fn problem(operation: &str, case: &Case, answer: &Answer) -> Option<String> {
     let fine = match case.breach {
         Breach::Type => answer.code() == "SerializationException",
         // A batch operation may refuse the item alone.

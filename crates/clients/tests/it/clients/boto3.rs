@@ -24,7 +24,7 @@ pub(crate) fn templates() -> Client {
     }
 }
 
-fn python(scene: &Scene<'_>) -> Command {
+pub(super) fn python(scene: &Scene<'_>) -> Command {
     scene.command("python").env("PYTHONDONTWRITEBYTECODE", "1")
 }
 
@@ -32,7 +32,7 @@ fn program(scene: &Scene<'_>) -> Command {
     python(scene).arg(scene.programs().join("boto3/journey.py"))
 }
 
-fn version(scene: &Scene<'_>) -> Result<String> {
+pub(super) fn version(scene: &Scene<'_>) -> Result<String> {
     python(scene)
         .args(["-c", "import boto3, botocore; print(boto3.__version__)"])
         .text()

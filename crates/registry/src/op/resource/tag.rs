@@ -12,7 +12,8 @@ use crate::{
 
 /// The most tags that a repository has.
 pub(in crate::op) const MAX_TAGS: usize = 50;
-const MAX_KEY_CHARACTERS: usize = 128;
+/// The most characters of a key.
+pub(super) const MAX_KEY_CHARACTERS: usize = 128;
 const MAX_VALUE_CHARACTERS: usize = 256;
 /// Keys that begin so are AWS's own.
 const RESERVED: &str = "aws:";
@@ -87,7 +88,7 @@ pub(crate) fn asked(needs: Needs, tags: &[(String, String)]) -> Needs {
 
 /// Checks a key that is to be given.
 fn check_key(key: &str) -> Result<()> {
-    if !(1..=MAX_KEY_CHARACTERS).contains(&key.chars().count()) {
+    if !is_of_length(key) {
         return Err(refusal(format!(
             "Tag key must have length between 1 and {MAX_KEY_CHARACTERS}"
         )));
@@ -103,6 +104,11 @@ fn check_key(key: &str) -> Result<()> {
         )));
     }
     Ok(())
+}
+
+/// Whether a key is neither too short nor too long.
+pub(super) fn is_of_length(key: &str) -> bool {
+    (1..=MAX_KEY_CHARACTERS).contains(&key.chars().count())
 }
 
 fn refusal(text: String) -> Error {

@@ -3,7 +3,10 @@
 use longshore_store::meta::Durability;
 use serde::Deserialize;
 
-use super::{Nothing, arn, tag::MAX_TAGS};
+use super::{
+    Nothing, arn,
+    tag::{MAX_KEY_CHARACTERS, MAX_TAGS, is_of_length},
+};
 use crate::{
     authz::{Ecr, Needs, Permit},
     cx::{Cx, Scope},
@@ -50,6 +53,10 @@ impl UntagResource {
         let keys = keys.ok_or_else(|| Error::invalid("tagKeys", "Member must not be null"))?;
         if keys.len() > MAX_TAGS {
             return Err(Error::TooManyTags(arn.name().clone()));
+        }
+        if keys.iter().any(|key| !is_of_length(key)) {
+            let text = format!("Tag key must have length between 1 and {MAX_KEY_CHARACTERS}");
+            return Err(Error::InvalidTagParameter(text));
         }
         if keys.iter().any(|key| key.chars().any(char::is_control)) {
             let text = "Tag key holds a control character".to_owned();
