@@ -1,11 +1,8 @@
 //! A metadata engine that fails at step N: once, or from then on.
 
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicUsize, Ordering},
-    },
-    time::Duration,
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
 };
 
 use longshore_store::meta::{Fault, Faults, Point};
@@ -64,10 +61,7 @@ async fn each_step(fault: Fault, lasts: bool, first: usize, stride: usize) {
         let disk = Disk::new();
         prepare(&disk).await;
         let plan = Arc::new(Plan::new(fault, lasts));
-        let mut options = disk.options();
-        options.faults = Some(plan.clone());
-        options.checkpoint_every = Duration::from_hours(1);
-        let world = World::over(options, disk.store()).await;
+        let world = World::over(disk.failing(Some(plan.clone())), disk.store()).await;
         plan.arm(at);
         let mut ledger = Ledger::default();
         let failed = ledger.run(&disk, &world).await.err();

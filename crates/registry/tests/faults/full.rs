@@ -3,9 +3,12 @@
 use std::{path::Path, process::Command, sync::Arc};
 
 use longshore_registry::Error;
-use longshore_store::blob::{
-    FileStore, SegmentStore,
-    fault::{FaultStore, When},
+use longshore_store::{
+    blob::{
+        FileStore, SegmentStore,
+        fault::{FaultStore, When},
+    },
+    meta::Metadata,
 };
 
 use crate::world::{Disk, World, content, image, sha256};
@@ -59,7 +62,7 @@ async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers
         Some(mounted) => Arc::new(FileStore::open(mounted.path()).unwrap()),
         None => disk.store(),
     };
-    let world = World::over(disk.options(), store.clone()).await;
+    let world = World::over(disk.metadata(), store.clone()).await;
     world.create(NAME).await.unwrap();
     let layer = content(8, SMALL);
     world.push(NAME, layer.clone()).await.unwrap();
@@ -80,10 +83,10 @@ async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers
         println!("no right to mount a small file system: a store that fails stands in for it");
         drop(world);
         let full = FaultStore::new(store.clone(), 1, When::Before);
-        let world = World::over(disk.options(), Arc::new(full)).await;
+        let world = World::over(disk.metadata(), Arc::new(full)).await;
         push_while_full(&world).await;
         drop(world);
-        World::over(disk.options(), store).await
+        World::over(disk.metadata(), store).await
     };
 
     world.reads(NAME, sha256(&layer)).await.unwrap();
@@ -108,9 +111,9 @@ async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_full_metadata_disk_fails_pushes_clearly_serves_what_is_there_and_recovers() {
     let disk = Disk::new();
-    let mut options = disk.options();
+    let mut options = disk.sqlite();
     options.max_pages = Some(120);
-    let world = World::over(options, disk.store()).await;
+    let world = World::over(Metadata::sqlite(options).unwrap(), disk.store()).await;
     world.create(NAME).await.unwrap();
     let mut pushed = Vec::new();
     let error = loop {

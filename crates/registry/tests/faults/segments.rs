@@ -14,7 +14,7 @@ async fn a_segment_store_that_fails_at_any_call_loses_nothing_and_leaks_nothing(
             let disk = Disk::new();
             prepare(&disk).await;
             let store = FaultStore::new(disk.store(), at, when);
-            let world = World::over(disk.options(), std::sync::Arc::new(store.clone())).await;
+            let world = World::over(disk.metadata(), std::sync::Arc::new(store.clone())).await;
             let mut ledger = Ledger::default();
             let failed = ledger.run(&disk, &world).await.err();
             drop(world);

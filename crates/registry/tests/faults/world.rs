@@ -1,4 +1,4 @@
-//! A registry over SQLite and files in a temporary directory, under a clock that is moved by hand.
+//! A registry over the engine that is tested and files in a temporary directory, under a clock that is moved by hand.
 
 use std::{
     collections::BTreeSet,
@@ -7,6 +7,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
+    time::Duration,
 };
 
 use bytes::Bytes;
@@ -29,8 +30,9 @@ use longshore_registry::{
 use longshore_store::{
     blob::{Blobs, Cipher, FileStore, Pool, SegmentStore},
     crypto::MasterKey,
-    meta::{Clock, Error, Metadata, SCHEMA, sqlite},
+    meta::{Clock, Error, Faults, Metadata, SCHEMA, sqlite},
 };
+use longshore_testbed::postgres::{self, Database};
 use longshore_types::{
     account::Registry,
     digest::Digest,
@@ -39,12 +41,16 @@ use longshore_types::{
 };
 use serde_json::json;
 
+#[path = "../it/postgres.rs"]
+mod engine;
+
 const HOUR_MILLIS: i64 = 3_600_000;
 const MASTER: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
 
-/// What outlives a restart: the directory and the time.
+/// What outlives a restart: the directory, the database where there is one, and the time.
 pub(crate) struct Disk {
     directory: tempfile::TempDir,
+    database: Option<Database>,
     clock: Arc<Hands>,
 }
 
@@ -69,6 +75,7 @@ impl Disk {
         std::fs::create_dir(directory.path().join("blobs")).unwrap();
         Self {
             directory,
+            database: postgres::is_chosen().then(|| Database::prepared(engine::prepare)),
             clock: Arc::new(Hands(AtomicI64::new(1_700_000_000_000))),
         }
     }
@@ -89,8 +96,33 @@ impl Disk {
         Arc::new(FileStore::open(&self.blobs()).unwrap())
     }
 
-    /// How the product opens its metadata.
-    pub(crate) fn options(&self) -> sqlite::Options {
+    /// The metadata, as the product opens it.
+    pub(crate) fn metadata(&self) -> Metadata {
+        self.failing(None)
+    }
+
+    /// The metadata, over an engine that fails when it is told to.
+    pub(crate) fn failing(&self, faults: Option<Arc<dyn Faults>>) -> Metadata {
+        match &self.database {
+            Some(database) => {
+                let mut options = engine::options(&database.url());
+                options.clock = Some(self.clock.clone());
+                options.faults = faults;
+                Metadata::postgres(options).unwrap()
+            }
+            None => {
+                let mut options = self.sqlite();
+                if faults.is_some() {
+                    options.checkpoint_every = Duration::from_hours(1);
+                }
+                options.faults = faults;
+                Metadata::sqlite(options).unwrap()
+            }
+        }
+    }
+
+    /// How the product opens metadata in the directory.
+    pub(crate) fn sqlite(&self) -> sqlite::Options {
         let path = self.directory.path().join("metadata.sqlite");
         let mut options = sqlite::Options::file(path, SCHEMA);
         options.clock = self.clock.clone();
@@ -126,14 +158,13 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) async fn open(disk: &Disk) -> Self {
-        Self::over(disk.options(), disk.store()).await
+        Self::over(disk.metadata(), disk.store()).await
     }
 
-    pub(crate) async fn over(options: sqlite::Options, store: Arc<dyn SegmentStore>) -> Self {
+    pub(crate) async fn over(meta: Metadata, store: Arc<dyn SegmentStore>) -> Self {
         let account = "000000000000".parse().unwrap();
         let registry = Registry::private(account, "us-east-1".parse().unwrap()).unwrap();
         let master = MasterKey::parse(MASTER).unwrap();
-        let meta = Metadata::sqlite(options).unwrap();
         let key = AdministratorKey {
             id: "AKIAPROOF".to_owned(),
             secret: "proof".to_owned(),

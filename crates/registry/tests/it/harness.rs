@@ -30,8 +30,9 @@ use longshore_registry::{
 use longshore_store::{
     blob::{Blobs, Cipher, FileStore, Pool},
     crypto::MasterKey,
-    meta::{Clock, Metadata, SCHEMA, sqlite::Options},
+    meta::{Clock, Metadata, SCHEMA, sqlite},
 };
+use longshore_testbed::postgres::{self, Database};
 use longshore_types::{
     account::Registry,
     digest::Digest,
@@ -41,6 +42,8 @@ use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
+
+use crate::postgres as engine;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -70,6 +73,21 @@ pub(crate) struct TestCore {
     endpoints: Endpoints,
     clock: Arc<Hands>,
     dir: Arc<TempDir>,
+    database: Option<Arc<Database>>,
+}
+
+/// The metadata, on the engine that is tested.
+fn metadata(database: Option<&Database>, clock: &Arc<Hands>) -> Metadata {
+    let opened = if let Some(database) = database {
+        let mut options = engine::options(&database.url());
+        options.clock = Some(clock.clone());
+        Metadata::postgres(options)
+    } else {
+        let mut options = sqlite::Options::temporary(SCHEMA);
+        options.clock = clock.clone();
+        Metadata::sqlite(options)
+    };
+    opened.unwrap()
 }
 
 impl TestCore {
@@ -81,9 +99,8 @@ impl TestCore {
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
-        let mut options = Options::temporary(SCHEMA);
-        options.clock = clock.clone();
-        let meta = Metadata::sqlite(options).unwrap();
+        let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
+        let meta = metadata(database.as_ref(), &clock);
         let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
@@ -120,13 +137,18 @@ impl TestCore {
             endpoints,
             clock,
             dir: Arc::new(dir),
+            database: database.map(Arc::new),
         }
     }
 
-    /// Another server over the same stores, with nothing in its caches.
+    /// Another server over the same stores, with nothing in its caches. On SQLite they share the engine, too.
     pub(crate) async fn replica(&self) -> Self {
+        let meta = match self.database.as_deref() {
+            Some(database) => metadata(Some(database), &self.clock),
+            None => self.core.meta.clone(),
+        };
         let core = Core::open(
-            self.core.meta.clone(),
+            meta,
             self.core.blobs.clone(),
             MasterKey::parse(&"5a".repeat(32)).unwrap(),
             self.core.settings.clone(),
@@ -138,6 +160,7 @@ impl TestCore {
             endpoints: self.endpoints.clone(),
             clock: self.clock.clone(),
             dir: self.dir.clone(),
+            database: self.database.clone(),
         }
     }
 

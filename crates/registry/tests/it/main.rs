@@ -20,6 +20,7 @@ mod lifecycle;
 mod open_uploads;
 mod operator;
 mod pages;
+mod postgres;
 mod pull_time_exclusion;
 mod quota;
 mod rate;

@@ -96,11 +96,12 @@ impl Shared {
         self.stored.fetch_max(stored.as_millis(), Ordering::AcqRel);
     }
 
-    /// Raises the stored time ahead of `now`, outside a transaction.
+    /// Raises the stored time to `now` at least, outside a transaction, and ahead of the database's clock: not of `now`,
+    /// which stands still at what a run before has stored, or each start would push the time on.
     ///
     /// The commit need not be synced: whatever row is kept later is behind it in the server's log.
     pub(super) fn raise(&self, connection: &mut Connection, now: Timestamp) -> Result<(), Failure> {
-        let to = now.plus(AHEAD);
+        let to = self.clock.system_now().plus(AHEAD).max(now);
         let rows = connection.query(
             "UPDATE clock SET highest = GREATEST(highest, ?1) WHERE id = 1 RETURNING highest",
             &[Value::Int(to.as_millis())],
