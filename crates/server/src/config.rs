@@ -12,12 +12,14 @@ pub use self::args::{
     LogFormat, RenameArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
+pub use self::metadata::MetadataUrl;
 use self::{args::ServeArgs, blobs::S3Settings, file::Settings};
 use crate::cidr::Cidr;
 
 mod args;
 mod blobs;
 mod file;
+mod metadata;
 
 /// The settings of `longshore serve`.
 #[derive(Clone, Debug)]
@@ -34,6 +36,8 @@ pub struct Config {
     pub domain: Option<String>,
     /// Where blobs are kept.
     pub blobs: BlobsUrl,
+    /// Where metadata is kept.
+    pub metadata: MetadataUrl,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
     /// Certificate and key, for HTTPS.
@@ -193,7 +197,14 @@ impl Config {
     }
 
     fn resolve(args: ServeArgs, file: Settings, secrets: Secrets) -> Result<Self, ConfigError> {
-        refuse_unbuilt("--metadata", args.metadata.or(file.metadata), "sqlite")?;
+        let metadata = MetadataUrl::parse(
+            args.metadata
+                .or(file.metadata)
+                .as_deref()
+                .unwrap_or("sqlite"),
+            args.metadata_ca_file.or(file.metadata_ca_file).as_deref(),
+            args.metadata_connections.or(file.metadata_connections),
+        )?;
         let data_dir = args
             .data_dir
             .or(file.data_dir)
@@ -202,7 +213,8 @@ impl Config {
         let blobs = blobs.as_deref().unwrap_or("file");
         let blobs = BlobsUrl::parse("--blobs", blobs, &secrets.s3, &data_dir)?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
-        if !blobs.is_in_data_dir() && matches!(master_key, MasterKeySource::DataDir) {
+        let is_all_here = metadata.is_in_data_dir() && blobs.is_in_data_dir();
+        if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
@@ -227,6 +239,7 @@ impl Config {
                 .or(file.domain)
                 .map(|domain| check_domain(&domain))
                 .transpose()?,
+            metadata,
             tls: tls(
                 args.tls_cert.or(file.tls_cert),
                 args.tls_key.or(file.tls_key),

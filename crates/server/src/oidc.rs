@@ -19,7 +19,7 @@ use tokio::{
 use tokio_rustls::client::TlsStream;
 
 use self::address::Addresses;
-pub(crate) use self::trust::Trust;
+pub(crate) use self::trust::{Trust, roots};
 use crate::{
     config,
     exchange::{ExchangeError, exchange},

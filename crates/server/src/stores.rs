@@ -3,7 +3,7 @@
 //! ```text
 //! <data>/lock               held by the one server
 //! <data>/master.key         unless the operator brings a master key
-//! <data>/metadata.sqlite    and its log
+//! <data>/metadata.sqlite    and its log, unless a database is named
 //! <data>/blobs/…            segments, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
 //! ```
@@ -22,7 +22,7 @@ use longshore_store::{
     meta::{self, DataDirLock, Metadata, SCHEMA, sqlite::Options},
 };
 
-use crate::config::{BlobsUrl, Config, MasterKeySource};
+use crate::config::{BlobsUrl, Config, MasterKeySource, MetadataUrl};
 
 /// The only store of segments so far.
 const STORE_ID: u32 = 1;
@@ -93,7 +93,7 @@ impl Stores {
             .ok_or_else(|| OpenError::Locked(dir.clone()))?;
         let database = dir.join("metadata.sqlite");
         let master = master_key(&config.master_key, dir, &database)?;
-        let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
+        let meta = metadata(&config.metadata, &database)?;
         let blobs = open_blobs(config)?;
         Ok(Self {
             lock,
@@ -118,15 +118,27 @@ fn segments(url: &BlobsUrl, dir: &Path, pool: &Pool) -> Result<Arc<dyn SegmentSt
     }
 }
 
+/// Opens, or makes, the metadata where a URL says; SQLite's is `database`. Blocks.
+fn metadata(url: &MetadataUrl, database: &Path) -> Result<Metadata, OpenError> {
+    Ok(match url {
+        MetadataUrl::Sqlite => Metadata::sqlite(Options::file(database, SCHEMA))?,
+        MetadataUrl::Postgres(options) => Metadata::postgres((**options).clone())?,
+    })
+}
+
 /// Opens the metadata of a store that is there, with its master key, for a command that writes a row or two. Blocks.
 ///
-/// A server may run on it: SQLite lets one process write at a time, and every decision of the server proves what it
-/// rests on. While the lock is returned, none can start.
+/// Servers may run on it: SQLite lets one process write at a time, PostgreSQL any number, and every decision of a server
+/// proves what it rests on. While the lock of a data directory is returned, none can start there.
 pub fn open_beside(
     config: &Config,
 ) -> Result<(Metadata, MasterKey, Option<DataDirLock>), OpenError> {
     let dir = &config.data_dir;
     let database = dir.join("metadata.sqlite");
+    if !config.metadata.is_in_data_dir() {
+        let master = master_key(&config.master_key, dir, &database)?;
+        return Ok((metadata(&config.metadata, &database)?, master, None));
+    }
     if !database.exists() {
         return Err(OpenError::Absent(dir.clone()));
     }
@@ -135,7 +147,7 @@ pub fn open_beside(
         source,
     })?;
     let master = master_key(&config.master_key, dir, &database)?;
-    let meta = Metadata::sqlite(Options::file(database, SCHEMA))?;
+    let meta = metadata(&config.metadata, &database)?;
     Ok((meta, master, lock))
 }
 

@@ -65,7 +65,9 @@ pub(crate) async fn step(core: &Core) -> Result<Collected> {
 
 /// Decides one candidate; returns the bytes of what went, if it went.
 fn decide(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Option<u64>> {
-    candidate::remove(tx, candidate)?;
+    if !candidate::remove(tx, candidate)? {
+        return Ok(None);
+    }
     match candidate.kind {
         Kind::Link => {
             let went = decide_link(tx, &candidate.scope, &candidate.digest)?;

@@ -20,7 +20,7 @@ use crate::{
         image::{self, NewImage},
         image_storage::{self, Status},
         lifecycle::subject,
-        link,
+        link, repository,
         repository_copy::change,
         tag,
     },
@@ -160,6 +160,11 @@ pub(crate) fn put(
     // An image that is there may be sparse, which the API refuses all the same.
     if !exists || wire == Wire::Api {
         absent = absent_layers(tx, grant, image, wire)?;
+        if !absent.is_empty() {
+            // Whoever brings one of them looks for images that lack it: either sees the other.
+            repository::hold(tx, incarnation)?;
+            absent = absent_layers(tx, grant, image, wire)?;
+        }
         let size = check_children(tx, grant, image, wire)?;
         if !exists {
             if let Some(images) = &limits.images {
@@ -177,7 +182,14 @@ pub(crate) fn put(
     if let Some(alias) = &image.alias {
         image::insert_alias(tx, incarnation, alias, &image.digest)?;
     }
-    tag::put(tx, incarnation, &image.digest, image.alias.as_ref(), tags)?;
+    // A tag that must not move was not there; one that comes first has all of this looked at again.
+    let (fixed, free): (Vec<ImageTag>, Vec<ImageTag>) = tags
+        .iter()
+        .cloned()
+        .partition(|tag| repository.mutability.is_immutable(tag));
+    let alias = image.alias.as_ref();
+    tag::insert(tx, incarnation, &image.digest, alias, &fixed)?;
+    tag::put(tx, incarnation, &image.digest, alias, &free)?;
     check_tags(tx, incarnation, image, tags, limits)?;
     let names = tags.iter().map(ImageTag::as_str);
     change::note(tx, incarnation, &[image.digest], names)?;

@@ -48,7 +48,7 @@ impl Row for Candidate {
     }
 }
 
-/// Adds a look at `due`.
+/// Adds a look at `due`. One that is there is written anew: whoever is deciding it right now must not overlook why.
 pub(crate) fn insert(
     tx: &mut dyn Tx,
     due: Timestamp,
@@ -57,7 +57,8 @@ pub(crate) fn insert(
     digest: &Digest,
 ) -> Result<()> {
     tx.execute(
-        "INSERT INTO candidate (due, kind, scope, digest) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING",
+        "INSERT INTO candidate (due, kind, scope, digest) VALUES (?1, ?2, ?3, ?4) \
+         ON CONFLICT (due, kind, scope, digest) DO UPDATE SET due = excluded.due",
         args![due, kind.code(), scope, &digest.to_key()],
     )
     .map(drop)
@@ -70,9 +71,9 @@ pub(crate) fn due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<Candidate>> {
     tx.rows(sql, args![now, limit])
 }
 
-/// Removes a candidate that has been decided.
-pub(crate) fn remove(tx: &mut dyn Tx, candidate: &Candidate) -> Result<()> {
-    tx.execute(
+/// Removes a candidate that is about to be decided; returns whether nobody else has.
+pub(crate) fn remove(tx: &mut dyn Tx, candidate: &Candidate) -> Result<bool> {
+    let removed = tx.execute(
         "DELETE FROM candidate WHERE due = ?1 AND kind = ?2 AND scope = ?3 AND digest = ?4",
         args![
             candidate.due,
@@ -80,6 +81,6 @@ pub(crate) fn remove(tx: &mut dyn Tx, candidate: &Candidate) -> Result<()> {
             &candidate.scope,
             &candidate.digest.to_key()
         ],
-    )
-    .map(drop)
+    )?;
+    Ok(removed == 1)
 }

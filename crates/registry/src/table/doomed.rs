@@ -93,7 +93,7 @@ pub(crate) fn take_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<PhysicalId>> {
     let now = tx.now();
     tx.rows(
         "UPDATE doomed SET not_before = ?3 WHERE physical IN \
-         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2) RETURNING physical",
+         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2 /*for update skip locked*/) RETURNING physical",
         args![now, limit, now.minus(PAST)],
     )
 }

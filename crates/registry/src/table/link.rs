@@ -147,7 +147,7 @@ pub(crate) fn let_go(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) 
     )?;
     tx.execute(
         "INSERT INTO candidate (due, kind, scope, digest) SELECT CAST(?3 AS BIGINT), 1, incarnation, layer FROM image_layer \
-         WHERE incarnation = ?1 AND image = ?2 ON CONFLICT DO NOTHING",
+         WHERE incarnation = ?1 AND image = ?2 ON CONFLICT (due, kind, scope, digest) DO UPDATE SET due = excluded.due",
         args![incarnation.as_bytes(), &image.to_key(), until],
     )
     .map(drop)
@@ -174,7 +174,7 @@ impl Row for Standing {
     }
 }
 
-/// Returns how a link stands.
+/// Returns how a link stands; holds it there.
 pub(crate) fn standing(
     tx: &mut dyn Tx,
     incarnation: &[u8],
@@ -182,7 +182,7 @@ pub(crate) fn standing(
 ) -> Result<Option<Standing>> {
     tx.row(
         "SELECT domain, keep_until, withdrawn, CASE WHEN EXISTS (SELECT 1 FROM image_layer x \
-         WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2",
+         WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2 /*for update*/",
         args![incarnation, &digest.to_key()],
     )
 }

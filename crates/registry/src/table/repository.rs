@@ -190,6 +190,12 @@ pub(crate) fn set_mutability(
     .map(drop)
 }
 
+/// Waits for every writer that holds a repository alive, and has those that come later wait for this transaction.
+pub(crate) fn hold(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
+    let sql = "SELECT version FROM repository WHERE incarnation = ?1 /*for update*/";
+    tx.row::<i64>(sql, args![incarnation.as_bytes()]).map(drop)
+}
+
 /// Marks a repository dead: invisible, its name free. Waits for every writer that holds it alive.
 pub(crate) fn kill(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
     let now = tx.now();
@@ -198,10 +204,12 @@ pub(crate) fn kill(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()
         .map(drop)
 }
 
-/// Returns up to `limit` dead incarnations, oldest first. Targets of copies, which are not born yet, are none.
+/// Returns up to `limit` dead incarnations that nobody else works on, oldest first. Targets of copies, which are not born
+/// yet, are none.
 pub(crate) fn dead(tx: &mut dyn Tx, limit: i64) -> meta::Result<Vec<Vec<u8>>> {
     let now = tx.now();
-    let sql = "SELECT incarnation FROM repository WHERE died_at <= ?1 ORDER BY died_at LIMIT ?2";
+    let sql = "SELECT incarnation FROM repository WHERE died_at <= ?1 ORDER BY died_at LIMIT ?2 \
+               /*for update skip locked*/";
     tx.rows(sql, args![now, limit])
 }
 

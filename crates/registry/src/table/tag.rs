@@ -65,6 +65,29 @@ pub(crate) fn put(
     pushed_as: Option<&Digest>,
     tags: &[ImageTag],
 ) -> Result<()> {
+    let moved = "ON CONFLICT (incarnation, name) DO UPDATE SET image = excluded.image, pushed_as = excluded.pushed_as, \
+                 created_at = CASE WHEN tag.image = excluded.image THEN tag.created_at ELSE excluded.created_at END";
+    write(tx, incarnation, (image, pushed_as), tags, moved)
+}
+
+/// Makes `tags` name `image`; fails if there is any of them.
+pub(crate) fn insert(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+    pushed_as: Option<&Digest>,
+    tags: &[ImageTag],
+) -> Result<()> {
+    write(tx, incarnation, (image, pushed_as), tags, "")
+}
+
+fn write(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    (image, pushed_as): (&Digest, Option<&Digest>),
+    tags: &[ImageTag],
+    on_conflict: &str,
+) -> Result<()> {
     if tags.is_empty() {
         return Ok(());
     }
@@ -77,9 +100,7 @@ pub(crate) fn put(
     ];
     args.extend(tags.iter().map(|tag| Value::from(tag.as_str())));
     let sql = format!(
-        "INSERT INTO tag (incarnation, image, pushed_as, created_at, name) VALUES {} ON CONFLICT (incarnation, name) \
-         DO UPDATE SET image = excluded.image, pushed_as = excluded.pushed_as, \
-         created_at = CASE WHEN tag.image = excluded.image THEN tag.created_at ELSE excluded.created_at END",
+        "INSERT INTO tag (incarnation, image, pushed_as, created_at, name) VALUES {} {on_conflict}",
         values(4, 1, tags.len())
     );
     tx.execute(&sql, &args).map(drop)

@@ -211,6 +211,17 @@ pub struct StoreArgs {
     /// Where everything is kept [default: ./longshore-data]
     #[arg(long, env = "LONGSHORE_DATA_DIR", value_name = "DIR")]
     pub data_dir: Option<PathBuf>,
+    /// Where metadata is kept: `sqlite` or `postgres://USER:PASSWORD@HOST/DATABASE`
+    #[arg(
+        long,
+        env = "LONGSHORE_METADATA",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub metadata: Option<String>,
+    /// Certificates (PEM) that the database is trusted by, besides the public roots
+    #[arg(long, env = "LONGSHORE_METADATA_CA_FILE", value_name = "FILE")]
+    pub metadata_ca_file: Option<PathBuf>,
     /// Where blobs are kept: `file`, or `s3://BUCKET/PREFIX` [default: file]
     #[arg(
         long,
@@ -233,6 +244,8 @@ impl StoreArgs {
         ServeArgs {
             config: self.config.clone(),
             data_dir: self.data_dir.clone(),
+            metadata: self.metadata.clone(),
+            metadata_ca_file: self.metadata_ca_file.clone(),
             blobs: self.blobs.clone(),
             master_key_file: self.master_key_file.clone(),
             ..ServeArgs::default()
@@ -274,7 +287,8 @@ pub struct ServeArgs {
     /// A domain under which ECR-shaped hosts are answered, besides Amazon's
     #[arg(long, env = "LONGSHORE_DOMAIN", value_name = "NAME")]
     pub domain: Option<String>,
-    /// Where metadata is kept: sqlite
+    /// Where metadata is kept: `sqlite`, in the data directory, or `postgres://USER:PASSWORD@HOST/DATABASE` for any
+    /// number of servers; encrypted and proven unless it says `sslmode=disable` or the database is on this machine
     #[arg(
         long,
         env = "LONGSHORE_METADATA",
@@ -282,6 +296,12 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub metadata: Option<String>,
+    /// Certificates (PEM) that the database is trusted by, besides the public roots
+    #[arg(long, env = "LONGSHORE_METADATA_CA_FILE", value_name = "FILE")]
+    pub metadata_ca_file: Option<PathBuf>,
+    /// Connections to the database, four at least [default: 16]
+    #[arg(long, env = "LONGSHORE_METADATA_CONNECTIONS", value_name = "N")]
+    pub metadata_connections: Option<usize>,
     /// Where blobs are kept: `file`, in the data directory, or `s3://BUCKET/PREFIX`, at the server that
     /// `LONGSHORE_S3_ENDPOINT`, `LONGSHORE_S3_REGION`, `LONGSHORE_S3_ACCESS_KEY_ID` and
     /// `LONGSHORE_S3_SECRET_ACCESS_KEY` name [default: file]

@@ -15,6 +15,8 @@ pub(super) struct Settings {
     pub(super) region: Option<String>,
     pub(super) domain: Option<String>,
     pub(super) metadata: Option<String>,
+    pub(super) metadata_ca_file: Option<PathBuf>,
+    pub(super) metadata_connections: Option<usize>,
     pub(super) blobs: Option<String>,
     pub(super) quotas: Option<String>,
     pub(super) rate_quotas: Option<Vec<String>>,

@@ -70,7 +70,15 @@ fn stores_that_are_not_built_are_refused_without_their_password() {
     });
     assert_eq!(
         message,
-        "`--metadata` cannot be `postgres`: only `sqlite` is built yet"
+        "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY"
+    );
+    let message = refusal(ServeArgs {
+        metadata: Some("mysql://user:hidden@db/longshore".to_owned()),
+        ..ServeArgs::default()
+    });
+    assert_eq!(
+        message,
+        "`--metadata` cannot be `mysql`: it is `sqlite` or `postgres://USER:PASSWORD@HOST/DATABASE`"
     );
     let message = refusal(ServeArgs {
         blobs: Some("gs://user:hidden@bucket".to_owned()),

@@ -42,6 +42,26 @@ pub enum TrustError {
     Verifier(#[from] rustls::client::VerifierBuilderError),
 }
 
+/// Returns Mozilla's roots, and those in `file` (PEM), which must hold some.
+pub(crate) fn roots(file: Option<&Path>) -> Result<RootCertStore, TrustError> {
+    let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
+    if let Some(path) = file {
+        let in_file = |source| TrustError::File {
+            path: path.to_owned(),
+            source,
+        };
+        let certificates = CertificateDer::pem_file_iter(path).map_err(in_file)?;
+        let before = roots.len();
+        for certificate in certificates {
+            roots.add(certificate.map_err(in_file)?)?;
+        }
+        if roots.len() == before {
+            return Err(TrustError::Empty(path.to_owned()));
+        }
+    }
+    Ok(roots)
+}
+
 /// The roots that hold for all providers, and for the servers that the program calls itself.
 #[derive(Debug)]
 pub(crate) struct Trust {
@@ -52,21 +72,7 @@ pub(crate) struct Trust {
 impl Trust {
     /// Mozilla's roots, and those in `file`.
     pub(crate) fn load(file: Option<&Path>) -> Result<Self, TrustError> {
-        let mut roots: RootCertStore = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
-        if let Some(path) = file {
-            let in_file = |source| TrustError::File {
-                path: path.to_owned(),
-                source,
-            };
-            let certificates = CertificateDer::pem_file_iter(path).map_err(in_file)?;
-            let before = roots.len();
-            for certificate in certificates {
-                roots.add(certificate.map_err(in_file)?)?;
-            }
-            if roots.len() == before {
-                return Err(TrustError::Empty(path.to_owned()));
-            }
-        }
+        let roots = roots(file)?;
         let provider = Arc::new(crypto::aws_lc_rs::default_provider());
         let usual =
             WebPkiServerVerifier::builder_with_provider(roots.into(), provider.clone()).build()?;

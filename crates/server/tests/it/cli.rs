@@ -107,7 +107,8 @@ fn what_is_not_built_is_refused_in_one_line() {
     for (args, expected) in [
         (
             ["--metadata", "postgres://u:p@h/d"],
-            "error: `--metadata` cannot be `postgres`: only `sqlite` is built yet\n",
+            "error: a master key is made only where everything is stored in the data directory: \
+             give yours with --master-key-file or LONGSHORE_MASTER_KEY\n",
         ),
         (
             ["--blobs", "gs://bucket"],

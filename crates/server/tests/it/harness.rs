@@ -14,6 +14,6 @@ pub(crate) use self::{
     image::{Image, digest_of},
     issuer::{Issuer, signed},
     person::{Person, policy, trust},
-    server::{TestServer, basic, password_of},
+    server::{MASTER_KEY, TestServer, basic, options, password_of},
     signer::sign,
 };

@@ -18,6 +18,7 @@ mod operator;
 mod organizations;
 mod public;
 mod quota;
+mod replicas;
 mod repository_copies;
 mod revocation;
 mod secrets;

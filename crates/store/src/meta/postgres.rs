@@ -114,7 +114,7 @@ fn prepare(shared: &Shared) -> Result<()> {
         scope.spawn(prepare).join()
     });
     match prepared {
-        Ok(prepared) => prepared.map_err(|failure| failure.error),
+        Ok(prepared) => prepared.map_err(Failure::into_told),
         Err(_) => Err(Error::Panicked),
     }
 }

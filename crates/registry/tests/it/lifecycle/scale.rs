@@ -1,6 +1,6 @@
 //! Repositories of thousands of images, whose rows are made in bulk.
 
-use longshore_store::meta::{Durability, Tx, Value};
+use longshore_store::meta::{Durability, Error, Tx, Value};
 use serde_json::json;
 
 use super::{DAY, age, count, left, make_previews, put, run, start};
@@ -10,32 +10,41 @@ use longshore_registry::op::lifecycle::{GetLifecyclePolicyPreview, StartLifecycl
 /// Several pages and windows of every phase.
 const IMAGES: i64 = 3456;
 
+/// The digest of the image `idx`, as rows have it.
+fn digest(idx: i64) -> Vec<u8> {
+    let mut key = vec![1];
+    key.extend_from_slice(&u32::try_from(idx).unwrap().to_be_bytes());
+    key.resize(33, 0);
+    key
+}
+
 /// Makes images pushed a second apart, the first oldest; every third has a tag `v…`, one 6,000 tags `many…`.
 async fn fill(t: &TestCore) {
-    t.core
-        .meta
-        .write(Durability::Soft, |tx: &mut dyn Tx| {
-            let digest = "unhex(printf('01%08x', i) || printf('%056d', 0))";
-            let images = format!(
-                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?1) \
-                 INSERT INTO image (incarnation, digest, media_type, manifest_bytes, size, pushed_at, manifest) \
-                 SELECT r.incarnation, {digest}, 't', 0, 0, 1600000000000 + i * 1000, x'00' FROM n, repository r"
-            );
-            tx.execute(&images, &[Value::from(IMAGES)])?;
-            let tags = format!(
-                "WITH RECURSIVE n (i) AS (SELECT 3 UNION ALL SELECT i + 3 FROM n WHERE i + 3 <= ?1) \
-                 INSERT INTO tag (incarnation, name, image) SELECT r.incarnation, 'v' || i, {digest} FROM n, repository r"
-            );
-            tx.execute(&tags, &[Value::from(IMAGES)])?;
+    let fill = |tx: &mut dyn Tx| {
+        let found: Option<Vec<u8>> = tx.row("SELECT incarnation FROM repository", &[])?;
+        let repository = found.unwrap();
+        for idx in 1..=IMAGES {
             tx.execute(
-                "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 6000) \
-                 INSERT INTO tag (incarnation, name, image) SELECT r.incarnation, 'many' || n.i, \
-                 unhex('0100000001' || printf('%056d', 0)) FROM n, repository r",
-                &[],
-            )
-        })
-        .await
-        .unwrap();
+                "INSERT INTO image (incarnation, digest, media_type, manifest_bytes, size, pushed_at, manifest) \
+                 VALUES (?1, ?2, 't', 0, 0, ?3, ?1)",
+                &[Value::from(&repository), Value::from(&digest(idx)), Value::from(1_600_000_000_000 + idx * 1000)],
+            )?;
+        }
+        let numbered = (3..=IMAGES).step_by(3).map(|idx| (format!("v{idx}"), idx));
+        let many = (1..=6000).map(|idx| (format!("many{idx}"), 1));
+        for (name, image) in numbered.chain(many) {
+            tx.execute(
+                "INSERT INTO tag (incarnation, name, image) VALUES (?1, ?2, ?3)",
+                &[
+                    Value::from(&repository),
+                    Value::from(&name),
+                    Value::from(&digest(image)),
+                ],
+            )?;
+        }
+        Ok::<_, Error>(())
+    };
+    t.core.meta.write(Durability::Soft, fill).await.unwrap();
 }
 
 #[tokio::test]

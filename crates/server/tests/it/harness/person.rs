@@ -91,6 +91,7 @@ impl TestServer {
                 dir,
             ])
             .env_clear()
+            .envs(self.environment())
             .output()
             .unwrap();
         assert!(output.status.success(), "{output:?}");

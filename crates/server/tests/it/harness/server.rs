@@ -1,15 +1,21 @@
 //! A server of a test's own.
 
-use std::{net::SocketAddr, path::Path, time::Duration};
+use std::{net::SocketAddr, os::unix::fs::symlink, path::Path, sync::Arc, time::Duration};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore::{
-    config::{BlobsUrl, Config, MasterKeySource},
+    config::{BlobsUrl, Config, MasterKeySource, MetadataUrl},
     first_start::Credentials,
     serve::{self, RunningServer},
 };
-use longshore_store::blob::s3::{Patience, S3Options};
-use longshore_testbed::s3::{self, S3Server};
+use longshore_store::{
+    blob::s3::{Patience, S3Options},
+    meta::{Metadata, SCHEMA, postgres::Options},
+};
+use longshore_testbed::{
+    postgres::{self, Database},
+    s3::{self, S3Server},
+};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -20,12 +26,17 @@ use super::{
     signer,
 };
 
-/// A running server; its directory goes with it.
+/// The key of stores that are not wholly in their directory.
+pub(crate) const MASTER_KEY: &str =
+    "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a";
+
+/// A running server; its directory goes with it, and its database where it has one.
 #[derive(Debug)]
 pub(crate) struct TestServer {
     pub(crate) running: RunningServer,
     pub(crate) credentials: Credentials,
     dir: TempDir,
+    database: Option<Arc<Database>>,
 }
 
 impl TestServer {
@@ -35,14 +46,53 @@ impl TestServer {
 
     /// Starts a server with changes to the defaults.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let database = postgres::is_chosen().then(|| Database::prepared(prepare));
+        Self::on(database, change).await
+    }
+
+    /// Starts a server whose metadata is in PostgreSQL, whatever the run is for.
+    pub(crate) async fn on_postgres() -> Self {
+        Self::on(Some(Database::prepared(prepare)), |_| {}).await
+    }
+
+    async fn on(database: Option<Database>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let running = serve::start(config(dir.path(), change)).await.unwrap();
+        let config = config(dir.path(), database.as_ref(), change);
+        let running = serve::start(config).await.unwrap();
         let credentials = running.first_start.clone().unwrap();
         Self {
             running,
             credentials,
             dir,
+            database: database.map(Arc::new),
         }
+    }
+
+    /// Starts another server on the same database, with a directory of its own but for the blobs.
+    pub(crate) async fn replica(&self) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        symlink(self.data_dir().join("blobs"), dir.path().join("blobs")).unwrap();
+        let config = config(dir.path(), self.database.as_deref(), |_| {});
+        let running = serve::start(config).await.unwrap();
+        assert!(running.first_start.is_none(), "two servers made an account");
+        Self {
+            running,
+            credentials: self.credentials.clone(),
+            dir,
+            database: self.database.clone(),
+        }
+    }
+
+    /// The variables by which a command finds the metadata.
+    pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
+        let database = self.database.iter();
+        let variables = database.flat_map(|database| {
+            [
+                ("LONGSHORE_METADATA", database.url()),
+                ("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()),
+            ]
+        });
+        variables.collect()
     }
 
     /// Stops the server and starts another on the same directory.
@@ -51,13 +101,16 @@ impl TestServer {
             running,
             credentials,
             dir,
+            database,
         } = self;
         assert!(running.stop().await, "requests were left behind");
-        let running = serve::start(config(dir.path(), |_| {})).await.unwrap();
+        let config = config(dir.path(), database.as_deref(), |_| {});
+        let running = serve::start(config).await.unwrap();
         Self {
             running,
             credentials,
             dir,
+            database,
         }
     }
 
@@ -217,12 +270,16 @@ impl TestServer {
     }
 }
 
-fn config(dir: &Path, change: impl FnOnce(&mut Config)) -> Config {
+fn config(dir: &Path, database: Option<&Database>, change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::new(dir).unwrap();
     "127.0.0.1:0".clone_into(&mut config.listen);
     config.drain = Duration::from_secs(5);
     if s3::is_chosen() {
         keep_in_s3(&mut config);
+    }
+    if let Some(database) = database {
+        config.metadata = MetadataUrl::Postgres(Box::new(options(&database.url())));
+        config.master_key = MasterKeySource::Text(MASTER_KEY.to_owned());
     }
     change(&mut config);
     config
@@ -244,6 +301,17 @@ fn keep_in_s3(config: &mut Config) {
         patience: Patience::default(),
     }));
     config.master_key = MasterKeySource::Text(s3::MASTER_KEY.to_owned());
+}
+
+/// How tests use a database: by few connections, as there are many tests.
+pub(crate) fn options(url: &str) -> Options {
+    let roots = rustls::RootCertStore::empty();
+    Options::url(url, roots, SCHEMA).unwrap().connections(7)
+}
+
+/// Gives a database the schema.
+pub(crate) fn prepare(url: &str) {
+    drop(Metadata::postgres(options(url)).unwrap());
 }
 
 /// `Basic` credentials.

@@ -9,6 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use longshore_types::id::PhysicalId;
 use rustix::fs::{Access, access};
 
+use crate::crypto;
+
 const FAN_OUT: usize = 256;
 /// Tells whose files these are.
 const MARK: &str = "store-id";
@@ -57,13 +59,21 @@ impl Tree {
         Ok(access(&self.root, Access::WRITE_OK | Access::EXEC_OK)?)
     }
 
+    /// Several servers may start on a shared directory at the same time: one of them makes the mark.
     fn write_mark(&self, store_id: &str) -> io::Result<()> {
-        let draft = self.root.join(format!("{MARK}.new"));
+        let draw = crypto::random::<8>().map_err(io::Error::other)?;
+        let draft = format!("{MARK}.{:x}", u64::from_le_bytes(draw));
+        let draft = self.root.join(draft);
         let mut file = File::create(&draft)?;
         file.write_all(store_id.as_bytes())?;
         file.sync_all()?;
-        fs::rename(&draft, self.root.join(MARK))?;
-        sync_directory(&self.root)
+        // Unlike a renaming, a link never replaces.
+        let linked = fs::hard_link(&draft, self.root.join(MARK));
+        fs::remove_file(&draft)?;
+        match linked {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.bind(store_id, true),
+            linked => linked.and_then(|()| sync_directory(&self.root)),
+        }
     }
 
     /// Creates a file exclusively.

@@ -46,10 +46,7 @@ pub(super) fn run(link: &mut Link, noted: &Noted) -> Result<(), Failure> {
         Outcome::Aborted => Err(lost),
         Outcome::InProgress | Outcome::Unknown => {
             tracing::error!("a lost answer to a commit: its outcome is unknown");
-            Err(Failure {
-                error: Error::Unavailable,
-                remedy: Remedy::Discard,
-            })
+            Err(Failure::new(Error::Unavailable, Remedy::Discard))
         }
     }
 }

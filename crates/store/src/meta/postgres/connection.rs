@@ -225,12 +225,10 @@ fn connect(runtime: &Runtime, options: &Options) -> Result<Client, Failure> {
     }
 }
 
-/// Without a connection, nothing was done, whatever the reason; the operator reads it in the log.
+/// The reason is in the error's source.
 fn refused(error: tokio_postgres::Error) -> Failure {
     let reason = std::error::Error::source(&error).map(ToString::to_string);
-    tracing::warn!(%error, reason, "no connection to PostgreSQL");
-    Failure {
-        error: Error::Busy,
-        ..Failure::lost(error)
-    }
+    let reason = reason.unwrap_or_else(|| error.to_string());
+    tracing::warn!(reason, "no connection to PostgreSQL");
+    Failure::lost(reason)
 }

@@ -1,6 +1,7 @@
 //! What PostgreSQL's errors mean to the store.
 
 use std::fmt;
+use std::sync::Arc;
 
 use tokio_postgres::error::{DbError, Severity, SqlState};
 
@@ -24,6 +25,8 @@ pub(super) enum Remedy {
 pub(super) struct Failure {
     pub(super) error: Error,
     pub(super) remedy: Remedy,
+    /// Why a connection is lost.
+    pub(super) why: Option<Arc<str>>,
 }
 
 impl Failure {
@@ -33,11 +36,24 @@ impl Failure {
         Self {
             error: Error::Busy,
             remedy: Remedy::Reconnect,
+            why: Some(Arc::from(why.to_string())),
         }
     }
 
-    fn new(error: Error, remedy: Remedy) -> Self {
-        Self { error, remedy }
+    pub(super) fn new(error: Error, remedy: Remedy) -> Self {
+        Self {
+            error,
+            remedy,
+            why: None,
+        }
+    }
+
+    /// Returns the error for somebody who waits for the store to open, with the reason in it.
+    pub(super) fn into_told(self) -> Error {
+        match self.why {
+            Some(why) => Error::engine(format!("no connection to PostgreSQL: {why}")),
+            None => self.error,
+        }
     }
 
     /// Whether the connection must not be used again.
