@@ -130,7 +130,8 @@ async fn a_full_metadata_disk_fails_pushes_clearly_serves_what_is_there_and_reco
     }
     drop(world);
 
-    let world = World::open(&disk).await;
+    let meta = Metadata::sqlite(disk.sqlite()).unwrap();
+    let world = World::over(meta, disk.store()).await;
     world.push(NAME, content(99, 60_000)).await.unwrap();
     for digest in &pushed {
         world.reads(NAME, *digest).await.unwrap();

@@ -131,12 +131,12 @@ async fn a_revocation_acts_on_the_next_request_of_each() {
             listed.expect(200);
         }
         // Each server takes its turn at revoking; all of them have decided before.
-        let named =
-            servers[round].query(&a.root(), "iam", "ListUserPolicies", &[("UserName", "ci")]);
-        let policy = named.await.expect(200).element("member").unwrap();
+        let (root, named) = (a.root(), [("UserName", "ci")]);
+        let listed = servers[round].query(&root, "iam", "ListUserPolicies", &named);
+        let policy = listed.await.expect(200).element("member").unwrap();
         let members = [("UserName", "ci"), ("PolicyName", policy.as_str())];
         servers[round]
-            .query(&a.root(), "iam", "DeleteUserPolicy", &members)
+            .query(&root, "iam", "DeleteUserPolicy", &members)
             .await
             .expect(200);
         for server in &servers {

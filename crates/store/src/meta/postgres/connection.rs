@@ -220,14 +220,14 @@ fn connect(runtime: &Runtime, options: &Options) -> Result<Client, Failure> {
     let deadline = deadline.unwrap_or(GRACE) * 4;
     let connecting = async { tokio::time::timeout(deadline, connecting).await };
     match runtime.block_on(connecting) {
-        Ok(connected) => connected.map_err(refused),
+        Ok(connected) => connected.map_err(|error| refused(&error)),
         Err(_) => Err(Failure::lost("the server cannot be reached")),
     }
 }
 
 /// The reason is in the error's source.
-fn refused(error: tokio_postgres::Error) -> Failure {
-    let reason = std::error::Error::source(&error).map(ToString::to_string);
+fn refused(error: &tokio_postgres::Error) -> Failure {
+    let reason = std::error::Error::source(error).map(ToString::to_string);
     let reason = reason.unwrap_or_else(|| error.to_string());
     tracing::warn!(reason, "no connection to PostgreSQL");
     Failure::lost(reason)

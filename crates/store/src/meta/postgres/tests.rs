@@ -1,5 +1,9 @@
 //! What only this engine does; what every engine does is in the suite.
 
+mod network;
+mod proxy;
+mod several;
+
 use longshore_testbed::postgres::Database;
 use rustls::RootCertStore;
 
