@@ -222,6 +222,7 @@ impl Config {
         let set = args.quotas.or(file.quotas);
         Ok(Self {
             data_dir,
+            metadata,
             blobs,
             master_key,
             listen: args
@@ -239,7 +240,6 @@ impl Config {
                 .or(file.domain)
                 .map(|domain| check_domain(&domain))
                 .transpose()?,
-            metadata,
             tls: tls(
                 args.tls_cert.or(file.tls_cert),
                 args.tls_key.or(file.tls_key),
@@ -380,28 +380,6 @@ fn read_file(path: &PathBuf) -> Result<Settings, ConfigError> {
         path: path.clone(),
         source: Box::new(source),
     })
-}
-
-fn refuse_unbuilt(
-    setting: &'static str,
-    value: Option<String>,
-    built: &str,
-) -> Result<(), ConfigError> {
-    match value {
-        Some(value) if value != built => {
-            // A URL may carry a password.
-            let scheme = value
-                .split_once("://")
-                .map_or(value.as_str(), |(scheme, _)| scheme);
-            let why = format!("only `{built}` is built yet");
-            Err(ConfigError::Value {
-                setting,
-                value: scheme.to_owned(),
-                why,
-            })
-        }
-        _ => Ok(()),
-    }
 }
 
 fn region(given: Option<&str>) -> Result<Region, ConfigError> {

@@ -103,21 +103,18 @@ impl Disk {
 
     /// The metadata, over an engine that fails when it is told to.
     pub(crate) fn failing(&self, faults: Option<Arc<dyn Faults>>) -> Metadata {
-        match &self.database {
-            Some(database) => {
-                let mut options = engine::options(&database.url());
-                options.clock = Some(self.clock.clone());
-                options.faults = faults;
-                Metadata::postgres(options).unwrap()
+        if let Some(database) = &self.database {
+            let mut options = engine::options(&database.url());
+            options.clock = Some(self.clock.clone());
+            options.faults = faults;
+            Metadata::postgres(options).unwrap()
+        } else {
+            let mut options = self.sqlite();
+            if faults.is_some() {
+                options.checkpoint_every = Duration::from_hours(1);
             }
-            None => {
-                let mut options = self.sqlite();
-                if faults.is_some() {
-                    options.checkpoint_every = Duration::from_hours(1);
-                }
-                options.faults = faults;
-                Metadata::sqlite(options).unwrap()
-            }
+            options.faults = faults;
+            Metadata::sqlite(options).unwrap()
         }
     }
 
