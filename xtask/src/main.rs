@@ -65,7 +65,26 @@ fn check(root: &PathBuf) -> Result<()> {
     cargo(
         root,
         &["test", "--workspace", "--exclude", CLIENTS, "--quiet"],
-    )
+    )?;
+    on_postgres(root)
+}
+
+/// The product once more, on the engine for several servers.
+fn on_postgres(root: &PathBuf) -> Result<()> {
+    let tests = [
+        "test",
+        "--quiet",
+        "--package",
+        "longshore-registry",
+        "--test",
+        "it",
+        "--test",
+        "interleavings",
+    ];
+    run(Command::new("cargo")
+        .args(tests)
+        .env("LONGSHORE_TEST_ENGINE", "postgres")
+        .current_dir(root))
 }
 
 /// The guards that the soak switches off, to show that it sees what they prevent.
