@@ -13,11 +13,6 @@ use longshore_types::{
     name::RepositoryName,
 };
 
-pub(crate) use self::{
-    place::public_arn_of,
-    service::assume_for_service,
-    web_identity::{WebIdentity, authorize_web_identity, denied as web_identity_denied},
-};
 pub use self::{
     action::{Action, Ecr, EcrPublic, Iam, Longshore, Organizations, PublicRead, Sts},
     grant::{Grant, Permit},
@@ -26,6 +21,11 @@ pub use self::{
 use self::{
     decide::{decide, is_beyond_nobody},
     place::{Freshness, Place},
+};
+pub(crate) use self::{
+    place::public_arn_of,
+    service::assume_for_service,
+    web_identity::{WebIdentity, authorize_web_identity, denied as web_identity_denied},
 };
 use crate::{
     cx::Cx,

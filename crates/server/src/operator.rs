@@ -113,7 +113,10 @@ fn scrubbed(done: &Scrubbed) -> String {
     );
     let findings = done.findings.iter().map(|finding| {
         let images = finding.images.join(", ");
-        format!("{}: {}; needed by {images}", finding.digest, finding.problem)
+        format!(
+            "{}: {}; needed by {images}",
+            finding.digest, finding.problem
+        )
     });
     let lines: Vec<String> = std::iter::once(read).chain(findings).collect();
     lines.join("\n")

@@ -1,8 +1,13 @@
 //! A course of requests that uses every way to write, and what must hold when it breaks off anywhere.
 
 use bytes::Bytes;
-use longshore_registry::{Error, Result};
+use longshore_registry::{
+    Error, Result,
+    extension::RestoreExpiredImages,
+    op::lifecycle::{DeleteLifecyclePolicy, PutLifecyclePolicy},
+};
 use longshore_types::{digest::Digest, id::UploadId};
+use serde_json::json;
 
 use crate::world::{Disk, World, content, image, sha256};
 
@@ -175,4 +180,27 @@ pub(crate) async fn recover(disk: &Disk, ledger: &Ledger, error: Option<&Error>)
     again.run(disk, &world).await.unwrap();
     again.assert_kept(disk, &world).await;
     world.assert_nothing_is_left(disk, &REPOSITORIES).await;
+}
+
+impl World {
+    /// Expires what is a day old, to be brought back within a week.
+    async fn expire(&self, repository: &str) -> Result<()> {
+        let rule = json!({"rulePriority": 1, "action": {"type": "expire"}, "selection": {"tagStatus": "any",
+            "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}});
+        let policy = json!({"rules": [rule], "x-longshore-undoHours": 168}).to_string();
+        let put = json!({"repositoryName": repository, "lifecyclePolicyText": policy});
+        self.api::<PutLifecyclePolicy>(put).await.map(drop)
+    }
+
+    /// Ends expiry, and brings an image back.
+    async fn restore(&self, repository: &str, image: Digest) -> Result<()> {
+        let named = json!({ "repositoryName": repository });
+        match self.api::<DeleteLifecyclePolicy>(named).await {
+            Ok(_) | Err(Error::LifecyclePolicyNotFound { .. }) => {}
+            Err(error) => return Err(error),
+        }
+        let ids = json!([{"imageDigest": image.to_string()}]);
+        let restore = json!({"repositoryName": repository, "imageIds": ids});
+        self.api::<RestoreExpiredImages>(restore).await.map(drop)
+    }
 }

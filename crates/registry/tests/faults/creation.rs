@@ -10,7 +10,7 @@ use longshore_registry::{
         repository::{DescribeRepositories, GetRepositoryPolicy},
     },
 };
-use longshore_store::meta::Fault;
+use longshore_store::meta::{Fault, Metadata};
 use serde_json::{Value, json};
 
 use crate::{
@@ -62,9 +62,9 @@ async fn a_repository_that_a_push_makes_is_there_whole_or_not_at_all() {
             let disk = Disk::new();
             prepare(&disk).await;
             let plan = Arc::new(Plan::new(fault, false));
-            let mut options = disk.options();
+            let mut options = disk.sqlite();
             options.faults = Some(plan.clone());
-            let world = World::over(options, disk.store()).await;
+            let world = World::over(Metadata::sqlite(options).unwrap(), disk.store()).await;
             plan.arm(at);
             let pushed = world.start(NAME).await;
             let met = plan.lift();

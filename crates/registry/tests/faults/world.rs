@@ -12,24 +12,19 @@ use std::{
 
 use bytes::Bytes;
 use longshore_registry::{
-    Core, Cx, Error, Operation, RequestFacts, Result, Scope, Settings,
+    Core, Cx, Operation, RequestFacts, Result, Scope, Settings,
     body::Whole,
     bootstrap::{AdministratorKey, bootstrap},
     core::TimeOrdered,
     endpoints::Endpoints,
-    execute,
-    extension::RestoreExpiredImages,
-    job,
+    execute, job,
     oci::{
         Repository,
         blob::{HeadBlob, PullBlob},
         manifest::{Accept, DeleteManifest, PullManifest, PushManifest},
         upload::{AppendUpload, CloseUpload, Mount, PushBlob, StartUpload, Started, UploadStatus},
     },
-    op::{
-        lifecycle::{DeleteLifecyclePolicy, PutLifecyclePolicy},
-        repository::{CreateRepository, DeleteRepository},
-    },
+    op::repository::{CreateRepository, DeleteRepository},
     principal::Caller,
 };
 use longshore_store::{
@@ -234,27 +229,6 @@ impl World {
     pub(crate) async fn drop_repository(&self, name: &str) -> Result<()> {
         let input = json!({ "repositoryName": name, "force": true });
         self.api::<DeleteRepository>(input).await.map(drop)
-    }
-
-    /// Expires what is a day old, to be brought back within a week.
-    pub(crate) async fn expire(&self, repository: &str) -> Result<()> {
-        let rule = json!({"rulePriority": 1, "action": {"type": "expire"}, "selection": {"tagStatus": "any",
-            "countType": "sinceImagePushed", "countUnit": "days", "countNumber": 1}});
-        let policy = json!({"rules": [rule], "x-longshore-undoHours": 168}).to_string();
-        let put = json!({"repositoryName": repository, "lifecyclePolicyText": policy});
-        self.api::<PutLifecyclePolicy>(put).await.map(drop)
-    }
-
-    /// Ends expiry, and brings an image back.
-    pub(crate) async fn restore(&self, repository: &str, image: Digest) -> Result<()> {
-        let named = json!({ "repositoryName": repository });
-        match self.api::<DeleteLifecyclePolicy>(named).await {
-            Ok(_) | Err(Error::LifecyclePolicyNotFound { .. }) => {}
-            Err(error) => return Err(error),
-        }
-        let ids = json!([{"imageDigest": image.to_string()}]);
-        let restore = json!({"repositoryName": repository, "imageIds": ids});
-        self.api::<RestoreExpiredImages>(restore).await.map(drop)
     }
 
     pub(crate) async fn push(&self, to: &str, bytes: Bytes) -> Result<()> {

@@ -273,7 +273,10 @@ async fn seen(t: &TestCore, registry: Registry, repository: &str, caller: &Calle
 /// The same, but for when images were last pulled, which looking changes.
 fn unpulled(mut seen: Value) -> Value {
     for image in seen["images"].as_array_mut().unwrap() {
-        image.as_object_mut().unwrap().remove("lastRecordedPullTime");
+        image
+            .as_object_mut()
+            .unwrap()
+            .remove("lastRecordedPullTime");
     }
     seen
 }

@@ -145,12 +145,7 @@ async fn operations_of_registries() {
 }
 
 /// All that an operation needs, its own action first.
-fn with_beside(
-    scene: &Scene,
-    operation: &str,
-    need: Need,
-    input: &serde_json::Value,
-) -> Vec<Need> {
+fn with_beside(scene: &Scene, operation: &str, need: Need, input: &serde_json::Value) -> Vec<Need> {
     let (on_it, on_made) = table::beside(operation);
     let made = ecr::made(scene, input).unwrap_or_default();
     let action = |need: &Need, action: &str| Need {

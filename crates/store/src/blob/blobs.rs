@@ -98,7 +98,9 @@ impl Blobs {
         match &self.archive {
             // Another mark, so that it is not the place of the first store.
             Some((_, archive)) => archive.bind(&format!("{store_id} archive"), is_used).await,
-            None if is_used => Err(io::Error::other("blobs of archived images lie in a store of their own")),
+            None if is_used => Err(io::Error::other(
+                "blobs of archived images lie in a store of their own",
+            )),
             None => Ok(()),
         }
     }

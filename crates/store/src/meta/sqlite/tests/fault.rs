@@ -6,9 +6,9 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use super::{Hold, Options, SCHEMA, spawn_insert};
-use crate::meta::{Fault, Faults, Point};
 use crate::meta::suite::{ids, insert};
 use crate::meta::{Durability, Error, Metadata};
+use crate::meta::{Fault, Faults, Point};
 
 /// Fails at one step after the other.
 #[derive(Default)]
