@@ -589,6 +589,76 @@ def describes_the_registry():
 
 
 @case
+def sets_gets_and_deletes_a_repository_policy():
+    name = repository("policy")
+    absent = f"Repository policy does not exist for the repository with name '{name}' in the registry with id '{ACCOUNT}'"
+    fails("RepositoryPolicyNotFoundException", ecr.get_repository_policy, absent, repositoryName=name)
+    fails("RepositoryPolicyNotFoundException", ecr.delete_repository_policy, absent, repositoryName=name)
+    for text in ["", "{", "[]", "{}", '{"Version": "2012-10-17", "Statement": [{"Effect": "Maybe"}]}']:
+        fails("InvalidParameterException", ecr.set_repository_policy, repositoryName=name, policyText=text)
+    statement = {"Sid": "Read", "Effect": "Allow", "Principal": "*", "Action": "ecr:BatchGetImage"}
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    put = ecr.set_repository_policy(repositoryName=name, policyText=text)
+    got = ecr.get_repository_policy(repositoryName=name)
+    assert json.loads(got["policyText"]) == json.loads(put["policyText"]) == json.loads(text), got
+    assert ecr.delete_repository_policy(repositoryName=name)["policyText"] == got["policyText"]
+    fails("RepositoryPolicyNotFoundException", ecr.get_repository_policy, absent, repositoryName=name)
+
+
+@case
+def puts_gets_and_deletes_a_registry_policy():
+    fails("RegistryPolicyNotFoundException", ecr.get_registry_policy)
+    fails("RegistryPolicyNotFoundException", ecr.delete_registry_policy)
+    fails("InvalidParameterException", ecr.put_registry_policy, policyText="{")
+    statement = {
+        "Sid": "Replicate",
+        "Effect": "Allow",
+        "Principal": {"AWS": f"arn:aws:iam::{ACCOUNT}:root"},
+        "Action": ["ecr:ReplicateImage"],
+        "Resource": f"arn:aws:ecr:us-east-1:{ACCOUNT}:repository/*",
+    }
+    text = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    assert ecr.put_registry_policy(policyText=text)["registryId"] == ACCOUNT
+    assert json.loads(ecr.get_registry_policy()["policyText"]) == json.loads(text)
+    ecr.delete_registry_policy()
+    fails("RegistryPolicyNotFoundException", ecr.get_registry_policy)
+
+
+@case
+def reads_and_changes_account_settings():
+    before = ecr.get_account_setting(name="BLOB_MOUNTING")
+    for value in ["DISABLED", "ENABLED"]:
+        assert ecr.put_account_setting(name="BLOB_MOUNTING", value=value)["value"] == value
+        assert ecr.get_account_setting(name="BLOB_MOUNTING")["value"] == value
+    ecr.put_account_setting(name="BLOB_MOUNTING", value=before["value"])
+    fails("InvalidParameterException", ecr.put_account_setting, name="BLOB_MOUNTING", value="PERHAPS")
+    fails("InvalidParameterException", ecr.get_account_setting, name="NO_SUCH_SETTING")
+
+
+@case
+def lists_the_referrers_of_an_image():
+    name = repository("referrers")
+    subject = push(name, "v1")
+    subject_id = {"imageDigest": digest(subject.encode())}
+    assert ecr.list_image_referrers(repositoryName=name, subjectId=subject_id)["referrers"] == []
+    told = descriptor(MANIFEST, subject.encode())
+    about = [push(name, None, subject=told, artifactType=f"application/vnd.example.{n}") for n in range(3)]
+    pages = []
+    token = {}
+    while True:
+        page = ecr.list_image_referrers(repositoryName=name, subjectId=subject_id, maxResults=2, **token)
+        pages.append([referrer["digest"] for referrer in page["referrers"]])
+        if "nextToken" not in page:
+            break
+        token = {"nextToken": page["nextToken"]}
+    assert [len(page) for page in pages] == [2, 1], pages
+    assert sorted(sum(pages, [])) == sorted(digest(text.encode()) for text in about), pages
+    filtered = {"artifactTypes": ["application/vnd.example.1"]}
+    one = ecr.list_image_referrers(repositoryName=name, subjectId=subject_id, filter=filtered)["referrers"]
+    assert [referrer["artifactType"] for referrer in one] == ["application/vnd.example.1"], one
+
+
+@case
 def refuses_callers_that_it_does_not_know():
     stranger = boto3.client("ecr", aws_access_key_id="AKIDUNKNOWN", aws_secret_access_key="x")
     fails("UnrecognizedClientException", stranger.describe_registry)

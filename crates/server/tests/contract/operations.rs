@@ -94,6 +94,42 @@ fn every_operation_works_or_is_unknown() {
     );
 }
 
+/// Everything that drives the real clients.
+fn client_cases() -> String {
+    let root = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+    let folders = ["crates/clients/tests/it/clients", "tests/clients/boto3"];
+    let files = folders.map(|folder| fs::read_dir(format!("{root}/{folder}")).unwrap());
+    let files = files.into_iter().flatten();
+    files
+        .filter_map(|file| fs::read_to_string(file.unwrap().path()).ok())
+        .collect()
+}
+
+/// `PutImage` with the words apart.
+fn words(operation: &str, between: &str) -> String {
+    let mut text = String::new();
+    for letter in operation.chars() {
+        if letter.is_uppercase() && !text.is_empty() {
+            text.push_str(between);
+        }
+        text.push(letter.to_ascii_lowercase());
+    }
+    text
+}
+
+#[test]
+fn every_operation_that_works_is_called_by_the_aws_cli_and_by_boto3() {
+    let cases = client_cases();
+    let operations = works("Amazon ECR")
+        .into_iter()
+        .chain(works("Amazon ECR Public"));
+    let missing: Vec<String> = operations
+        .flat_map(|operation| [words(operation, "-"), words(operation, "_")])
+        .filter(|name| !cases.contains(name))
+        .collect();
+    assert!(missing.is_empty(), "no client calls {missing:?}");
+}
+
 #[test]
 fn an_operation_that_no_model_has_is_unknown() {
     let scene = Scene::open();

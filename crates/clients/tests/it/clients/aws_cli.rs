@@ -26,6 +26,10 @@ const CASES: &[Case] = &[
         pushes_an_image_by_api_and_downloads_its_layer,
     ),
     Case::new(
+        "lists_the_referrers_of_an_image",
+        lists_the_referrers_of_an_image,
+    ),
+    Case::new(
         "retags_lists_and_deletes_an_image",
         retags_lists_and_deletes_an_image,
     ),
@@ -194,6 +198,21 @@ fn pushes_an_image_by_api_and_downloads_its_layer(scene: &Scene<'_>) -> Result<(
         got["images"][0]["imageManifest"] == manifest.as_str(),
         "{got}"
     );
+    let absent = digest(b"nowhere");
+    let checked = on(scene, "batch-check-layer-availability", &name)
+        .args(["--layer-digests", &digest(&layer), &absent])
+        .json()?;
+    let states: Vec<_> = checked["layers"]
+        .as_array()
+        .into_iter()
+        .flatten()
+        .map(|layer| (&layer["layerDigest"], &layer["layerAvailability"]))
+        .collect();
+    let expected = [
+        (&json!(digest(&layer)), &json!("AVAILABLE")),
+        (&json!(absent), &json!("UNAVAILABLE")),
+    ];
+    ensure!(states == expected, "{checked}");
     let url = on(scene, "get-download-url-for-layer", &name)
         .args(["--layer-digest", &digest(&layer)])
         .json()?;
@@ -225,6 +244,34 @@ fn pushes_an_image_by_api_and_downloads_its_layer(scene: &Scene<'_>) -> Result<(
         "another range came back"
     );
     Ok(())
+}
+
+fn lists_the_referrers_of_an_image(scene: &Scene<'_>) -> Result<()> {
+    let name = scene.repository("app")?;
+    let subject = pushed(scene, &name, "v1", b"subject")?;
+    let layer = noise(21, 1_000);
+    let about = json!({
+        "schemaVersion": 2, "mediaType": OCI_MANIFEST, "artifactType": "application/vnd.example.note",
+        "config": {"mediaType": OCI_CONFIG, "digest": upload(scene, &name, b"{}")?, "size": 2},
+        "layers": [{"mediaType": OCI_LAYER, "digest": upload(scene, &name, &layer)?, "size": layer.len()}],
+        "subject": {"mediaType": OCI_MANIFEST, "digest": digest(subject.as_bytes()), "size": subject.len()},
+    });
+    put(scene, &name, "note", &about.to_string())?;
+    let of = format!("imageDigest={}", digest(subject.as_bytes()));
+    let listed = on(scene, "list-image-referrers", &name)
+        .args(["--subject-id", &of])
+        .json()?;
+    ensure!(
+        listed["referrers"][0]["digest"] == digest(about.to_string().as_bytes()).as_str(),
+        "{listed}"
+    );
+    ensure!(
+        listed["referrers"][0]["artifactType"] == "application/vnd.example.note",
+        "{listed}"
+    );
+    on(scene, "list-image-referrers", &format!("{name}/absent"))
+        .args(["--subject-id", &of])
+        .refused(&["RepositoryNotFoundException"])
 }
 
 fn retags_lists_and_deletes_an_image(scene: &Scene<'_>) -> Result<()> {
