@@ -2,6 +2,7 @@
 
 use std::process::Command;
 
+use longshore_store::meta::{Durability, Tx};
 use serde_json::{Value, json};
 
 use crate::harness::{Answer, Person, Request, TestServer};
@@ -243,6 +244,38 @@ async fn an_address_is_one_accounts() {
                 .len(),
             count
         );
+    }
+}
+
+#[tokio::test]
+async fn accounts_have_a_bound_and_so_have_requests_that_failed() {
+    let t = TestServer::start().await;
+    let root = t.root();
+    // With the first there are as many as there may be.
+    let fill = |tx: &mut dyn Tx| {
+        tx.execute(
+            "WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 1999) \
+             INSERT INTO account (id, version, created_at, name, email) \
+             SELECT CAST(300000000000 + i AS TEXT), 1, 0, '', '' FROM n",
+            &[],
+        )
+    };
+    let meta = &t.running.core.meta;
+    meta.write(Durability::Soft, fill).await.unwrap();
+    let input = json!({ "AccountName": "a", "Email": "a@example.com" });
+    let mut ids = Vec::new();
+    for _ in 0..105 {
+        let answer = t.organizations(&root, "CreateAccount", &input).await;
+        let status = answer.expect(200).json()["CreateAccountStatus"].take();
+        assert_eq!(status["FailureReason"], "ACCOUNT_LIMIT_EXCEEDED");
+        ids.push(status["Id"].as_str().unwrap().to_owned());
+    }
+    for (id, is_kept) in [(&ids[0], false), (&ids[4], false), (&ids[5], true)] {
+        let input = json!({ "CreateAccountRequestId": id });
+        let told = t
+            .organizations(&root, "DescribeCreateAccountStatus", &input)
+            .await;
+        assert_eq!(told.status == 200, is_kept, "{}", told.text());
     }
 }
 
