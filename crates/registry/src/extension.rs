@@ -4,6 +4,7 @@
 mod cancel_repository_copy;
 mod copy_repository;
 mod describe_repository_copies;
+mod describe_repository_storage;
 mod lease_images;
 mod list_expired_images;
 mod list_image_leases;
@@ -15,6 +16,7 @@ pub use self::{
     cancel_repository_copy::CancelRepositoryCopy,
     copy_repository::{CopyRepository, MoveRepository},
     describe_repository_copies::{DescribeRepositoryCopies, DescribedRepositoryCopies},
+    describe_repository_storage::{DescribeRepositoryStorage, DescribedRepositoryStorage},
     lease_images::{ImageLease, LeaseImages, LeasedImages},
     list_expired_images::{ListExpiredImages, ListedExpiredImages},
     list_image_leases::{ListImageLeases, ListedImageLeases},

@@ -1,6 +1,7 @@
 //! One module per client; each tells its version and lists its cases.
 
 mod aws_cli;
+mod aws_ecr_archive;
 mod aws_ecr_policies;
 mod aws_ecr_pulls;
 mod aws_ecr_templates;
@@ -40,6 +41,8 @@ pub(crate) fn all() -> Vec<Client> {
         ecr_public::boto3(),
         aws_ecr_pulls::client(),
         boto3::templates(),
+        boto3::archive(),
+        aws_ecr_archive::client(),
         cosign::client(),
         buildah::client(),
         credential_helper::client(),

@@ -360,6 +360,7 @@ actions! { Longshore, "longshore":
     CancelRepositoryCopy
     CopyRepository
     DescribeRepositoryCopies
+    DescribeRepositoryStorage
     LeaseImages
     ListExpiredImages
     ListImageLeases

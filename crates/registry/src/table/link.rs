@@ -212,6 +212,21 @@ pub(crate) fn standing(
     )
 }
 
+/// Returns up to `limit` linked blobs of a repository in order of digest, after `after`, with their sizes and whether they
+/// lie in the archive.
+pub(crate) fn sizes(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<(Digest, i64, bool)>> {
+    tx.rows(
+        "SELECT l.digest, b.size, b.archived FROM link l JOIN blob b ON b.domain = l.domain AND b.digest = l.digest \
+         WHERE l.incarnation = ?1 AND l.digest > ?2 ORDER BY l.digest LIMIT ?3",
+        args![incarnation.as_bytes(), after, limit],
+    )
+}
+
 /// Withdraws a link: absent to reads and checks, usable by an image until its promise ends.
 pub(crate) fn withdraw(tx: &mut dyn Tx, incarnation: Incarnation, digest: &Digest) -> Result<()> {
     let sql = "UPDATE link SET withdrawn = 1 WHERE incarnation = ?1 AND digest = ?2";

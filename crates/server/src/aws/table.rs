@@ -142,6 +142,7 @@ fn longshore(operation: &str) -> Option<Handler> {
         "CancelRepositoryCopy" => run::<extension::CancelRepositoryCopy>,
         "CopyRepository" => run::<extension::CopyRepository>,
         "DescribeRepositoryCopies" => run::<extension::DescribeRepositoryCopies>,
+        "DescribeRepositoryStorage" => run::<extension::DescribeRepositoryStorage>,
         "LeaseImages" => run::<extension::LeaseImages>,
         "ListExpiredImages" => run::<extension::ListExpiredImages>,
         "ListImageLeases" => run::<extension::ListImageLeases>,

@@ -24,6 +24,17 @@ pub(crate) fn templates() -> Client {
     }
 }
 
+/// The archive storage class, by a program of its own.
+pub(crate) fn archive() -> Client {
+    Client {
+        name: "boto3-archive",
+        version,
+        cases: Cases::Program(|scene| {
+            scene.program(python(scene).arg(scene.programs().join("boto3/archive.py")))
+        }),
+    }
+}
+
 pub(super) fn python(scene: &Scene<'_>) -> Command {
     scene.command("python").env("PYTHONDONTWRITEBYTECODE", "1")
 }

@@ -14,7 +14,7 @@ use crate::{
     },
     table::{
         image_storage::{self, Status},
-        link,
+        link, relocation,
         repository::Repository,
         repository_copy::{
             Phase,
@@ -92,6 +92,7 @@ pub(super) fn put(
     rows += content::put_image(tx, pair, image, sealed)?;
     if image_storage::status(tx, pair.target, image)? == Status::Archived {
         link::withdraw_archived(tx, pair.target, image)?;
+        relocation::look_at_layers(tx, pair.target, image, true)?;
     }
     Ok(Some(rows))
 }

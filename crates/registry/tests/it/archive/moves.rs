@@ -5,6 +5,7 @@ use std::time::Duration;
 use longshore_registry::{
     Error,
     body::Whole,
+    extension::DescribeRepositoryStorage,
     job,
     oci::{
         blob::{Download, PullBlob},
@@ -116,6 +117,33 @@ async fn an_image_is_not_active_before_its_last_byte_is_back() {
     settle(&t).await;
     assert_eq!(status(&t, &digest).await, "ACTIVE");
     assert_eq!(pulled(&t, "app", digest_of(&layer)).await, layer);
+}
+
+#[tokio::test]
+async fn what_lies_where_is_told_by_repository() {
+    let t = TestCore::with_archive(STRETCH).await;
+    t.repository("app").await;
+    let layer = bytes(13, 250_000);
+    let digest = image_of(&t, "app", 13, &layer).await;
+    t.image("app", "small", None).await;
+    let told = async || {
+        let input = json!({"repositoryName": "app"});
+        let told = t.ok::<DescribeRepositoryStorage>(input).await;
+        [0, 1].map(|place| {
+            let place = &told["storage"][place];
+            let number = |member: &str| place[member].as_i64().unwrap();
+            (number("blobCount"), number("sizeInBytes"))
+        })
+    };
+    let [(4, total), (0, 0)] = told().await else {
+        panic!("{:?}", told().await)
+    };
+    archive(&t, &digest).await;
+    t.sweep().await;
+    assert_eq!(told().await, [(3, total - 250_000), (1, 250_000)]);
+    restore(&t, &digest).await;
+    settle(&t).await;
+    assert_eq!(told().await, [(4, total), (0, 0)]);
 }
 
 #[tokio::test]

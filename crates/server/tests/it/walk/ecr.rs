@@ -96,6 +96,7 @@ async fn in_repository(scene: &Scene, operation: &str, opened: Opened) -> Asked 
         "DescribeImages"
         | "DescribeRepositoryCopies"
         | "ListExpiredImages"
+        | "DescribeRepositoryStorage"
         | "ListImages"
         | "ListImageLeases"
         | "InitiateLayerUpload" => with(json!({})),

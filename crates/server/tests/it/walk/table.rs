@@ -27,6 +27,11 @@ pub(super) const LONGSHORE: &[(&str, &str, On)] = &[
         "longshore:DescribeRepositoryCopies",
         On::Repository,
     ),
+    (
+        "DescribeRepositoryStorage",
+        "longshore:DescribeRepositoryStorage",
+        On::Repository,
+    ),
     ("LeaseImages", "longshore:LeaseImages", On::Repository),
     (
         "ListExpiredImages",
