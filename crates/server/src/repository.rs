@@ -40,6 +40,7 @@ pub fn run(command: RepositoryCommand) -> anyhow::Result<()> {
 /// A copy as the server tells it.
 #[derive(Debug, Deserialize)]
 #[serde(rename_all = "camelCase")]
+#[expect(clippy::struct_field_names, reason = "the names of the wire")]
 struct Copy {
     copy_id: String,
     copy_type: String,

@@ -126,7 +126,7 @@ async fn other_account(t: &TestCore) -> Caller {
 async fn furnish(t: &TestCore) {
     t.repository("app").await;
     t.image("app", "one", Some("v1")).await;
-    t.advance(Duration::from_secs(60));
+    t.advance(Duration::from_mins(1));
     t.image("app", "two", Some("v2")).await;
     t.image("app", "bare", None).await;
     let large = vec![5; LARGE];
@@ -136,7 +136,7 @@ async fn furnish(t: &TestCore) {
     t.put("app", &big, Some("big")).await;
     let one = t.manifest("app", "one").await;
     t.put("app", &index(&[&one, &big]), Some("index")).await;
-    t.advance(Duration::from_secs(60));
+    t.advance(Duration::from_mins(1));
     let signature = referrer(b"{}", &big, "application/vnd.example.signature");
     t.put("app", &signature.to_string(), None).await;
     let sparse = oci_manifest(b"{}", &[b"never pushed"]).to_string();
@@ -155,7 +155,7 @@ async fn furnish(t: &TestCore) {
 async fn use_and_archive(t: &TestCore) {
     let id = |image: Value| json!({"repositoryName": "app", "imageIds": [image]});
     t.ok::<BatchGetImage>(id(json!({"imageTag": "v1"}))).await;
-    t.advance(Duration::from_secs(60));
+    t.advance(Duration::from_mins(1));
     t.sweep().await;
     let mut lease = id(json!({"imageTag": "v2"}));
     lease["durationSeconds"] = json!(7 * 24 * 3600);

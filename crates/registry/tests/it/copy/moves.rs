@@ -15,7 +15,7 @@ async fn a_moved_repository_is_there_with_its_age_and_here_no_more() {
     furnish(&t).await;
     let root = other_account(&t).await;
     let before = seen(&t, t.registry(), "app", &t.caller).await;
-    t.advance(Duration::from_secs(60));
+    t.advance(Duration::from_mins(1));
     let to = json!({"targetRegistryId": OTHER, "targetRepositoryName": "from-afar/app"});
     let id = begin_move(&t, to).await;
     while look(&t, &id).await["status"] == "IN_PROGRESS" {
