@@ -66,7 +66,8 @@ fn check(root: &PathBuf) -> Result<()> {
         root,
         &["test", "--workspace", "--exclude", CLIENTS, "--quiet"],
     )?;
-    on_postgres(root)
+    on_postgres(root)?;
+    on_s3(root)
 }
 
 /// The product once more, on the engine for several servers.
@@ -84,6 +85,30 @@ fn on_postgres(root: &PathBuf) -> Result<()> {
     run(Command::new("cargo")
         .args(tests)
         .env("LONGSHORE_TEST_ENGINE", "postgres")
+        .current_dir(root))
+}
+
+/// What reaches blobs, once more with blobs in a bucket, and `kill -9` of the server there.
+fn on_s3(root: &PathBuf) -> Result<()> {
+    let tests = [
+        "test",
+        "--quiet",
+        "--package",
+        "longshore",
+        "--test",
+        "it",
+        "--test",
+        "crash",
+        "--",
+        "whatever_was",
+        "oci::",
+        "operator::",
+        "http::health",
+        "op::layer",
+    ];
+    run(Command::new("cargo")
+        .args(tests)
+        .env("LONGSHORE_TEST_BLOBS", "s3")
         .current_dir(root))
 }
 

@@ -11,19 +11,26 @@ use crate::{
 };
 
 const PER_TICK: i64 = 100;
+/// So many failures in a row are the store's, which takes its time to say so, and other sweepers wait.
+const GIVE_UP: usize = 2;
 
 /// Removes up to 100 files whose time has come. One that cannot be removed goes to the end of the queue.
 pub async fn tick(core: &Core) -> Result<Swept> {
     let due = take(core).await?;
     let more = i64::try_from(due.len()) == Ok(PER_TICK);
     let done = due.len();
-    let mut failed = None;
+    let (mut failed, mut in_a_row) = (None, 0);
     for (physical, store) in due {
         if let Err(error) = core.blobs.delete(store, physical).await {
             tracing::warn!(%physical, %error, "a doomed segment could not be removed and will be tried again");
             failed = Some(error);
+            in_a_row += 1;
+            if in_a_row == GIVE_UP {
+                break;
+            }
             continue;
         }
+        in_a_row = 0;
         core.meta
             .write(Durability::Soft, move |tx| {
                 Ok::<_, Error>(doomed::forget(tx, physical)?)

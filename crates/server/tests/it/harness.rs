@@ -7,6 +7,7 @@ mod issuer;
 mod person;
 mod server;
 mod signer;
+pub(crate) mod storage;
 
 pub(crate) use self::{
     account::{Account, Call, Signer, trust_in},

@@ -8,7 +8,7 @@ use std::{
 
 use serde_json::Value;
 
-use crate::harness::{Answer, TestServer, digest_of};
+use crate::harness::{Answer, TestServer, digest_of, storage};
 
 /// More than stays in a row.
 const LARGE: usize = 300_000;
@@ -16,6 +16,7 @@ const LARGE: usize = 300_000;
 fn longshore(args: &[&str], data: &Path) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
     command.args(args).arg("--data-dir").arg(data).env_clear();
+    command.envs(storage::environment(data));
     command.output().unwrap()
 }
 
@@ -24,7 +25,7 @@ fn json(output: &Output) -> Value {
 }
 
 fn segments(data: &Path) -> Vec<PathBuf> {
-    let shards = fs::read_dir(data.join("blobs")).unwrap();
+    let shards = fs::read_dir(storage::blobs_dir(data)).unwrap();
     let shards = shards.map(|shard| shard.unwrap().path());
     shards
         .filter(|shard| shard.is_dir())
@@ -38,7 +39,7 @@ async fn with_a_blob() -> (TestServer, String) {
     let server = TestServer::start().await;
     server.create("app").await;
     let password = server.password().await;
-    let digest = server.push_blob(&password, "app", &[7; LARGE]).await;
+    let digest = server.push_blob(&password, "app", &vec![7; LARGE]).await;
     (server, digest)
 }
 

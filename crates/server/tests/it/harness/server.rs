@@ -4,18 +4,12 @@ use std::{net::SocketAddr, os::unix::fs::symlink, path::Path, sync::Arc, time::D
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore::{
-    config::{BlobsUrl, Config, MasterKeySource, MetadataUrl},
+    config::{Config, MasterKeySource, MetadataUrl},
     first_start::Credentials,
     serve::{self, RunningServer, StartError},
 };
-use longshore_store::{
-    blob::s3::{Patience, S3Options},
-    meta::{Metadata, SCHEMA, postgres::Options},
-};
-use longshore_testbed::{
-    postgres::{self, Database},
-    s3::{self, S3Server},
-};
+use longshore_store::meta::{Metadata, SCHEMA, postgres::Options};
+use longshore_testbed::postgres::{self, Database};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -23,7 +17,7 @@ use tempfile::TempDir;
 use super::{
     client::{Answer, Connection, Request},
     image::Image,
-    signer,
+    signer, storage,
 };
 
 /// The key of stores that are not wholly in their directory.
@@ -282,33 +276,13 @@ fn config(dir: &Path, database: Option<&Database>, change: impl FnOnce(&mut Conf
     let mut config = Config::new(dir).unwrap();
     "127.0.0.1:0".clone_into(&mut config.listen);
     config.drain = Duration::from_secs(5);
-    if s3::is_chosen() {
-        keep_in_s3(&mut config);
-    }
+    storage::choose(&mut config);
     if let Some(database) = database {
         config.metadata = MetadataUrl::Postgres(Box::new(options(&database.url())));
         config.master_key = MasterKeySource::Text(MASTER_KEY.to_owned());
     }
     change(&mut config);
     config
-}
-
-/// Keeps blobs under a prefix that is named by the directory, so that a restart finds them.
-fn keep_in_s3(config: &mut Config) {
-    let name = config.data_dir.file_name().unwrap().to_string_lossy();
-    config.blobs = BlobsUrl::S3(Box::new(S3Options {
-        endpoint: Some(S3Server::shared().endpoint()),
-        region: s3::REGION.to_owned(),
-        bucket: s3::BUCKET.to_owned(),
-        prefix: name.trim_start_matches('.').to_owned(),
-        access_key_id: s3::KEY_ID.to_owned(),
-        secret_access_key: s3::SECRET.to_owned(),
-        session_token: None,
-        ca_file: None,
-        spool: config.data_dir.clone(),
-        patience: Patience::default(),
-    }));
-    config.master_key = MasterKeySource::Text(s3::MASTER_KEY.to_owned());
 }
 
 /// How tests use a database: by few connections, as there are many tests.

@@ -1,4 +1,4 @@
-use crate::harness::TestServer;
+use crate::harness::{TestServer, storage};
 
 #[tokio::test]
 async fn health_and_readiness_need_no_credentials() {
@@ -13,8 +13,12 @@ async fn health_and_readiness_need_no_credentials() {
 #[tokio::test]
 async fn a_server_whose_blobs_are_gone_is_alive_but_not_ready() {
     let t = TestServer::start().await;
-    std::fs::remove_dir_all(t.data_dir().join("blobs")).unwrap();
+    std::fs::remove_dir_all(storage::blobs_dir(t.data_dir())).unwrap();
     t.get("/healthz").await.expect(200);
+    // What was just found out about a bucket holds for a moment.
+    while t.get("/readyz").await.status == 200 {
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
     t.get("/readyz").await.expect(503);
 }
 

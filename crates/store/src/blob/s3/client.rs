@@ -239,6 +239,10 @@ impl Client {
             .uri(uri)
             .header("host", self.authority.as_str())
             .header("user-agent", "longshore");
+        if matches!(call.method, Method::PUT | Method::POST) {
+            // Said of no bytes, too: Amazon and others refuse a request that leaves it out.
+            request = request.header("content-length", call.payload.len());
+        }
         for (name, value) in call.headers.iter().chain(&signed) {
             request = request.header(*name, value);
         }

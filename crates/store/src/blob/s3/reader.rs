@@ -26,7 +26,9 @@ pub(super) struct S3Reader {
     key: String,
     /// Where the next fill begins.
     at: u64,
-    /// Where the range ends, or the object if that is earlier.
+    /// Where the range ends.
+    wanted_end: u64,
+    /// Where what the server has of it ends.
     end: u64,
     stream: Option<Stream>,
 }
@@ -50,6 +52,7 @@ impl S3Reader {
             shared,
             id,
             at: range.start,
+            wanted_end: range.end,
             end: range.end,
             stream: None,
         };
@@ -76,10 +79,10 @@ impl S3Reader {
     /// Asks for everything from the next fill on.
     async fn connect(&mut self) -> Result<(), Failure> {
         self.stream = None;
-        let range = self.at..self.end;
+        let range = self.at..self.wanted_end;
         match self.shared.objects.get(&self.key, &range).await {
             Ok(response) => {
-                self.end = extent(&response, &range)?.min(self.end);
+                self.end = extent(&response, &range)?.min(self.wanted_end);
                 self.stream = Some(Stream {
                     body: response.into_body(),
                     rest: Bytes::new(),
@@ -94,52 +97,53 @@ impl S3Reader {
         }
     }
 
-    /// Reads and decodes a fill. What does not come is asked for again, and so is what does not decode: bytes can be
-    /// spoilt on their way, and only what is wrong twice is damage.
+    /// Reads and decodes a fill. What does not come is asked for again. So is what ends early or does not decode: an
+    /// answer can be wrong where the object is not, and only what is wrong twice is damage.
     async fn fill(&mut self, fill: &mut Fill) -> Result<(), BlobError> {
-        let id = self.id;
         let wanted = self.at + fill.stored_len() as u64;
         let mut tries = self.shared.objects.client.tries();
         let mut is_second_look = false;
         loop {
-            let read = self.read_into(fill, wanted).await;
-            if wanted > self.end {
-                return Err(BlobError::Damaged(id, Damage::Truncated));
-            }
-            match read {
-                Ok(()) => match fill.decode() {
-                    Err(BlobError::Damaged(..)) if fill.can_be_refilled() && !is_second_look => {
-                        is_second_look = true;
-                        self.stream = None;
-                    }
-                    Err(error) => return Err(error),
-                    Ok(()) => break,
-                },
+            let outcome = match self.read_into(fill, wanted).await {
+                Ok(true) => fill.decode(),
+                Ok(false) => Err(BlobError::Damaged(self.id, Damage::Truncated)),
                 Err(failure) => {
                     self.stream = None;
                     self.again(&mut tries, failure).await?;
+                    continue;
                 }
+            };
+            match outcome {
+                Err(BlobError::Damaged(_, damage))
+                    if !is_second_look
+                        && (damage == Damage::Truncated || fill.can_be_refilled()) =>
+                {
+                    is_second_look = true;
+                    self.stream = None;
+                }
+                Err(error) => return Err(error),
+                Ok(()) => break,
             }
         }
         self.at = wanted;
         Ok(())
     }
 
-    async fn read_into(&mut self, fill: &mut Fill, wanted: u64) -> Result<(), Failure> {
-        if self.stream.is_none() && wanted <= self.end {
+    /// Fills the places; returns whether the object has that much.
+    async fn read_into(&mut self, fill: &mut Fill, wanted: u64) -> Result<bool, Failure> {
+        if self.stream.is_none() {
             self.connect().await?;
         }
-        let patience = self.shared.objects.client.patience.request;
-        match &mut self.stream {
-            Some(stream) if wanted <= self.end => {
-                for mut place in fill.slices() {
-                    let filled = timeout(patience, stream.fill(&mut place)).await;
-                    filled.map_err(|_| Failure::Lost("its answer stalls".to_owned()))??;
-                }
-                Ok(())
-            }
-            _ => Ok(()),
+        if wanted > self.end {
+            return Ok(false);
         }
+        let patience = self.shared.objects.client.patience.request;
+        let stream = self.stream.as_mut().ok_or(Failure::Wrong("nothing"))?;
+        for mut place in fill.slices() {
+            let filled = timeout(patience, stream.fill(&mut place)).await;
+            filled.map_err(|_| Failure::Lost("its answer stalls".to_owned()))??;
+        }
+        Ok(true)
     }
 }
 

@@ -1,5 +1,8 @@
 //! Whatever the network or the server does: what was acknowledged is there, what is served is right, nothing is left.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use http::Method;
 use longshore_testbed::s3::{Kind, S3Server};
 
@@ -134,9 +137,9 @@ async fn faults_that_last_end_in_an_error_and_leave_nothing() {
 async fn one_fault_at_any_request_of_a_read_is_survived() {
     let faulty = Faulty::start().await;
     let (row, content) = faulty.direct.rig.written(1_500_000).await;
-    for fault in ONCE
-        .into_iter()
-        .chain([Fault::StallAfter, Fault::SpoilAnswer])
+    for fault in
+        ONCE.into_iter()
+            .chain([Fault::StallAfter, Fault::SpoilAnswer, Fault::ShortenAnswer])
     {
         faulty
             .proxy
@@ -160,6 +163,7 @@ async fn faults_of_reads_that_last_never_serve_wrong_bytes() {
             Fault::CutBefore,
             Fault::CutAnswer,
             Fault::SpoilAnswer,
+            Fault::ShortenAnswer,
         ] {
             faulty.proxy.plan(move |_, _| Some(fault));
             let (bytes, error) = faulty.rig.read(&row, 0..row.size).await;
@@ -173,6 +177,9 @@ async fn faults_of_reads_that_last_never_serve_wrong_bytes() {
                 // Every answer brings some of it.
                 Fault::CutAnswer => {
                     error.is_none() || matches!(error, Some(BlobError::Unavailable { .. }))
+                }
+                Fault::ShortenAnswer => {
+                    matches!(error, Some(BlobError::Damaged(_, Damage::Truncated)))
                 }
                 Fault::SpoilAnswer => matches!(
                     error,
@@ -244,4 +251,20 @@ async fn readiness_follows_the_server() {
     faulty.rig.store.check().await.unwrap();
     let fresh = faulty.direct.through(faulty.proxy.endpoint());
     fresh.store.check().await.unwrap_err();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whatever_makes_something_tells_its_length() {
+    let faulty = Faulty::start().await;
+    let silent = Arc::new(AtomicUsize::new(0));
+    let counted = Arc::clone(&silent);
+    faulty.proxy.plan(move |_, request| {
+        let makes = matches!(*request.method(), Method::PUT | Method::POST);
+        let tells = request.headers().contains_key("content-length");
+        counted.fetch_add(usize::from(makes && !tells), Ordering::SeqCst);
+        None
+    });
+    faulty.write(LONG).await.unwrap();
+    assert!(faulty.proxy.seen() > 5);
+    assert_eq!(silent.load(Ordering::SeqCst), 0);
 }

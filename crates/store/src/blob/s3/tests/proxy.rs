@@ -9,6 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::response::Parts;
 use http::{Request, Response};
 use http_body::{Frame, SizeHint};
 use http_body_util::{BodyExt, Full};
@@ -39,6 +40,8 @@ pub(super) enum Fault {
     SpoilRequest,
     /// A byte of its answer changes on the way.
     SpoilAnswer,
+    /// Its answer holds half of the range and says that the object ends there.
+    ShortenAnswer,
 }
 
 /// Longer than tests wait.
@@ -134,7 +137,7 @@ async fn handle(
     head.uri = format!("http://{}{path}", state.server).parse().unwrap();
     let request = Request::from_parts(head, Full::new(body));
     let answered = state.client.request(request).await;
-    let (head, body) = answered.map_err(io::Error::other)?.into_parts();
+    let (mut head, body) = answered.map_err(io::Error::other)?.into_parts();
     // The answer to HEAD tells a length and has no body.
     let whole = body.collect().await.map_err(io::Error::other)?.to_bytes();
     match fault {
@@ -147,6 +150,7 @@ async fn handle(
         Some(Fault::CutAnswer) if whole.is_empty() => return Err(cut()),
         Some(Fault::CutAnswer) => Answer::Cut(whole.slice(..whole.len() / 2), whole.len()),
         Some(Fault::SpoilAnswer) => Answer::Whole(Full::new(spoilt(&whole))),
+        Some(Fault::ShortenAnswer) => Answer::Whole(Full::new(shortened(&mut head, &whole))),
         _ => Answer::Whole(Full::new(whole)),
     };
     Ok(Response::from_parts(head, body))
@@ -159,6 +163,18 @@ fn spoilt(bytes: &Bytes) -> Bytes {
         *byte ^= 1;
     }
     bytes.into()
+}
+
+fn shortened(head: &mut Parts, whole: &Bytes) -> Bytes {
+    let half = whole.slice(..whole.len() / 2);
+    let range = head.headers.get("content-range").unwrap().to_str().unwrap();
+    let first = range.strip_prefix("bytes ").unwrap().split('-').next();
+    let first: usize = first.unwrap().parse().unwrap();
+    let end = first + half.len();
+    let range = format!("bytes {first}-{}/{end}", end - 1);
+    head.headers.insert("content-range", range.parse().unwrap());
+    head.headers.insert("content-length", half.len().into());
+    half
 }
 
 fn refusal(status: u16, code: &str) -> Response<Answer> {
