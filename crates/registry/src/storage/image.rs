@@ -182,11 +182,11 @@ pub(crate) fn put(
     if let Some(alias) = &image.alias {
         image::insert_alias(tx, incarnation, alias, &image.digest)?;
     }
-    // A tag that must not move was not there; one that comes first has all of this looked at again.
-    let (fixed, free): (Vec<ImageTag>, Vec<ImageTag>) = tags
-        .iter()
-        .cloned()
-        .partition(|tag| repository.mutability.is_immutable(tag));
+    // A tag that must not move and was not there: one that comes first has all of this looked at again.
+    let is_fixed = |tag: &ImageTag| {
+        repository.mutability.is_immutable(tag) && !named.contains_key(tag.as_str())
+    };
+    let (fixed, free): (Vec<ImageTag>, Vec<ImageTag>) = tags.iter().cloned().partition(is_fixed);
     let alias = image.alias.as_ref();
     tag::insert(tx, incarnation, &image.digest, alias, &fixed)?;
     tag::put(tx, incarnation, &image.digest, alias, &free)?;

@@ -78,7 +78,12 @@ impl Writer {
         durability: Durability,
         job: &mut dyn Job,
     ) -> Result<Result<()>, Failure> {
-        let Begun { noted, now } = self.begin(durability)?;
+        let begun = self.begin(durability);
+        if begun.is_err() {
+            // It may stand in a transaction that has failed.
+            self.link.discard();
+        }
+        let Begun { noted, now } = begun?;
         let mut tx = PostgresTx::new(&mut self.link, Kind::Write, now);
         let verdict = job.run(&mut tx);
         match tx.into_failure() {
