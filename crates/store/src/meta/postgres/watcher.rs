@@ -30,7 +30,11 @@ impl Watcher {
     pub(super) fn run(mut self) {
         let every = self.link.shared.options.watch_every;
         while self.stop.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
-            let looked = self.look();
+            // A connection may be lost while the server is there: a fresh one tells.
+            let looked = self.look().or_else(|_| {
+                self.link.discard();
+                self.look()
+            });
             if let Err(failure) = &looked {
                 self.link.discard_if_broken(failure);
             }
