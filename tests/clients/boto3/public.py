@@ -162,6 +162,15 @@ def is_told_every_error_of_a_repository():
 
 
 @case
+def names_its_registry():
+    before = public.get_registry_catalog_data()["registryCatalogData"]
+    named = public.put_registry_catalog_data(displayName="Ours")["registryCatalogData"]
+    assert named == public.get_registry_catalog_data()["registryCatalogData"] == {"displayName": "Ours"}, named
+    fails("InvalidParameterException", public.put_registry_catalog_data, displayName="n" * 101)
+    public.put_registry_catalog_data(displayName=before.get("displayName", ""))
+
+
+@case
 def tells_a_repository_as_it_was_made():
     png = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR" + (60).to_bytes(4, "big") * 2 + b"\0\0\0\0IEND\xaeB`\x82"
     data = {"description": "d", "architectures": ["ARM"], "operatingSystems": ["Linux"], "logoImageBlob": png}

@@ -347,9 +347,10 @@ pub(crate) fn present(
     Ok(found)
 }
 
-const IS_CHILD: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_child WHERE incarnation = ?1 AND child IN \
+const IS_CHILD: &str = "SELECT CASE WHEN EXISTS (SELECT 1 FROM \
      (SELECT digest FROM image WHERE incarnation = ?1 AND digest = ?2 \
-     UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?1 AND image = ?2)) THEN 1 ELSE 0 END";
+     UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?1 AND image = ?2) d \
+     CROSS JOIN image_child c WHERE c.incarnation = ?1 AND c.child = d.digest) THEN 1 ELSE 0 END";
 
 /// Returns whether an index in the repository names the image, by any digest of it.
 pub(crate) fn is_child(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<bool> {
@@ -378,9 +379,9 @@ pub(crate) fn parents(
 fn parents_of(n_images: usize) -> String {
     let list = placeholders(1, n_images);
     format!(
-        "SELECT DISTINCT image FROM image_child WHERE incarnation = ?1 AND child IN (SELECT digest FROM image \
-         WHERE incarnation = ?1 AND digest IN ({list}) \
-         UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?1 AND image IN ({list}))"
+        "SELECT DISTINCT c.image FROM (SELECT digest FROM image WHERE incarnation = ?1 AND digest IN ({list}) \
+         UNION ALL SELECT digest FROM image_alias WHERE incarnation = ?1 AND image IN ({list})) d \
+         CROSS JOIN image_child c WHERE c.incarnation = ?1 AND c.child = d.digest"
     )
 }
 

@@ -219,12 +219,12 @@ async fn a_push_that_meets_the_collection_of_its_digest_is_kept() {
         let (pushed, swept) = meet(
             round,
             async move { pushing.push(A, bytes).await },
-            async move {
+            Box::pin(async move {
                 for _ in 0..20 {
                     job::tick(&sweeping.core).await?;
                 }
                 Ok::<_, Error>(())
-            },
+            }),
         )
         .await;
         pushed.unwrap();

@@ -170,7 +170,7 @@ fn a_rate_quota_beats_the_set() {
     let put = "PutImage=1".parse().unwrap();
     assert_eq!(with(None, &["PutImage=1"]).unwrap().rate_quotas, [put]);
     let quotas = with(Some("ecr"), &["PutImage=1"]).unwrap().rate_quotas;
-    assert_eq!((quotas.len(), quotas.last()), (9, Some(&put)));
+    assert_eq!((quotas.len(), quotas.last()), (17, Some(&put)));
     assert_eq!(
         with(Some("gcr"), &[]).unwrap_err().to_string(),
         "`--quotas` cannot be `gcr`: the only set is `ecr`"

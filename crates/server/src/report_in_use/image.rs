@@ -71,8 +71,7 @@ fn registry(host: &str) -> Option<Registry> {
 mod tests {
     use super::*;
 
-    const DIGEST: &str =
-        "sha256:ababababababababababababababababababababababababababababababababab";
+    const DIGEST: &str = "sha256:abababababababababababababababababababababababababababababababab";
 
     #[test]
     fn images_of_the_registry_are_told_from_others() {

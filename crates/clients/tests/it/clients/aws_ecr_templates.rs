@@ -39,12 +39,11 @@ fn ecr(scene: &Scene<'_>, verb: &str) -> Command {
 }
 
 fn of(scene: &Scene<'_>, verb: &str) -> Command {
-    let verb = format!("{verb}-repository-creation-template");
-    ecr(scene, &verb).args(["--prefix", scene.prefix()])
+    ecr(scene, verb).args(["--prefix", scene.prefix()])
 }
 
 fn creates_updates_describes_and_deletes_a_template(scene: &Scene<'_>) -> Result<()> {
-    let made = of(scene, "create")
+    let made = of(scene, "create-repository-creation-template")
         .args(["--applied-for", "CREATE_ON_PUSH", "PULL_THROUGH_CACHE"])
         .args([
             "--description",
@@ -66,10 +65,10 @@ fn creates_updates_describes_and_deletes_a_template(scene: &Scene<'_>) -> Result
         template["encryptionConfiguration"]["encryptionType"] == "AES256",
         "{made}"
     );
-    of(scene, "create")
+    of(scene, "create-repository-creation-template")
         .args(["--applied-for", "REPLICATION"])
         .refused(&["TemplateAlreadyExistsException"])?;
-    let updated = of(scene, "update")
+    let updated = of(scene, "update-repository-creation-template")
         .args(["--description", "yours"])
         .json()?;
     ensure!(
@@ -86,12 +85,12 @@ fn creates_updates_describes_and_deletes_a_template(scene: &Scene<'_>) -> Result
     );
     ensure!(described[0]["lifecyclePolicy"] == LIFECYCLE, "{described}");
     let kms = "encryptionType=KMS";
-    of(scene, "update")
+    of(scene, "update-repository-creation-template")
         .args(["--encryption-configuration", kms])
         .refused(&["InvalidParameterException", "No key service is configured"])?;
-    of(scene, "delete").run()?;
-    of(scene, "delete").refused(&["TemplateNotFoundException"])?;
-    of(scene, "update").refused(&["TemplateNotFoundException"])
+    of(scene, "delete-repository-creation-template").run()?;
+    of(scene, "delete-repository-creation-template").refused(&["TemplateNotFoundException"])?;
+    of(scene, "update-repository-creation-template").refused(&["TemplateNotFoundException"])
 }
 
 fn repository(scene: &Scene<'_>, name: &str) -> Result<Value> {
@@ -108,7 +107,7 @@ fn pushes_to_a_name_that_does_not_exist(scene: &Scene<'_>) -> Result<()> {
     docker(scene)?
         .args(["push", &target])
         .refused(&["name unknown"])?;
-    of(scene, "create")
+    of(scene, "create-repository-creation-template")
         .args(["--applied-for", "CREATE_ON_PUSH"])
         .args(["--image-tag-mutability", "IMMUTABLE"])
         .args(["--lifecycle-policy", LIFECYCLE])
@@ -146,7 +145,7 @@ fn pushes_with_tags_by_a_role(scene: &Scene<'_>) -> Result<()> {
         .args(["--assume-role-policy-document", &trust.to_string()])
         .json()?;
     let arn = made["Role"]["Arn"].as_str().context("no role")?;
-    of(scene, "create")
+    of(scene, "create-repository-creation-template")
         .args(["--applied-for", "CREATE_ON_PUSH", "--custom-role-arn", arn])
         .args(["--resource-tags", "Key=team,Value=red"])
         .run()?;
@@ -185,7 +184,7 @@ fn crane_makes_a_repository_by_copying(scene: &Scene<'_>) -> Result<()> {
     let from = format!("{}:v1", scene.logged_in()?.target("source/app")?);
     build(scene, &from, "copied")?;
     docker(scene)?.args(["push", &from]).run()?;
-    of(scene, "create")
+    of(scene, "create-repository-creation-template")
         .args(["--applied-for", "CREATE_ON_PUSH"])
         .run()?;
     let name = format!("{}/copy", scene.prefix());

@@ -217,7 +217,7 @@ async fn a_manifest_that_is_too_large_is_413() {
 #[tokio::test]
 async fn an_api_body_that_is_too_large_is_413() {
     let t = TestServer::start().await;
-    let input = json!({ "repositoryName": "a".repeat(2_000_000) });
+    let input = json!({ "repositoryName": "a".repeat(4_000_000) });
     let refused = t.aws("CreateRepository", &input).await.expect(413);
     assert_eq!(refused.fault(), "RequestEntityTooLargeException");
 }

@@ -93,7 +93,7 @@ async fn operations_and_services_that_are_not_there_say_so() {
     assert_eq!(answer.fault(), "UnknownOperationException");
     let public = t
         .request("POST", "/")
-        .header("X-Amz-Target", "SpencerFrontendService.DescribeRegistries")
+        .header("X-Amz-Target", "SpencerFrontendService.NoSuchOperation")
         .body("{}");
     let answer = t
         .sign_for(public, "us-east-1", "ecr-public")
