@@ -63,11 +63,7 @@ fn copies_all_of_an_index(scene: &Scene<'_>) -> Result<()> {
     let name = scene.repository("app")?;
     let from = format!("{}/{name}:multi", scene.host());
     let (layout, digest) = image::multi(scene.path("layout"), b"of an index")?;
-    crane(scene, "push")
-        .arg("--index")
-        .arg(&layout.path)
-        .arg(&from)
-        .run()?;
+    crane(scene, "push").arg(&layout.path).arg(&from).run()?;
     let new = format!("{name}-mirror");
     let copy = repository(scene, "copy")
         .args([&name, &new, "--wait", "--json"])
