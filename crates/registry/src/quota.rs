@@ -31,6 +31,8 @@ use crate::{
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).expect("16384 is not zero");
 /// What a server hands itself of what is left.
 const SHARE: i64 = 16;
+/// A smaller share is none: near its end a quota is counted for each that comes, beside what is still under way.
+const LEAST_SHARE: i64 = 8;
 /// How long it may take that.
 const VALID: Duration = Duration::from_secs(10);
 const MIB: i64 = 1 << 20;
@@ -387,10 +389,11 @@ impl Rooms {
 
     /// Notes that there are `used`, before the one that `allowance` is for.
     fn learn(&self, allowance: &Allowance, used: i64) {
+        let share = (allowance.limit - used - 1).max(0) / SHARE;
         let room = Room {
             label: allowance.label.clone(),
             used: (used + 1).min(allowance.limit),
-            left: (allowance.limit - used - 1).max(0) / SHARE,
+            left: if share < LEAST_SHARE { 0 } else { share },
             until: allowance.now.plus(VALID),
         };
         self.lock().put(allowance.key, room);

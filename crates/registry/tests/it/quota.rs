@@ -122,29 +122,29 @@ async fn pushes_at_once_do_not_pass_the_quota_together() {
 
 #[tokio::test]
 async fn another_server_passes_the_quota_by_less_than_its_share() {
-    let one = with(&["images-per-repository=64"]).await;
+    let one = with(&["images-per-repository=256"]).await;
     one.repository("app").await;
     let other = one.replica().await;
     push(&other, "app", 1000).await.unwrap();
     let mut pushed = 1;
-    for seed in 0..64 {
+    for seed in 0..256 {
         pushed += usize::from(push(&one, "app", seed).await.is_ok());
     }
-    assert_eq!(pushed, 64);
-    for seed in 64..128 {
+    assert_eq!(pushed, 256);
+    for seed in 256..300 {
         pushed += usize::from(push(&other, "app", seed).await.is_ok());
     }
-    assert!((64..64 + 64 / 16).contains(&pushed), "{pushed}");
+    assert!((256..256 + 256 / 16).contains(&pushed), "{pushed}");
 
     // Ten seconds later it would have counted again.
     let (one, other) = (one.replica().await, other.replica().await);
     one.repository("late").await;
     push(&other, "late", 1000).await.unwrap();
-    for seed in 0..63 {
+    for seed in 0..255 {
         push(&one, "late", seed).await.unwrap();
     }
     one.advance(Duration::from_secs(10));
-    assert_eq!(refusal(push(&other, "late", 64).await), "LimitExceeded");
+    assert_eq!(refusal(push(&other, "late", 999).await), "LimitExceeded");
 }
 
 #[tokio::test]

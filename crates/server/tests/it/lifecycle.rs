@@ -77,8 +77,11 @@ async fn a_server_runs_policies_and_what_it_expired_comes_back() {
         .send()
         .await
         .expect(404);
-    let got = account.ecr("GetLifecyclePolicy", &named);
-    assert!(got.await.json()["lastEvaluatedAt"].as_f64().unwrap() > 0.0);
+    wait_until("the run is over", || async {
+        let got = account.ecr("GetLifecyclePolicy", &named).await.json();
+        got["lastEvaluatedAt"].as_f64().unwrap() > 0.0
+    })
+    .await;
     account.ecr("DeleteLifecyclePolicy", &named).await;
     let listed = account.admin.done("longshore", "ListExpiredImages", &named);
     let listed = listed.await.json();

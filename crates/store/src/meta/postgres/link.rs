@@ -44,7 +44,9 @@ impl Link {
 
     fn open(&mut self) -> Result<Connection, Failure> {
         self.shared.faults.pass(Point::Reopen)?;
-        let opened = Connection::open(&self.shared, self.role);
+        // One that breaks off while it is opened says nothing about the server.
+        let opened = Connection::open(&self.shared, self.role)
+            .or_else(|_| Connection::open(&self.shared, self.role));
         // Whoever hears of the failure finds the store not ready; the watcher says when it is again.
         if opened.is_err() {
             self.shared.reachable.store(false, Ordering::Release);

@@ -146,14 +146,22 @@ async fn what_is_acknowledged_while_connections_are_cut_is_there_and_nothing_els
                 let mut outcomes = Vec::new();
                 for turn in 0..60 {
                     let id = worker * 1000 + turn;
-                    outcomes.push((id, t.insert(id).await.0));
+                    let (outcome, _) = t.insert(id).await;
+                    if outcome.is_err() {
+                        // The store says at once that it cannot.
+                        tokio::time::sleep(Duration::from_millis(20)).await;
+                    }
+                    outcomes.push((id, outcome));
                 }
                 outcomes
             })
         })
         .collect();
+    let mut calm = (0..8)
+        .map(|step| Duration::from_millis(15 + 40 * step))
+        .cycle();
     while !tasks.iter().all(tokio::task::JoinHandle::is_finished) {
-        tokio::time::sleep(Duration::from_millis(15)).await;
+        tokio::time::sleep(calm.next().unwrap()).await;
         t.proxy.cut();
     }
     let mut outcomes = Vec::new();
