@@ -131,31 +131,27 @@ impl Reporter {
     /// Leases what runs now, and tells of it. Returns whether all could be leased.
     async fn report(&self) -> anyhow::Result<bool> {
         let used = self.in_use().await?;
-        let mut report = Report::default();
-        let mut reached = used.is_empty();
-        let mut last = None;
+        let (mut report, mut unreachable) = (Report::default(), Vec::new());
         for (place, digests) in &used {
             let digests: Vec<&String> = digests.iter().collect();
             for some in digests.chunks(PER_CALL) {
                 match self.lease(place, some).await {
-                    Ok(leased) => {
-                        report.add(place, leased);
-                        reached = true;
-                    }
-                    Err(error @ RemoteError::Refused { .. }) => {
-                        let to = place.to_string();
-                        report.failed.push((to, String::new(), error.to_string()));
-                        reached = true;
-                    }
-                    Err(error) => last = Some(error),
+                    Ok(leased) => report.add(place, leased),
+                    Err(error @ RemoteError::Refused { .. }) => report.fail(place, &error),
+                    Err(error) => unreachable.push((place, error)),
                 }
             }
         }
-        report.tell(self.json)?;
-        match last {
-            Some(error) if !reached => Err(error.into()),
-            last => Ok(last.is_none() && report.failed.is_empty()),
+        if report.is_empty()
+            && let Some((_, error)) = unreachable.pop()
+        {
+            return Err(error.into());
         }
+        for (place, error) in &unreachable {
+            report.fail(place, error);
+        }
+        report.tell(self.json)?;
+        Ok(report.failed.is_empty())
     }
 
     /// The digests of this registry's images that run, by their repositories.
@@ -196,6 +192,17 @@ impl Reporter {
 }
 
 impl Report {
+    /// Whether nothing came of it at all.
+    fn is_empty(&self) -> bool {
+        self.leased.is_empty() && self.failed.is_empty()
+    }
+
+    /// Adds images of a repository none of which could be leased.
+    fn fail(&mut self, place: &Place, error: &RemoteError) {
+        let failure = (place.to_string(), String::new(), error.to_string());
+        self.failed.push(failure);
+    }
+
     fn add(&mut self, place: &Place, leased: Leased) {
         let to = place.to_string();
         for lease in leased.leases {
