@@ -7,7 +7,7 @@ use longshore_types::{
 /// The domain that ECR-shaped hosts are printed under when the operator names none.
 pub const AWS_DOMAIN: &str = "amazonaws.com";
 
-/// One request's view of the server's addresses (interface.md, "What is printed").
+/// One request's view of the server's addresses.
 #[derive(Clone, Debug)]
 pub struct Endpoints {
     /// `http` or `https`, as the caller used it.

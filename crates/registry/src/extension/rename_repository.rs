@@ -51,6 +51,10 @@ impl Operation for RenameRepository {
         let row = cx
             .write(permit.grant(), Durability::Durable, move |tx, grant| {
                 let row = grant.repository()?;
+                if repository_tag::all(tx, row.incarnation)? != tags {
+                    // It was decided on the tags that it had; whoever tries again is asked about those that it has now.
+                    return Err(Error::Unavailable);
+                }
                 if repository::rename(tx, row.incarnation, &name)? {
                     let name = name.clone();
                     return Ok(repository::Repository {

@@ -25,7 +25,7 @@ use crate::{
         image::{self as rules, Wire},
         manifest,
     },
-    table::{expired, image::NewImage, tag},
+    table::{expired, image::NewImage, repository, tag},
 };
 
 const MAX_IDS: usize = 100;
@@ -117,7 +117,7 @@ struct Restoration<'a, 'c> {
 /// A step with an image: what an index names comes before it, what refers to it after.
 enum Step {
     Look(Digest),
-    Put(Box<NewImage>, Vec<ImageTag>),
+    Put(Digest),
 }
 
 impl Restoration<'_, '_> {
@@ -135,8 +135,8 @@ impl Restoration<'_, '_> {
         while let Some(step) = steps.pop() {
             match step {
                 Step::Look(digest) => steps.extend(self.look(digest).await?),
-                Step::Put(image, tags) => {
-                    let referrers = self.put(*image, tags).await?;
+                Step::Put(digest) => {
+                    let referrers = self.put(digest).await?;
                     steps.extend(referrers.into_iter().map(Step::Look));
                 }
             }
@@ -154,6 +154,17 @@ impl Restoration<'_, '_> {
         if self.looked.len() >= MAX_IMAGES || !self.looked.insert(digest) {
             return Ok(Vec::new());
         }
+        let Some((image, _)) = self.kept(digest).await? else {
+            return Ok(Vec::new());
+        };
+        // The image is read again when its turn comes: a long row of indexes would not fit into memory.
+        let mut steps = vec![Step::Put(digest)];
+        steps.extend(image.children.iter().copied().map(Step::Look));
+        Ok(steps)
+    }
+
+    /// Reads an image that was expired, with the tags that it had.
+    async fn kept(&self, digest: Digest) -> Result<Option<(NewImage, Vec<ImageTag>)>> {
         let kept = self
             .cx
             .read(self.grant, move |tx, grant| {
@@ -161,7 +172,7 @@ impl Restoration<'_, '_> {
             })
             .await?;
         let Some(kept) = kept else {
-            return Ok(Vec::new());
+            return Ok(None);
         };
         let bytes = manifest::open(&self.keys, &digest, &kept.sealed)?;
         let declared = kept.media_type.parse().map_err(Error::internal)?;
@@ -172,16 +183,14 @@ impl Restoration<'_, '_> {
             .iter()
             .map(|tag| tag.parse())
             .collect::<Result<_, _>>();
-        let tags = tags.map_err(Error::internal)?;
-        let children: Vec<Step> = image.children.iter().copied().map(Step::Look).collect();
-        let mut steps = vec![Step::Put(Box::new(image), tags)];
-        steps.extend(children);
-        Ok(steps)
+        Ok(Some((image, tags.map_err(Error::internal)?)))
     }
 
     /// Puts an image back, unless it has come back meanwhile; returns its referrers that were expired.
-    async fn put(&mut self, image: NewImage, tags: Vec<ImageTag>) -> Result<Vec<Digest>> {
-        let digest = image.digest;
+    async fn put(&mut self, digest: Digest) -> Result<Vec<Digest>> {
+        let Some((image, tags)) = self.kept(digest).await? else {
+            return Ok(Vec::new());
+        };
         let limits = self.cx.core.push_limits(self.grant)?;
         let restored = self
             .cx
@@ -190,6 +199,8 @@ impl Restoration<'_, '_> {
                 if expired::get(tx, incarnation, &digest)?.is_none() {
                     return Ok(None);
                 }
+                // Pushes come before this or after it: a tag that is free stays so.
+                repository::hold(tx, incarnation)?;
                 let taken = tag::images(tx, incarnation, &tags)?;
                 let is_free = |tag: &&ImageTag| !taken.contains_key(tag.as_str());
                 let free: Vec<ImageTag> = tags.iter().filter(is_free).cloned().collect();

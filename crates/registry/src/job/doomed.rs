@@ -1,5 +1,7 @@
 //! Removes the files of doomed segments: first the file, then the row.
 
+use std::collections::HashMap;
+
 use longshore_store::meta::Durability;
 use longshore_types::id::PhysicalId;
 
@@ -19,18 +21,19 @@ pub async fn tick(core: &Core) -> Result<Swept> {
     let due = take(core).await?;
     let more = i64::try_from(due.len()) == Ok(PER_TICK);
     let done = due.len();
-    let (mut failed, mut in_a_row) = (None, 0);
+    let mut failed = None;
+    let mut in_a_row: HashMap<u32, usize> = HashMap::new();
     for (physical, store) in due {
+        if in_a_row.get(&store) == Some(&GIVE_UP) {
+            continue;
+        }
         if let Err(error) = core.blobs.delete(store, physical).await {
             tracing::warn!(%physical, %error, "a doomed segment could not be removed and will be tried again");
             failed = Some(error);
-            in_a_row += 1;
-            if in_a_row == GIVE_UP {
-                break;
-            }
+            *in_a_row.entry(store).or_default() += 1;
             continue;
         }
-        in_a_row = 0;
+        in_a_row.remove(&store);
         core.meta
             .write(Durability::Soft, move |tx| {
                 Ok::<_, Error>(doomed::forget(tx, physical)?)

@@ -125,7 +125,9 @@ async fn begin(core: &Core) -> Result<()> {
 async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
     let now = core.meta.now();
     if evaluation.kind == Kind::Run && evaluation.as_of.plus(RUN_LIFE) < now {
-        return give_up(core, &evaluation, Timestamp::from_millis(0)).await;
+        // It is due again, but behind whoever waits longer.
+        let waits_since = now.minus(core.settings.lifecycle_interval);
+        return give_up(core, &evaluation, waits_since).await;
     }
     let stepped = match evaluation.phase {
         Phase::Select => select::step(core, &evaluation).await,

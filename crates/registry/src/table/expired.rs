@@ -105,12 +105,19 @@ pub(crate) fn referrers(
     tx.rows(sql, args![incarnation.as_bytes(), &subject.to_key(), limit])
 }
 
+/// Whether a repository has an image that can still be brought back.
+pub(crate) fn any(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<bool> {
+    let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM expired_image WHERE incarnation = ?1) THEN 1 ELSE 0 END";
+    Ok(tx.count(sql, args![incarnation.as_bytes()])? == 1)
+}
+
 /// Forgets an expired image. The collector looks at its layers; their links keep what promise they have.
 pub(crate) fn forget(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
     let (now, key) = (tx.now(), image.to_key());
     tx.execute(
         "INSERT INTO candidate (due, kind, scope, digest) SELECT CAST(?3 AS BIGINT), 1, incarnation, layer \
-         FROM expired_layer WHERE incarnation = ?1 AND image = ?2 ON CONFLICT DO NOTHING",
+         FROM expired_layer WHERE incarnation = ?1 AND image = ?2 \
+         ON CONFLICT (due, kind, scope, digest) DO UPDATE SET due = excluded.due",
         args![incarnation.as_bytes(), &key, now],
     )?;
     for sql in [

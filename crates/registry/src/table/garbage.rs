@@ -22,7 +22,8 @@ pub(crate) fn due(tx: &mut dyn Tx) -> Result<Garbage> {
     let links = count(
         tx,
         "SELECT count(*) FROM link l WHERE l.keep_until <= ?1 AND NOT EXISTS \
-         (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest)",
+         (SELECT 1 FROM image_layer x WHERE x.incarnation = l.incarnation AND x.layer = l.digest) AND NOT EXISTS \
+         (SELECT 1 FROM expired_layer e WHERE e.incarnation = l.incarnation AND e.layer = l.digest)",
         now,
     )?;
     let blobs: Option<(i64, i64)> = tx.row(

@@ -204,10 +204,18 @@ pub(crate) fn standing(
     incarnation: &[u8],
     digest: &Digest,
 ) -> Result<Option<Standing>> {
+    // Held first and looked at in a later statement: one that waits for the lock would not see who let it go.
+    let sql = "SELECT 1 FROM link WHERE incarnation = ?1 AND digest = ?2 /*for update*/";
+    if tx
+        .row::<i64>(sql, args![incarnation, &digest.to_key()])?
+        .is_none()
+    {
+        return Ok(None);
+    }
     tx.row(
         "SELECT domain, keep_until, withdrawn, CASE WHEN EXISTS (SELECT 1 FROM image_layer x \
          WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END, CASE WHEN EXISTS (SELECT 1 FROM expired_layer x \
-         WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2 /*for update*/",
+         WHERE x.incarnation = ?1 AND x.layer = ?2) THEN 1 ELSE 0 END FROM link WHERE incarnation = ?1 AND digest = ?2",
         args![incarnation, &digest.to_key()],
     )
 }

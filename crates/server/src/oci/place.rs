@@ -1,4 +1,4 @@
-//! Which registry's repository a path under `/v2/` names, and who asks for it there (interface.md, "Public repositories").
+//! Which registry's repository a path under `/v2/` names, and who asks for it there.
 
 use longshore_registry::{Error, oci::Repository, principal::Caller, public::alias};
 use longshore_types::{

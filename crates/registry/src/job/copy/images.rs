@@ -83,6 +83,9 @@ pub(super) fn put(
     image: &Digest,
     sealed: Option<&Vec<u8>>,
 ) -> Result<Option<u64>> {
+    if !content::hold_image(tx, pair.source, image)? {
+        return Ok(Some(0));
+    }
     let mut rows = 0;
     if within_domain {
         rows += content::link_layers(tx, pair, image)?;
@@ -90,9 +93,14 @@ pub(super) fn put(
         return Ok(None);
     }
     rows += content::put_image(tx, pair, image, sealed)?;
-    if image_storage::status(tx, pair.target, image)? == Status::Archived {
-        link::withdraw_archived(tx, pair.target, image)?;
-        relocation::look_at_layers(tx, pair.target, image, true)?;
+    match image_storage::status(tx, pair.target, image)? {
+        Status::Archived => {
+            link::withdraw_archived(tx, pair.target, image)?;
+            relocation::look_at_layers(tx, pair.target, image, true)?;
+        }
+        // It was archived when it was looked at before, and its bytes may have been moved away.
+        Status::Activating => relocation::look_at_layers(tx, pair.target, image, false)?,
+        Status::Active => {}
     }
     Ok(Some(rows))
 }

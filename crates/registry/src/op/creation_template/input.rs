@@ -188,10 +188,11 @@ impl Given {
             Need::new(action, Resource::Registry(registry)),
             Need::new(Ecr::CreateRepository, under()),
         ];
-        if let Change::Set(_) = self.lifecycle_policy {
+        // Taking one away gives something, too: what it denied.
+        if !matches!(self.lifecycle_policy, Change::Keep) {
             required.push(Need::new(Ecr::PutLifecyclePolicy, under()));
         }
-        if let Change::Set(_) = self.policy {
+        if !matches!(self.policy, Change::Keep) {
             required.push(Need::new(Ecr::SetRepositoryPolicy, under()));
         }
         let Change::Set(role) = &self.role else {
@@ -212,7 +213,15 @@ impl Given {
     pub(super) fn apply(self, tx: &mut dyn Tx, row: &mut CreationTemplate) -> Result<()> {
         if self.setting.is_some() || self.filters.is_some() {
             let setting = self.setting.unwrap_or(row.mutability.setting());
-            row.mutability = joined(setting, self.filters.unwrap_or_default())?;
+            let kept = || {
+                if setting.has_exclusion() {
+                    row.mutability.filters().to_vec()
+                } else {
+                    Vec::new()
+                }
+            };
+            let filters = self.filters.unwrap_or_else(kept);
+            row.mutability = joined(setting, filters)?;
         }
         if let Some(description) = self.description {
             row.description = description;

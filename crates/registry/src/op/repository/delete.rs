@@ -13,7 +13,7 @@ use crate::{
     op::on_repository,
     operation::Operation,
     public::alias,
-    table::{image, repository},
+    table::{expired, image, repository},
 };
 
 /// Deletes a repository, with its images only by `force` (`behaviour.md` section 7).
@@ -52,7 +52,10 @@ impl Operation for DeleteRepository {
                 let row = grant.repository()?;
                 // The row's lock comes first: whoever is pushing commits before the check or finds a dead repository.
                 repository::kill(tx, row.incarnation)?;
-                if !force && image::any(tx, row.incarnation)? {
+                let has_images = image::any(tx, row.incarnation)?
+                    // What a policy has expired can still be brought back.
+                    || expired::any(tx, row.incarnation)?;
+                if !force && has_images {
                     return Err(Error::RepositoryNotEmpty {
                         name: row.name.clone(),
                         account: row.registry.account(),

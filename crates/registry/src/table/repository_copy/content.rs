@@ -60,6 +60,13 @@ pub(crate) fn missing_layers(tx: &mut dyn Tx, pair: Pair, image: &Digest) -> Res
     )
 }
 
+/// Holds an image of the source as it is until the transaction ends; returns whether it is there.
+pub(crate) fn hold_image(tx: &mut dyn Tx, source: Incarnation, image: &Digest) -> Result<bool> {
+    let sql = "SELECT 1 FROM image WHERE incarnation = ?1 AND digest = ?2 /*for share*/";
+    let found: Option<i64> = tx.row(sql, args![source.as_bytes(), &image.to_key()])?;
+    Ok(found.is_some())
+}
+
 /// Links the layers of the source's image in the target, which is in the same encryption domain. They need no promise: the
 /// image that follows in the same transaction references them.
 pub(crate) fn link_layers(tx: &mut dyn Tx, pair: Pair, image: &Digest) -> Result<u64> {
@@ -76,6 +83,16 @@ pub(crate) fn link_layers(tx: &mut dyn Tx, pair: Pair, image: &Digest) -> Result
         ],
     )
 }
+
+/// What the target's image had from an earlier look and the source's has no more: `?1` the source, `?2` the target, `?3` the image.
+const GONE_FROM_AN_IMAGE: [&str; 3] = [
+    "DELETE FROM image_storage WHERE incarnation = ?2 AND image = ?3 \
+     AND NOT EXISTS (SELECT 1 FROM image_storage s WHERE s.incarnation = ?1 AND s.image = ?3)",
+    "DELETE FROM image_pull WHERE incarnation = ?2 AND digest = ?3 \
+     AND NOT EXISTS (SELECT 1 FROM image_pull s WHERE s.incarnation = ?1 AND s.digest = ?3)",
+    "DELETE FROM image_lease WHERE incarnation = ?2 AND image = ?3 \
+     AND NOT EXISTS (SELECT 1 FROM image_lease s WHERE s.incarnation = ?1 AND s.image = ?3)",
+];
 
 /// What belongs to one image, in the order in which it is made: `t` is the target's row, `?1` the source, `?3` the image.
 const OF_AN_IMAGE: [&str; 7] = [
@@ -120,7 +137,7 @@ pub(crate) fn put_image(
          ON CONFLICT (incarnation, digest) DO UPDATE SET pushed_at = excluded.pushed_at, size = excluded.size",
         args![source, target, &key, sealed],
     )?;
-    for sql in OF_AN_IMAGE {
+    for sql in GONE_FROM_AN_IMAGE.into_iter().chain(OF_AN_IMAGE) {
         rows += tx.execute(sql, args![source, target, &key])?;
     }
     // A layer that an image lacked and has now is no longer lacking.

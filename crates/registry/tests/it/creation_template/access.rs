@@ -192,6 +192,14 @@ async fn a_template_gives_nothing_that_its_maker_could_not_give() {
             .await;
         assert_eq!(name_of(&refused.unwrap_err()), "AccessDenied", "{member}");
     }
+    // Who takes a policy away gives what it denied.
+    for member in ["repositoryPolicy", "lifecyclePolicy"] {
+        let input = json!({"prefix": "prod", member: ""});
+        let refused = t
+            .call_as::<UpdateRepositoryCreationTemplate>(caller.clone(), input)
+            .await;
+        assert_eq!(name_of(&refused.unwrap_err()), "AccessDenied", "{member}");
+    }
     // The role that is there gives tags in the name of whoever passed it.
     let tags = json!({"prefix": "prod", "resourceTags": [{"Key": "team", "Value": "red"}]});
     let refused = t

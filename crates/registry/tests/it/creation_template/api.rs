@@ -365,3 +365,22 @@ async fn a_template_of_another_region_or_account_is_another() {
         .unwrap();
     assert_eq!(described(&t, json!({})).await, ["a"]);
 }
+
+#[tokio::test]
+async fn an_update_keeps_the_filters_that_it_is_not_given() {
+    let t = TestCore::start().await;
+    let filters = json!([{"filterType": "WILDCARD", "filter": "dev-*"}]);
+    t.ok::<CreateRepositoryCreationTemplate>(json!({
+        "prefix": "prod", "appliedFor": ["CREATE_ON_PUSH"],
+        "imageTagMutability": "IMMUTABLE_WITH_EXCLUSION", "imageTagMutabilityExclusionFilters": filters,
+    }))
+    .await;
+    let other = json!({"prefix": "prod", "imageTagMutability": "MUTABLE_WITH_EXCLUSION"});
+    let updated = t.ok::<UpdateRepositoryCreationTemplate>(other).await;
+    let template = &updated["repositoryCreationTemplate"];
+    assert_eq!(template["imageTagMutabilityExclusionFilters"], filters);
+    let plain = json!({"prefix": "prod", "imageTagMutability": "IMMUTABLE"});
+    let updated = t.ok::<UpdateRepositoryCreationTemplate>(plain).await;
+    let template = &updated["repositoryCreationTemplate"];
+    assert_eq!(template["imageTagMutabilityExclusionFilters"], json!(null));
+}

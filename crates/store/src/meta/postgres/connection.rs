@@ -68,13 +68,13 @@ impl Connection {
     fn settle(&mut self, shared: &Shared) -> Result<(), Failure> {
         let options = &shared.options;
         let read_only = if self.role == Role::Read { "on" } else { "off" };
-        // A database may be set to acknowledge what is not kept; stronger settings stay.
+        // A database may be set, also later, to acknowledge what is not kept; stronger settings stay.
         let sql = format!(
             "SET statement_timeout TO {}; SET lock_timeout TO {}; \
              SET idle_in_transaction_session_timeout TO {}; \
              SET default_transaction_isolation TO 'read committed'; SET default_transaction_read_only TO {read_only}; \
-             SELECT CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') \
-             THEN set_config('synchronous_commit', 'on', false) END",
+             SELECT set_config('synchronous_commit', CASE WHEN current_setting('synchronous_commit') IN ('off', 'local') \
+             THEN 'on' ELSE current_setting('synchronous_commit') END, false)",
             options.statement_timeout.as_millis(),
             options.lock_timeout.as_millis(),
             options.statement_timeout.as_millis(),
