@@ -2,6 +2,7 @@
 
 mod backoff;
 mod first_start;
+mod floods;
 mod health;
 mod hosts;
 pub(crate) mod http2;
@@ -9,4 +10,5 @@ mod keep_alive;
 mod limits;
 mod shutdown;
 mod strangers;
+mod streams;
 mod tls;
