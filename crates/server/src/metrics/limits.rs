@@ -34,6 +34,11 @@ impl Collector for Limits {
                 self.bodies.free(),
             ),
             (
+                "small_body_memory_free_bytes",
+                "Memory left for bodies that are kept whole and announce little",
+                self.bodies.free_for_small(),
+            ),
+            (
                 "layer_parts_free",
                 "Layer parts of the API that still find memory",
                 self.parts.free(),

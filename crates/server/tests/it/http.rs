@@ -8,6 +8,7 @@ mod hosts;
 pub(crate) mod http2;
 mod keep_alive;
 mod limits;
+mod shares;
 mod shutdown;
 mod strangers;
 mod streams;
