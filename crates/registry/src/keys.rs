@@ -7,15 +7,19 @@ use std::{
 };
 
 use longshore_store::{
-    crypto::{DomainKeys, MasterKey, SealingKey},
+    crypto::{DomainKeys, MasterKey, MasterKeys, SealingKey},
     meta::Metadata,
 };
 use longshore_types::{account::Registry, id::DomainId};
 
+pub(crate) use self::{check::KeyCheck, sealed::Sealed};
 use crate::{
     error::{Error, Result},
     table::domain,
 };
+
+mod check;
+mod sealed;
 
 /// How long an unwrapped key-encryption key is used before its row is read again.
 const UNWRAPPED_FOR: Duration = Duration::from_mins(1);
@@ -23,67 +27,53 @@ const UNWRAPPED_FOR: Duration = Duration::from_mins(1);
 /// The master key and what it unwraps.
 #[derive(Debug)]
 pub struct Keys {
-    master: MasterKey,
+    master: MasterKeys,
     domains: Mutex<HashMap<DomainId, (Instant, Arc<DomainKeys>)>>,
 }
 
 impl Keys {
     /// Starts with nothing unwrapped.
-    pub fn new(master: MasterKey) -> Self {
+    pub fn new(master: MasterKeys) -> Self {
         Self {
             master,
             domains: Mutex::default(),
         }
     }
 
-    /// Seals an access key's secret under `master`.
-    pub(crate) fn seal_secret_with(
-        master: &MasterKey,
-        access_key: &str,
-        secret: &str,
-    ) -> Result<Vec<u8>> {
-        master
-            .key()
-            .seal(&secret_aad(access_key), secret.as_bytes())
-            .map_err(Error::internal)
+    /// The master keys that this process holds.
+    pub(crate) const fn master(&self) -> &MasterKeys {
+        &self.master
     }
 
     /// Seals an access key's secret.
-    pub(crate) fn seal_secret(&self, access_key: &str, secret: &str) -> Result<Vec<u8>> {
-        Self::seal_secret_with(&self.master, access_key, secret)
+    pub(crate) async fn seal_secret(
+        &self,
+        meta: &Metadata,
+        access_key: &str,
+        secret: &str,
+    ) -> Result<Sealed> {
+        seal_secret(&self.master, meta, access_key, secret).await
     }
 
     /// Opens an access key's secret; fails when the row was tampered with.
     pub fn open_secret(&self, access_key: &str, sealed: &[u8]) -> Result<String> {
-        Self::open_secret_with(&self.master, access_key, sealed)
-    }
-
-    /// Opens an access key's secret under `master`.
-    pub(crate) fn open_secret_with(
-        master: &MasterKey,
-        access_key: &str,
-        sealed: &[u8],
-    ) -> Result<String> {
-        let secret = master
-            .key()
-            .open(&secret_aad(access_key), sealed)
-            .map_err(Error::internal)?;
-        String::from_utf8(secret).map_err(Error::internal)
+        open_secret_with(&self.master, access_key, sealed)
     }
 
     /// Makes a new random key and wraps it under `aad` for a row.
-    pub(crate) fn generate(&self, aad: &[u8]) -> Result<Vec<u8>> {
+    pub(crate) async fn generate(&self, meta: &Metadata, aad: &[u8]) -> Result<Sealed> {
         let key = SealingKey::generate().map_err(Error::internal)?;
-        self.master
-            .key()
-            .wrap_key(aad, &key)
-            .map_err(Error::internal)
+        let master = sealing(&self.master, meta).await?;
+        let wrapped = master.key().wrap_key(aad, &key);
+        Ok(Sealed {
+            bytes: wrapped.map_err(Error::internal)?,
+            check: master.check_value(),
+        })
     }
 
     /// Unwraps a key that [`Self::generate`] wrapped.
     pub(crate) fn unwrap(&self, aad: &[u8], wrapped: &[u8]) -> Result<SealingKey> {
         self.master
-            .key()
             .unwrap_key(aad, wrapped)
             .map_err(Error::internal)
     }
@@ -102,7 +92,7 @@ impl Keys {
         let mut keys: Option<DomainKeys> = None;
         for row in rows {
             let version = u32::try_from(row.version).map_err(Error::internal)?;
-            let key = self.unwrap(&domain_key_aad(id, row.version), &row.wrapped)?;
+            let key = self.unwrap(&domain_key_aad(id.as_bytes(), row.version), &row.wrapped)?;
             keys = Some(match keys {
                 None => DomainKeys::new(registry, id, version, key),
                 Some(keys) => keys.with(version, key),
@@ -114,8 +104,8 @@ impl Keys {
     }
 
     /// The first key of a new domain, wrapped for its row.
-    pub(crate) fn wrap_first(&self, id: DomainId) -> Result<Vec<u8>> {
-        self.generate(&domain_key_aad(id, 1))
+    pub(crate) async fn wrap_first(&self, meta: &Metadata, id: DomainId) -> Result<Sealed> {
+        self.generate(meta, &domain_key_aad(id.as_bytes(), 1)).await
     }
 
     fn unwrapped(&self, id: DomainId) -> Option<Arc<DomainKeys>> {
@@ -129,14 +119,54 @@ impl Keys {
     }
 }
 
-fn secret_aad(access_key: &str) -> Vec<u8> {
+/// Returns the master key that seals now: the store's or, while it is exchanged, the new one.
+async fn sealing(master: &MasterKeys, meta: &Metadata) -> Result<Arc<MasterKey>> {
+    let check = meta.query(|tx| KeyCheck::get(tx)).await?;
+    let key = match check {
+        Some(check) => master.of_check(check.sealing()),
+        None => master.first(),
+    };
+    key.ok_or_else(|| {
+        tracing::error!("the master key is being exchanged, and this server lacks the new one");
+        Error::Unavailable
+    })
+}
+
+/// Seals an access key's secret under the one of the master keys that seals now.
+pub(crate) async fn seal_secret(
+    master: &MasterKeys,
+    meta: &Metadata,
+    access_key: &str,
+    secret: &str,
+) -> Result<Sealed> {
+    let master = sealing(master, meta).await?;
+    let sealed = master
+        .key()
+        .seal(&secret_aad(access_key), secret.as_bytes());
+    Ok(Sealed {
+        bytes: sealed.map_err(Error::internal)?,
+        check: master.check_value(),
+    })
+}
+
+/// Opens an access key's secret under one of the master keys.
+pub(crate) fn open_secret_with(
+    master: &MasterKeys,
+    access_key: &str,
+    sealed: &[u8],
+) -> Result<String> {
+    let secret = master.open(&secret_aad(access_key), sealed);
+    String::from_utf8(secret.map_err(Error::internal)?).map_err(Error::internal)
+}
+
+pub(crate) fn secret_aad(access_key: &str) -> Vec<u8> {
     [b"longshore access key\0", access_key.as_bytes()].concat()
 }
 
-fn domain_key_aad(id: DomainId, version: i64) -> Vec<u8> {
+pub(crate) fn domain_key_aad(domain: &[u8], version: i64) -> Vec<u8> {
     [
         b"longshore domain key\0".as_slice(),
-        id.as_bytes(),
+        domain,
         &version.to_be_bytes(),
     ]
     .concat()

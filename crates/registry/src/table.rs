@@ -47,6 +47,7 @@ pub(crate) mod segment;
 pub(crate) mod setting;
 pub(crate) mod tag;
 pub(crate) mod target;
+pub(crate) mod under_master;
 pub(crate) mod upload;
 pub(crate) mod usage;
 pub(crate) mod user;

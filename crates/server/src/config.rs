@@ -9,7 +9,7 @@ use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
     AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RenameArgs, ReportInUseArgs, RepositoryCommand,
+    ListAccountsArgs, LogFormat, RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand,
     RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
@@ -43,6 +43,8 @@ pub struct Config {
     pub metadata: MetadataUrl,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
+    /// Where another one comes from, while `longshore rekey` exchanges one for the other.
+    pub second_master_key: Option<MasterKeySource>,
     /// Certificate and key, for HTTPS.
     pub tls: Option<TlsFiles>,
     /// Where metrics are served.
@@ -220,6 +222,8 @@ impl Config {
             .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
             .transpose()?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
+        let second_master_key =
+            secrets.second_master_key_source(args.second_master_key_file, file.second_master_key_file);
         let is_all_here = metadata.is_in_data_dir() && blobs.is_in(&data_dir);
         if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
@@ -233,6 +237,7 @@ impl Config {
             blobs,
             archive_blobs,
             master_key,
+            second_master_key,
             listen: args
                 .listen
                 .or(file.listen)
@@ -307,6 +312,8 @@ impl Config {
 struct Secrets {
     master_key: Option<String>,
     master_key_file: Option<PathBuf>,
+    second_master_key: Option<String>,
+    second_master_key_file: Option<PathBuf>,
     root_id: Option<String>,
     root_secret: Option<String>,
     s3: S3Settings,
@@ -318,6 +325,8 @@ impl Secrets {
         Self {
             master_key: text("LONGSHORE_MASTER_KEY"),
             master_key_file: text("LONGSHORE_MASTER_KEY_FILE").map(PathBuf::from),
+            second_master_key: text("LONGSHORE_SECOND_MASTER_KEY"),
+            second_master_key_file: text("LONGSHORE_SECOND_MASTER_KEY_FILE").map(PathBuf::from),
             root_id: text("LONGSHORE_ROOT_ACCESS_KEY_ID"),
             root_secret: text("LONGSHORE_ROOT_SECRET_ACCESS_KEY"),
             s3: S3Settings {
@@ -341,6 +350,18 @@ impl Secrets {
             (None, Some(text), _) => MasterKeySource::Text(text.clone()),
             (None, None, None) => MasterKeySource::DataDir,
         }
+    }
+
+    fn second_master_key_source(
+        &self,
+        flag: Option<PathBuf>,
+        file: Option<PathBuf>,
+    ) -> Option<MasterKeySource> {
+        let text = self.second_master_key.clone().map(MasterKeySource::Text);
+        let path = self.second_master_key_file.clone().or(file);
+        flag.map(MasterKeySource::File)
+            .or(text)
+            .or(path.map(MasterKeySource::File))
     }
 
     fn root(self) -> Result<Option<AdministratorKey>, ConfigError> {

@@ -4,6 +4,7 @@ use longshore_store::meta::{Columns, Error, Result, Row, Tx};
 use longshore_types::{account::Registry, id::DomainId};
 
 use super::args;
+use crate::{error, keys::Sealed};
 
 /// One version of a domain's key-encryption key, wrapped.
 #[derive(Debug)]
@@ -49,8 +50,8 @@ pub(crate) fn ensure(
     tx: &mut dyn Tx,
     registry: &Registry,
     fresh: DomainId,
-    wrapped: &[u8],
-) -> Result<DomainId> {
+    wrapped: &Sealed,
+) -> error::Result<DomainId> {
     let now = tx.now();
     let (kind, account, region) = (
         registry.kind().as_str(),
@@ -65,12 +66,12 @@ pub(crate) fn ensure(
     if made == 1 {
         let sql =
             "INSERT INTO domain_key (domain, version, wrapped, created_at) VALUES (?1, 1, ?2, ?3)";
+        let wrapped = wrapped.prove(tx)?;
         tx.execute(sql, args![fresh.as_bytes(), wrapped, now])?;
         return Ok(fresh);
     }
     let sql =
         "SELECT id FROM domain WHERE kind = ?1 AND account = ?2 AND region = ?3 AND kms_key = ''";
     let found = tx.row(sql, args![kind, account.as_str(), region.as_str()])?;
-    found
-        .ok_or_else(|| longshore_store::meta::Error::corrupt("a domain conflicts but is not there"))
+    Ok(found.ok_or_else(|| Error::corrupt("a domain conflicts but is not there"))?)
 }

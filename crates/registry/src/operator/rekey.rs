@@ -1,0 +1,3 @@
+//! `rekey`: exchanges keys while servers run.
+
+pub mod master;
