@@ -8,21 +8,28 @@ use std::{
 
 use longshore_store::{
     crypto::{DomainKeys, MasterKey, MasterKeys, SealingKey},
-    meta::Metadata,
+    meta::{Durability, Metadata},
 };
 use longshore_types::{account::Registry, id::DomainId};
 
 pub(crate) use self::{check::KeyCheck, sealed::Sealed};
 use crate::{
     error::{Error, Result},
-    table::domain,
+    table::domain::{self, DomainKeyRow},
 };
 
 mod check;
 mod sealed;
 
-/// How long an unwrapped key-encryption key is used before its row is read again.
-const UNWRAPPED_FOR: Duration = Duration::from_mins(1);
+/// How long unwrapped key-encryption keys are used before their rows are read again.
+const UNWRAPPED_FOR: Duration = Duration::from_secs(10);
+/// How old a new key of a domain is when it first seals: every server has read it by then.
+pub(crate) const LEARNT: Duration = Duration::from_secs(20);
+/// For how long what was sealed may go into rows, after the keys were read that sealed it: longer than a segment may take
+/// to be written.
+const SEALS_FOR: Duration = Duration::from_hours(24);
+/// How old a key's successor is when nothing can be under way any more that the key has sealed.
+pub(crate) const RETIRED: Duration = Duration::from_hours(25);
 
 /// The master key and what it unwraps.
 #[derive(Debug)]
@@ -78,19 +85,24 @@ impl Keys {
             .map_err(Error::internal)
     }
 
-    /// Returns the keys of a domain, unwrapped at most a minute ago.
+    /// Returns the keys of a domain, unwrapped at most ten seconds ago.
     pub async fn domain(
         &self,
         meta: &Metadata,
         registry: Registry,
         id: DomainId,
     ) -> Result<Arc<DomainKeys>> {
-        if let Some(keys) = self.unwrapped(id) {
+        if let Some(keys) = self.unwrapped(meta, id) {
             return Ok(keys);
         }
-        let rows = meta.query(move |tx| domain::keys(tx, id)).await?;
+        let (rows, now) = meta
+            .read(move |tx| Ok::<_, Error>((domain::keys(tx, id)?, tx.now())))
+            .await?;
+        let learnt = |row: &&DomainKeyRow| row.created_at.plus(LEARNT) <= now;
+        let sealing = rows.iter().filter(learnt).map(|row| row.version).max();
+        let sealing = sealing.or(rows.iter().map(|row| row.version).min());
         let mut keys: Option<DomainKeys> = None;
-        for row in rows {
+        for row in &rows {
             let version = u32::try_from(row.version).map_err(Error::internal)?;
             let key = self.unwrap(&domain_key_aad(id.as_bytes(), row.version), &row.wrapped)?;
             keys = Some(match keys {
@@ -98,7 +110,10 @@ impl Keys {
                 Some(keys) => keys.with(version, key),
             });
         }
-        let keys = Arc::new(keys.ok_or_else(|| Error::internal("the domain has no key"))?);
+        let sealing = u32::try_from(sealing.unwrap_or_default()).map_err(Error::internal)?;
+        let keys = keys.ok_or_else(|| Error::internal("the domain has no key"))?;
+        let keys = keys.sealing_by(sealing).sealing_until(now.plus(SEALS_FOR));
+        let keys = Arc::new(keys);
         self.lock().insert(id, (Instant::now(), keys.clone()));
         Ok(keys)
     }
@@ -108,10 +123,29 @@ impl Keys {
         self.generate(meta, &domain_key_aad(id.as_bytes(), 1)).await
     }
 
-    fn unwrapped(&self, id: DomainId) -> Option<Arc<DomainKeys>> {
+    /// Gives a domain a key of a further version, if it has none of that.
+    pub(crate) async fn add(&self, meta: &Metadata, id: DomainId, version: i64) -> Result<()> {
+        let sealed = self
+            .generate(meta, &domain_key_aad(id.as_bytes(), version))
+            .await?;
+        meta.write(Durability::Durable, move |tx| {
+            let wrapped = sealed.prove(tx)?;
+            Ok::<_, Error>(domain::add_key(tx, id, version, wrapped)?)
+        })
+        .await
+    }
+
+    /// Reads the rows of all keys again before they are used next.
+    pub(crate) fn forget(&self) {
+        self.lock().clear();
+    }
+
+    fn unwrapped(&self, meta: &Metadata, id: DomainId) -> Option<Arc<DomainKeys>> {
         let domains = self.lock();
         let (since, keys) = domains.get(&id)?;
-        (since.elapsed() < UNWRAPPED_FOR).then(|| keys.clone())
+        // The store's clock may have jumped, and what is sealed is to go into rows by that.
+        let seals = meta.now() < keys.seals_until().minus(SEALS_FOR / 2);
+        (seals && since.elapsed() < UNWRAPPED_FOR).then(|| keys.clone())
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<DomainId, (Instant, Arc<DomainKeys>)>> {

@@ -42,6 +42,7 @@ pub(crate) mod repository_copy;
 pub(crate) mod repository_tag;
 pub(crate) mod role;
 pub(crate) mod scrub;
+pub(crate) mod sealed_row;
 pub(crate) mod sealing_key;
 pub(crate) mod segment;
 pub(crate) mod setting;

@@ -222,8 +222,8 @@ impl Config {
             .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
             .transpose()?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
-        let second_master_key =
-            secrets.second_master_key_source(args.second_master_key_file, file.second_master_key_file);
+        let second_master_key = secrets
+            .second_master_key_source(args.second_master_key_file, file.second_master_key_file);
         let is_all_here = metadata.is_in_data_dir() && blobs.is_in(&data_dir);
         if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
@@ -295,15 +295,20 @@ impl Config {
                     .or(file.lifecycle_interval)
                     .as_deref(),
             )?,
-            limits: Limits {
-                connections: args.max_connections.or(file.max_connections),
-                open_uploads: args
-                    .max_open_uploads
-                    .or(file.max_open_uploads)
-                    .unwrap_or(longshore_registry::Settings::OPEN_UPLOADS),
-                ..Limits::default()
-            },
+            limits: limits(
+                args.max_connections.or(file.max_connections),
+                args.max_open_uploads.or(file.max_open_uploads),
+            ),
         })
+    }
+}
+
+fn limits(connections: Option<usize>, open_uploads: Option<NonZeroU32>) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        connections,
+        open_uploads: open_uploads.unwrap_or(defaults.open_uploads),
+        ..defaults
     }
 }
 

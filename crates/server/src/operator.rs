@@ -22,7 +22,7 @@ use crate::{
 
 /// Runs `longshore scrub`; fails when something is damaged.
 pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
-    beside(config(&args.store)?, async |core| {
+    beside(&config(&args.store)?, async |core| {
         let options = scrub::Options {
             bytes_per_second: args.rate.map(|rate| u64::from(rate.get()) << 20),
             restart: args.restart,
@@ -45,7 +45,7 @@ pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
 
 /// Runs `longshore gc`.
 pub fn run_gc(args: &GcArgs) -> anyhow::Result<()> {
-    beside(config(&args.store)?, async |core| {
+    beside(&config(&args.store)?, async |core| {
         if args.dry_run {
             return tell(&args.store, &gc::due(core).await?, |due| {
                 format!("would collect {}", garbage(due))
@@ -66,7 +66,7 @@ pub fn run_gc(args: &GcArgs) -> anyhow::Result<()> {
 
 /// Opens the store and does something with it.
 pub(crate) fn beside<T>(
-    config: Config,
+    config: &Config,
     command: impl AsyncFnOnce(&Core) -> anyhow::Result<T>,
 ) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -74,7 +74,7 @@ pub(crate) fn beside<T>(
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let core = serve::open_beside(&config)
+        let core = serve::open_beside(config)
             .await
             .context("the store cannot be opened")?;
         command(&core).await

@@ -5,7 +5,6 @@
 //! is under is said by its metadata, so a server and this command read both while both are there.
 
 use std::{
-    fmt::Write as _,
     fs::{self, File},
     io,
     path::{Path, PathBuf},
@@ -14,7 +13,10 @@ use std::{
 use anyhow::{Context, bail};
 use longshore_registry::{
     Core,
-    operator::rekey::master::{Exchange, Exchanged},
+    operator::rekey::{
+        domains::{self, Rekeyed},
+        master::{Exchange, Exchanged},
+    },
 };
 use longshore_store::crypto::MasterKey;
 use serde::Serialize;
@@ -27,34 +29,56 @@ use crate::{
 };
 
 /// What was done.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Default, Serialize)]
 #[serde(rename_all = "camelCase")]
-struct Rekeyed {
-    master_key: Exchanged,
-    /// Where the old key is kept, if it was in the data directory.
-    old_key: Option<PathBuf>,
+struct Done {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    master_key: Option<Exchanged>,
+    /// Where the old master key is kept, if it was in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    old_master_key: Option<PathBuf>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    domains: Option<Rekeyed>,
 }
 
 /// Runs `longshore rekey`.
 pub fn run(args: &RekeyArgs) -> anyhow::Result<()> {
-    let path = &args.new_master_key_file;
-    let text = fs::read_to_string(path);
-    let text = text.with_context(|| format!("the new master key `{}`", path.display()))?;
-    let new = MasterKey::parse(&text)
-        .with_context(|| format!("the new master key `{}`", path.display()))?;
     let mut config = Config::from_args(args.store.serve_args())?;
-    config.second_master_key = Some(MasterKeySource::Text(text.clone()));
     let files = matches!(config.master_key, MasterKeySource::DataDir)
         .then(|| KeyFiles::of(&config.data_dir));
-    let done = beside(config, async |core| {
-        exchange(core, files.as_ref(), &new, &text).await
+    let new = args.new_master_key_file.as_deref().map(read).transpose()?;
+    if let Some((_, text)) = &new {
+        config.second_master_key = Some(MasterKeySource::Text(text.clone()));
+    }
+    let done = beside(&config, async |core| {
+        let mut done = Done::default();
+        if let Some((new, text)) = &new {
+            done.master_key = Some(exchange(core, files.as_ref(), new, text).await?);
+            let old = files.as_ref().map(|files| files.adopt_next(new));
+            done.old_master_key = old.transpose()?.flatten();
+        }
+        if args.domains {
+            done.domains = Some(rekey_domains(core, args.finish).await?);
+        }
+        Ok(done)
     })?;
-    tell(args.store.json, &done)?;
-    let unreadable = done.master_key.unreadable;
+    if args.store.json {
+        print(&format!("{}\n", serde_json::to_string(&done)?))?;
+    } else {
+        print(&text(&done))?;
+    }
+    let unreadable = done.master_key.map_or(0, |done| done.unreadable)
+        + done.domains.map_or(0, |done| done.unreadable);
     if unreadable > 0 {
-        bail!("{unreadable} rows could be opened with neither master key, and are as they were");
+        bail!("{unreadable} rows could not be opened, and are as they were");
     }
     Ok(())
+}
+
+fn read(path: &Path) -> anyhow::Result<(MasterKey, String)> {
+    let named = || format!("the new master key `{}`", path.display());
+    let text = fs::read_to_string(path).with_context(named)?;
+    Ok((MasterKey::parse(&text).with_context(named)?, text))
 }
 
 async fn exchange(
@@ -62,48 +86,63 @@ async fn exchange(
     files: Option<&KeyFiles>,
     new: &MasterKey,
     text: &str,
-) -> anyhow::Result<Rekeyed> {
-    let mut done = Exchanged::default();
+) -> anyhow::Result<Exchanged> {
     if let Some(files) = files {
         files.place_next(new, text)?;
     }
-    if let Some(mut exchange) = Exchange::begin(core, new.check_value()).await? {
-        let bar = bar("{bar:40} {pos}/{len} keys");
-        while exchange.step().await? {
-            bar.set_length(exchange.done.total.max(exchange.done.rows));
-            bar.set_position(exchange.done.rows);
-        }
-        bar.finish_and_clear();
-        done = exchange.done;
+    let Some(mut exchange) = Exchange::begin(core, new.check_value()).await? else {
+        return Ok(Exchanged::default());
+    };
+    let bar = bar("{bar:40} {pos}/{len} keys");
+    while exchange.step().await? {
+        bar.set_length(exchange.done.total.max(exchange.done.rows));
+        bar.set_position(exchange.done.rows);
     }
-    let old_key = files.map(|files| files.adopt_next(new)).transpose()?;
-    Ok(Rekeyed {
-        master_key: done,
-        old_key: old_key.flatten(),
-    })
+    bar.finish_and_clear();
+    Ok(exchange.done)
 }
 
-fn tell(json: bool, done: &Rekeyed) -> anyhow::Result<()> {
-    if json {
-        return print(&format!("{}\n", serde_json::to_string(done)?));
+async fn rekey_domains(core: &Core, finish: bool) -> anyhow::Result<Rekeyed> {
+    let bar = bar("{bar:40} {pos}/{len} rows {msg}");
+    let done = domains::rekey(core, domains::Options { finish }, |done| {
+        bar.set_length(done.total.max(done.rows));
+        bar.set_position(done.rows);
+        bar.set_message(if done.rows == 0 {
+            "servers read the new keys"
+        } else {
+            ""
+        });
+    })
+    .await?;
+    bar.finish_and_clear();
+    Ok(done)
+}
+
+fn text(done: &Done) -> String {
+    let mut lines = Vec::new();
+    match &done.master_key {
+        Some(Exchanged { rows: 0, .. }) => {
+            lines.push("the store is under this master key already".to_owned());
+        }
+        Some(Exchanged { rows, resealed, .. }) => lines.push(format!(
+            "{rows} keys and secrets are under the new master key, {resealed} of them since now"
+        )),
+        None => {}
     }
-    let Exchanged { rows, resealed, .. } = done.master_key;
-    let mut text = if rows == 0 {
-        "the store is under this master key already\n".to_owned()
-    } else {
-        format!(
-            "{rows} keys and secrets are under the new master key, {resealed} of them since now\n"
-        )
-    };
-    if let Some(old) = &done.old_key {
+    if let Some(old) = &done.old_master_key {
         let old = old.display();
-        // Writing to a string does not fail.
-        let _ = writeln!(
-            text,
+        lines.push(format!(
             "the old one is in `{old}`: backups made before need it, nothing else does"
-        );
+        ));
     }
-    print(&text)
+    if let Some(done) = &done.domains {
+        lines.push(format!(
+            "{} new keys of domains; {} of {} rows sealed anew; {} old keys removed, {} kept",
+            done.new_keys, done.resealed, done.rows, done.removed_keys, done.old_keys
+        ));
+    }
+    lines.push(String::new());
+    lines.join("\n")
 }
 
 /// The files of a master key in the data directory. All that is done with them blocks.

@@ -8,9 +8,9 @@ use crate::keys::{domain_key_aad, secret_aad};
 /// A table of such rows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
-    AccessKey,
-    DomainKey,
-    SealingKey,
+    Secrets,
+    Domains,
+    Tokens,
 }
 
 /// A row's key; the empty one comes before all others.
@@ -31,14 +31,14 @@ pub(crate) struct UnderMaster {
 
 impl Kind {
     /// All of them, in the order in which they are gone through.
-    pub(crate) const ALL: [Self; 3] = [Self::AccessKey, Self::DomainKey, Self::SealingKey];
+    pub(crate) const ALL: [Self; 3] = [Self::Secrets, Self::Domains, Self::Tokens];
 
     /// How many rows there are.
     pub(crate) fn count(self, tx: &mut dyn Tx) -> Result<i64> {
         let sql = match self {
-            Self::AccessKey => "SELECT COUNT(*) FROM access_key",
-            Self::DomainKey => "SELECT COUNT(*) FROM domain_key",
-            Self::SealingKey => "SELECT COUNT(*) FROM sealing_key",
+            Self::Secrets => "SELECT COUNT(*) FROM access_key",
+            Self::Domains => "SELECT COUNT(*) FROM domain_key",
+            Self::Tokens => "SELECT COUNT(*) FROM sealing_key",
         };
         tx.count(sql, args![])
     }
@@ -51,9 +51,9 @@ impl Kind {
         limit: i64,
     ) -> Result<Vec<UnderMaster>> {
         match self {
-            Self::AccessKey => access_keys(tx, name, limit),
-            Self::DomainKey => domain_keys(tx, name, limit),
-            Self::SealingKey => sealing_keys(tx, name, limit),
+            Self::Secrets => access_keys(tx, name, limit),
+            Self::Domains => domain_keys(tx, name, limit),
+            Self::Tokens => sealing_keys(tx, name, limit),
         }
     }
 
@@ -61,15 +61,15 @@ impl Kind {
     pub(crate) fn reseal(self, tx: &mut dyn Tx, row: &UnderMaster, sealed: &[u8]) -> Result<()> {
         let (name, old) = (&row.name, &row.sealed);
         match self {
-            Self::AccessKey => tx.execute(
+            Self::Secrets => tx.execute(
                 "UPDATE access_key SET secret = ?2 WHERE id = ?1 AND secret = ?3",
                 args![name.text.as_str(), sealed, old],
             ),
-            Self::DomainKey => tx.execute(
+            Self::Domains => tx.execute(
                 "UPDATE domain_key SET wrapped = ?3 WHERE domain = ?1 AND version = ?2 AND wrapped = ?4",
                 args![&name.bytes, name.version, sealed, old],
             ),
-            Self::SealingKey => tx.execute(
+            Self::Tokens => tx.execute(
                 "UPDATE sealing_key SET sealed = ?3 WHERE purpose = ?1 AND version = ?2 AND sealed = ?4",
                 args![name.text.as_str(), name.version, sealed, old],
             ),

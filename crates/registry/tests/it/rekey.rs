@@ -5,6 +5,7 @@ use serde_json::json;
 
 use crate::harness::TestCore;
 
+mod domains;
 mod master;
 
 /// The manifest that the tag `v1` names.

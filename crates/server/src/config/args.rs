@@ -39,11 +39,14 @@ pub enum Command {
     Gc(GcArgs),
     /// Exchange keys, beside running servers or without one.
     ///
+    /// With `--domains`, every encryption domain gets a new key, which seals from then on, and what the old ones sealed is
+    /// sealed anew; no file is written again. An old key goes in a run a day after its successor was made: `--finish`.
+    ///
     /// With `--new-master-key-file`, everything that is sealed under the master key is sealed under the new one. A server
     /// whose key is `master.key` in its data directory, or whose `--second-master-key-file` is there already, goes on by
     /// itself; give any other the new key as its second one before, and as its first one after.
     #[command(
-        after_help = "What is stopped goes on when it is started again.\n\nExample: openssl rand -hex 32 > new.key && longshore rekey --data-dir /var/lib/longshore --new-master-key-file new.key"
+        after_help = "What is stopped goes on when it is started again.\n\nExample: openssl rand -hex 32 > new.key && longshore rekey --data-dir /var/lib/longshore --new-master-key-file new.key\n         longshore rekey --data-dir /var/lib/longshore --domains"
     )]
     Rekey(RekeyArgs),
     /// Give the public registry of an account an alias, which its URIs are printed with from then on.
@@ -258,8 +261,14 @@ pub struct GcArgs {
 #[derive(Debug, clap::Args)]
 pub struct RekeyArgs {
     /// The master key that takes the place of the store's: 64 hexadecimal digits, or 32 bytes in base64
-    #[arg(long, value_name = "FILE")]
-    pub new_master_key_file: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "domains")]
+    pub new_master_key_file: Option<PathBuf>,
+    /// Give every encryption domain a new key
+    #[arg(long)]
+    pub domains: bool,
+    /// Make no new keys of domains: seal anew what is left under old ones, and remove those that nothing needs
+    #[arg(long, requires = "domains")]
+    pub finish: bool,
     /// Which store, with the master key that it has.
     #[command(flatten)]
     pub store: StoreArgs,

@@ -109,7 +109,7 @@ async fn the_master_key_is_exchanged_under_a_server_that_works_all_the_time() {
     );
     if let Some(old) = old {
         assert_eq!(fs::read_to_string(&master).unwrap().trim(), NEW);
-        let kept = told["oldKey"].as_str().unwrap();
+        let kept = told["oldMasterKey"].as_str().unwrap();
         assert_eq!(fs::read_to_string(kept).unwrap(), old);
         assert!(!server.data_dir().join("master.key.next").exists());
     }
@@ -222,4 +222,35 @@ async fn servers_on_one_database_hold_two_keys_until_the_old_one_goes() {
     }
     let input = json!({ "repositoryName": "last" });
     c.aws("CreateRepository", &input).await.expect(200);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn domains_get_new_keys_under_a_server_that_works_all_the_time() {
+    let server = TestServer::start().await;
+    push_and_pull(&server, "before").await;
+    let password = server.password().await;
+    let large = vec![7; 300_000];
+    let digest = server.push_blob(&password, "before", &large).await;
+    let stop = AtomicBool::new(false);
+    let exchanging = async {
+        let done = beside(&server, &["--domains"]).await;
+        stop.store(true, Ordering::Relaxed);
+        done
+    };
+    let (done, pushed) = tokio::join!(exchanging, use_it(&server, "during", &stop));
+    assert!(done.status.success(), "{done:?}");
+    let told = json(&done);
+    assert_eq!(told["domains"]["newKeys"], 1, "{told}");
+    assert_eq!(told["domains"]["unreadable"], 0, "{told}");
+    // The key before has sealed until now.
+    assert_eq!(told["domains"]["oldKeys"], 1, "{told}");
+    assert!(told["domains"]["resealed"].as_u64().unwrap() > 4, "{told}");
+    let server = server.restart().await;
+    pull(&server, "before").await;
+    pull(&server, &format!("during/{}", pushed - 1)).await;
+    let path = format!("before/blobs/{digest}");
+    let pulled = server.v2(&password, "GET", &path).send().await.expect(200);
+    assert_eq!(pulled.body, large);
+    let finished = rekey(&server, &["--domains", "--finish"]);
+    assert_eq!(json(&finished)["domains"]["newKeys"], 0, "{finished:?}");
 }

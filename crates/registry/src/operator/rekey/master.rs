@@ -92,7 +92,7 @@ impl<'a> Exchange<'a> {
             core,
             new: key,
             check,
-            at: Some((Kind::AccessKey, Name::default())),
+            at: Some((Kind::Secrets, Name::default())),
             done: Exchanged {
                 total: total.cast_unsigned(),
                 ..Exchanged::default()
@@ -137,16 +137,13 @@ impl<'a> Exchange<'a> {
             if self.new.key().open(&row.aad, &row.sealed).is_ok() {
                 continue;
             }
-            match self.core.keys.master().open(&row.aad, &row.sealed) {
-                Ok(plain) => {
-                    let sealed = self.new.key().seal(&row.aad, &plain);
-                    resealed.push((row.clone(), sealed.map_err(Error::internal)?));
-                }
-                Err(_) => {
-                    tracing::error!(row = ?row.name, "neither master key opens a row");
-                    self.done.unreadable += 1;
-                }
-            }
+            let Ok(plain) = self.core.keys.master().open(&row.aad, &row.sealed) else {
+                tracing::error!(row = ?row.name, "neither master key opens a row");
+                self.done.unreadable += 1;
+                continue;
+            };
+            let sealed = self.new.key().seal(&row.aad, &plain);
+            resealed.push((row.clone(), sealed.map_err(Error::internal)?));
         }
         Ok(resealed)
     }
