@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, sync::Arc, time::Duration};
 
 use longshore_store::{
     blob::Blobs,
-    crypto::{DomainKeys, MasterKey},
+    crypto::{DomainKeys, MasterKeys},
     meta::Metadata,
 };
 use longshore_types::account::Registry;
@@ -126,11 +126,11 @@ impl Core {
     pub async fn open(
         meta: Metadata,
         blobs: Blobs,
-        master: MasterKey,
+        master: impl Into<MasterKeys>,
         settings: Settings,
         ids: Box<dyn Ids>,
     ) -> Result<Self> {
-        let keys = Keys::new(master);
+        let keys = Keys::new(master.into());
         let tokens = Tokens::load(&meta, &keys).await?;
         let organization = Organization::of(&bootstrap::identity(&meta).await?.store_id);
         Ok(Self {

@@ -2,4 +2,5 @@
 //! prove what they rest on in their own transactions, as a second server would.
 
 pub mod gc;
+pub mod rekey;
 pub mod scrub;

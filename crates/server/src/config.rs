@@ -9,7 +9,7 @@ use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
     AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RenameArgs, ReportInUseArgs, RepositoryCommand,
+    ListAccountsArgs, LogFormat, RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand,
     RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
@@ -43,6 +43,8 @@ pub struct Config {
     pub metadata: MetadataUrl,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
+    /// Where another one comes from, while `longshore rekey` exchanges one for the other.
+    pub second_master_key: Option<MasterKeySource>,
     /// Certificate and key, for HTTPS.
     pub tls: Option<TlsFiles>,
     /// Where metrics are served.
@@ -223,6 +225,8 @@ impl Config {
             .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
             .transpose()?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
+        let second_master_key = secrets
+            .second_master_key_source(args.second_master_key_file, file.second_master_key_file);
         let is_all_here = metadata.is_in_data_dir() && blobs.is_in(&data_dir);
         if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
@@ -236,6 +240,7 @@ impl Config {
             blobs,
             archive_blobs,
             master_key,
+            second_master_key,
             listen: args
                 .listen
                 .or(file.listen)
@@ -293,15 +298,20 @@ impl Config {
                     .or(file.lifecycle_interval)
                     .as_deref(),
             )?,
-            limits: Limits {
-                connections: args.max_connections.or(file.max_connections),
-                open_uploads: args
-                    .max_open_uploads
-                    .or(file.max_open_uploads)
-                    .unwrap_or(longshore_registry::Settings::OPEN_UPLOADS),
-                ..Limits::default()
-            },
+            limits: limits(
+                args.max_connections.or(file.max_connections),
+                args.max_open_uploads.or(file.max_open_uploads),
+            ),
         })
+    }
+}
+
+fn limits(connections: Option<usize>, open_uploads: Option<NonZeroU32>) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        connections,
+        open_uploads: open_uploads.unwrap_or(defaults.open_uploads),
+        ..defaults
     }
 }
 
@@ -310,6 +320,8 @@ impl Config {
 struct Secrets {
     master_key: Option<String>,
     master_key_file: Option<PathBuf>,
+    second_master_key: Option<String>,
+    second_master_key_file: Option<PathBuf>,
     root_id: Option<String>,
     root_secret: Option<String>,
     s3: S3Settings,
@@ -321,6 +333,8 @@ impl Secrets {
         Self {
             master_key: text("LONGSHORE_MASTER_KEY"),
             master_key_file: text("LONGSHORE_MASTER_KEY_FILE").map(PathBuf::from),
+            second_master_key: text("LONGSHORE_SECOND_MASTER_KEY"),
+            second_master_key_file: text("LONGSHORE_SECOND_MASTER_KEY_FILE").map(PathBuf::from),
             root_id: text("LONGSHORE_ROOT_ACCESS_KEY_ID"),
             root_secret: text("LONGSHORE_ROOT_SECRET_ACCESS_KEY"),
             s3: S3Settings {
@@ -344,6 +358,18 @@ impl Secrets {
             (None, Some(text), _) => MasterKeySource::Text(text.clone()),
             (None, None, None) => MasterKeySource::DataDir,
         }
+    }
+
+    fn second_master_key_source(
+        &self,
+        flag: Option<PathBuf>,
+        file: Option<PathBuf>,
+    ) -> Option<MasterKeySource> {
+        let text = self.second_master_key.clone().map(MasterKeySource::Text);
+        let path = self.second_master_key_file.clone().or(file);
+        flag.map(MasterKeySource::File)
+            .or(text)
+            .or(path.map(MasterKeySource::File))
     }
 
     fn root(self) -> Result<Option<AdministratorKey>, ConfigError> {

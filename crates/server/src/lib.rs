@@ -25,6 +25,7 @@ pub mod operator;
 mod origin;
 pub mod remote;
 mod reply;
+pub mod rekey;
 pub mod report_in_use;
 pub mod repository;
 pub mod route;

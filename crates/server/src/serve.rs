@@ -225,6 +225,9 @@ pub async fn open_beside(config: &Config) -> Result<Core, StartError> {
         Ok((meta, master, stores::open_blobs(&opened)?))
     };
     let (meta, master, blobs) = tokio::task::spawn_blocking(open).await??;
+    bootstrap::check(&meta, &master)
+        .await
+        .map_err(FirstStartError::from)?;
     let identity = bootstrap::identity(&meta).await?;
     stores::bind(&blobs, &identity).await?;
     let settings = settings(config, identity.first_account)?;

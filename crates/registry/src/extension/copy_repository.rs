@@ -120,7 +120,7 @@ async fn begin<O>(cx: &Cx<'_>, permit: Permit<O>, deeds: Deeds) -> Result<Reposi
             Ok(content::count(tx, grant.repository()?.incarnation)?)
         })
         .await?;
-    let beginning = Beginning::new(cx, deeds, total)?;
+    let beginning = Beginning::new(cx, deeds, total).await?;
     let grants: Vec<Grant> = permit.grants().cloned().collect();
     let copy = cx
         .write_all(grants, Durability::Durable, move |tx, grants| {
@@ -144,11 +144,11 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn new(cx: &Cx<'_>, deeds: Deeds, total: i64) -> Result<Self> {
+    async fn new(cx: &Cx<'_>, deeds: Deeds, total: i64) -> Result<Self> {
         let to = &deeds.to;
         Ok(Self {
             id: CopyId::from_uuid(cx.core.fresh()),
-            target: NewRepository::new(cx.core, to.registry, to.name.clone())?,
+            target: NewRepository::new(cx.core, to.registry, to.name.clone()).await?,
             deeds,
             asker: Asker::of(cx)?,
             total,

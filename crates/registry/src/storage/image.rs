@@ -79,6 +79,7 @@ pub(crate) fn prepare(
         sealed: keys
             .seal(&manifest_aad(&digest), bytes)
             .map_err(Error::internal)?,
+        seals_until: keys.seals_until(),
         layers: layers(manifest),
         children: children(manifest),
     })
@@ -123,6 +124,10 @@ pub(crate) fn put(
     wire: Wire,
     limits: &PushLimits,
 ) -> Result<Vec<Digest>> {
+    // Later the key may be gone that sealed the manifest.
+    if tx.now() > image.seals_until {
+        return Err(Error::Unavailable);
+    }
     let repository = grant.repository()?;
     let incarnation = repository.incarnation;
     let mut absent = Vec::new();

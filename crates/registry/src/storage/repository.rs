@@ -11,6 +11,7 @@ use longshore_types::{
 use crate::{
     core::Core,
     error::{Error, Result},
+    keys::Sealed,
     quota::Allowance,
     table::{
         domain, lifecycle,
@@ -27,7 +28,7 @@ pub(crate) struct NewRepository {
     name: RepositoryName,
     incarnation: Incarnation,
     /// The encryption domain of its registry and that one's wrapped first key, should there be none yet.
-    domain: (DomainId, Vec<u8>),
+    domain: (DomainId, Sealed),
     /// What bounds how many there are, if anything.
     quota: Option<Allowance>,
     /// Which tags may move.
@@ -44,14 +45,18 @@ pub(crate) struct NewRepository {
 
 impl NewRepository {
     /// A repository with ECR's defaults: no tags, no policies, every tag may move (`behaviour.md` section 7).
-    pub(crate) fn new(core: &Core, registry: Registry, name: RepositoryName) -> Result<Self> {
+    pub(crate) async fn new(
+        core: &Core,
+        registry: Registry,
+        name: RepositoryName,
+    ) -> Result<Self> {
         let domain = DomainId::from_uuid(core.fresh());
         Ok(Self {
             quota: core.quotas.creation(&registry, core.meta.now()),
             registry,
             name,
             incarnation: Incarnation::from_uuid(core.fresh()),
-            domain: (domain, core.keys.wrap_first(domain)?),
+            domain: (domain, core.keys.wrap_first(&core.meta, domain).await?),
             mutability: TagMutability::new(ImageTagMutability::Mutable, Vec::new())
                 .map_err(Error::internal)?,
             scan_on_push: false,

@@ -199,6 +199,8 @@ pub(crate) struct NewImage {
     pub(crate) subject: Option<Digest>,
     pub(crate) annotations: Option<String>,
     pub(crate) sealed: Vec<u8>,
+    /// Until when that may go into a row.
+    pub(crate) seals_until: Timestamp,
     /// Blobs that must be linked, once each, with their media types.
     pub(crate) layers: Vec<(Digest, String)>,
     /// Manifests that an index names, once each.

@@ -29,7 +29,7 @@ use longshore_registry::{
 };
 use longshore_store::{
     blob::{Blobs, Cipher, FileStore, Pool, SegmentStore},
-    crypto::MasterKey,
+    crypto::{MasterKey, MasterKeys},
     meta::{self, Clock, Faults, Metadata, SCHEMA, sqlite},
 };
 use longshore_testbed::postgres::{self, Database};
@@ -162,7 +162,7 @@ impl World {
     pub(crate) async fn over(meta: Metadata, store: Arc<dyn SegmentStore>) -> Self {
         let account = "000000000000".parse().unwrap();
         let registry = Registry::private(account, "us-east-1".parse().unwrap()).unwrap();
-        let master = MasterKey::parse(MASTER).unwrap();
+        let master = MasterKeys::from(MasterKey::parse(MASTER).unwrap());
         let key = AdministratorKey {
             id: "AKIAPROOF".to_owned(),
             secret: "proof".to_owned(),

@@ -29,7 +29,7 @@ use longshore_registry::{
 };
 use longshore_store::{
     blob::{Blobs, Cipher, FileStore, Pool},
-    crypto::MasterKey,
+    crypto::{MasterKey, MasterKeys},
     meta::{Clock, Metadata, SCHEMA, sqlite},
 };
 use longshore_testbed::postgres::{self, Database};
@@ -119,7 +119,7 @@ impl TestCore {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
         let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
         let meta = metadata(database.as_ref(), &clock);
-        let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
+        let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
         let key = AdministratorKey::of_user().unwrap();
@@ -161,6 +161,12 @@ impl TestCore {
 
     /// Another server over the same stores, with nothing in its caches. On SQLite they share the engine, too.
     pub(crate) async fn replica(&self) -> Self {
+        self.replica_with(MasterKey::parse(&"5a".repeat(32)).unwrap().into())
+            .await
+    }
+
+    /// Such a server with these master keys.
+    pub(crate) async fn replica_with(&self, master: MasterKeys) -> Self {
         let meta = match self.database.as_deref() {
             Some(database) => metadata(Some(database), &self.clock),
             None => self.core.meta.clone(),
@@ -168,7 +174,7 @@ impl TestCore {
         let core = Core::open(
             meta,
             self.core.blobs.clone(),
-            MasterKey::parse(&"5a".repeat(32)).unwrap(),
+            master,
             self.core.settings.clone(),
             Box::new(longshore_registry::core::TimeOrdered),
         );

@@ -26,6 +26,7 @@ mod pull_time_exclusion;
 mod quota;
 mod rate;
 mod registry;
+mod rekey;
 mod repository;
 mod resource;
 mod sts;

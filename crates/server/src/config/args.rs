@@ -37,6 +37,18 @@ pub enum Command {
     /// Collect all garbage that is due, beside a running server or without one.
     #[command(after_help = "Example: longshore gc --data-dir /var/lib/longshore --dry-run")]
     Gc(GcArgs),
+    /// Exchange keys, beside running servers or without one.
+    ///
+    /// With `--domains`, every encryption domain gets a new key, which seals from then on, and what the old ones sealed is
+    /// sealed anew; no file is written again. An old key goes in a run a day after its successor was made: `--finish`.
+    ///
+    /// With `--new-master-key-file`, everything that is sealed under the master key is sealed under the new one. A server
+    /// whose key is `master.key` in its data directory, or whose `--second-master-key-file` is there already, goes on by
+    /// itself; give any other the new key as its second one before, and as its first one after.
+    #[command(
+        after_help = "What is stopped goes on when it is started again.\n\nExample: openssl rand -hex 32 > new.key && longshore rekey --data-dir /var/lib/longshore --new-master-key-file new.key\n         longshore rekey --data-dir /var/lib/longshore --domains"
+    )]
+    Rekey(RekeyArgs),
     /// Give the public registry of an account an alias, which its URIs are printed with from then on.
     #[command(after_help = "Example: longshore alias my-team --account 123456789012")]
     Alias(AliasArgs),
@@ -245,6 +257,23 @@ pub struct GcArgs {
     pub store: StoreArgs,
 }
 
+/// The flags of `longshore rekey`.
+#[derive(Debug, clap::Args)]
+pub struct RekeyArgs {
+    /// The master key that takes the place of the store's: 64 hexadecimal digits, or 32 bytes in base64
+    #[arg(long, value_name = "FILE", required_unless_present = "domains")]
+    pub new_master_key_file: Option<PathBuf>,
+    /// Give every encryption domain a new key
+    #[arg(long)]
+    pub domains: bool,
+    /// Make no new keys of domains: seal anew what is left under old ones, and remove those that nothing needs
+    #[arg(long, requires = "domains")]
+    pub finish: bool,
+    /// Which store, with the master key that it has.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
 /// How a command finds the store.
 #[derive(Debug, clap::Args)]
 pub struct StoreArgs {
@@ -284,6 +313,9 @@ pub struct StoreArgs {
     /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// Another master key, instead of `LONGSHORE_SECOND_MASTER_KEY`, while `longshore rekey` exchanges one for the other
+    #[arg(long, value_name = "FILE")]
+    pub second_master_key_file: Option<PathBuf>,
     /// Print JSON
     #[arg(long)]
     pub json: bool,
@@ -300,6 +332,7 @@ impl StoreArgs {
             blobs: self.blobs.clone(),
             archive_blobs: self.archive_blobs.clone(),
             master_key_file: self.master_key_file.clone(),
+            second_master_key_file: self.second_master_key_file.clone(),
             ..ServeArgs::default()
         }
     }
@@ -400,6 +433,9 @@ pub struct ServeArgs {
     /// The master key, instead of `LONGSHORE_MASTER_KEY` or `master.key` in the data directory
     #[arg(long, value_name = "FILE")]
     pub master_key_file: Option<PathBuf>,
+    /// Another master key, instead of `LONGSHORE_SECOND_MASTER_KEY`, while `longshore rekey` exchanges one for the other
+    #[arg(long, value_name = "FILE")]
+    pub second_master_key_file: Option<PathBuf>,
     /// The certificate chain to serve HTTPS with; read again when it changes
     #[arg(long, env = "LONGSHORE_TLS_CERT", value_name = "FILE")]
     pub tls_cert: Option<PathBuf>,

@@ -24,6 +24,7 @@ pub(super) struct Settings {
     pub(super) quota: Option<Vec<String>>,
     pub(super) lifecycle_interval: Option<String>,
     pub(super) master_key_file: Option<PathBuf>,
+    pub(super) second_master_key_file: Option<PathBuf>,
     pub(super) tls_cert: Option<PathBuf>,
     pub(super) tls_key: Option<PathBuf>,
     pub(super) metrics_listen: Option<String>,

@@ -57,6 +57,13 @@ impl MasterKey {
         Ok(Self(SealingKey::from_bytes(bytes)))
     }
 
+    /// Stores `text`, which must be a key, durably in a new file that only its owner can read; fails if there is one. Blocks.
+    pub fn store_file(path: &Path, text: &str) -> Result<Self, MasterKeyError> {
+        let key = Self::parse(text)?;
+        write_new(path, text.trim()).map_err(|error| file_error(path, error))?;
+        Ok(key)
+    }
+
     /// Returns the value a store keeps to recognise its master key; it tells nothing about the key.
     pub fn check_value(&self) -> [u8; 32] {
         self.0.mac(&[b"longshore key check"])

@@ -46,7 +46,12 @@ impl TestServer {
 
     /// Starts a server whose metadata is in PostgreSQL, whatever the run is for.
     pub(crate) async fn on_postgres() -> Self {
-        Self::on(Some(Database::prepared(prepare)), |_| {}).await
+        Self::on_postgres_with(|_| {}).await
+    }
+
+    /// Such a server with changes to the defaults.
+    pub(crate) async fn on_postgres_with(change: impl FnOnce(&mut Config)) -> Self {
+        Self::on(Some(Database::prepared(prepare)), change).await
     }
 
     async fn on(database: Option<Database>, change: impl FnOnce(&mut Config)) -> Self {
@@ -64,9 +69,14 @@ impl TestServer {
 
     /// Starts another server on the same database, with a directory of its own but for the blobs.
     pub(crate) async fn replica(&self) -> Self {
+        self.replica_with(|_| {}).await
+    }
+
+    /// Such a server with changes to the defaults.
+    pub(crate) async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         symlink(self.data_dir().join("blobs"), dir.path().join("blobs")).unwrap();
-        let config = config(dir.path(), self.database.as_deref(), |_| {});
+        let config = config(dir.path(), self.database.as_deref(), change);
         let running = serve::start(config).await.unwrap();
         assert!(running.first_start.is_none(), "two servers made an account");
         Self {
