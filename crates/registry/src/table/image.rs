@@ -10,6 +10,7 @@ use longshore_types::{
     digest::{Algorithm, Digest},
     id::Incarnation,
     name::{ImageTag, Reference},
+    time::Timestamp,
 };
 
 pub(crate) use self::{
