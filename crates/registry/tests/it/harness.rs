@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::postgres as engine;
+use crate::{postgres as engine, segments};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -111,6 +111,14 @@ impl TestCore {
         Self::over(dir, change, |blobs| blobs.with_archive(files, 2)).await
     }
 
+    /// Starts over files that take so long until nothing sent to them takes effect any more.
+    pub(crate) async fn settling(after: Duration) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let late = segments::settling(dir.path(), after);
+        let blobs = Blobs::new(late, 1, Cipher::Aes256Gcm, Pool::new(4));
+        Self::over(dir, |_| {}, |_| blobs).await
+    }
+
     async fn over(
         dir: TempDir,
         change: impl FnOnce(&mut Settings),
@@ -128,8 +136,8 @@ impl TestCore {
                 .await
                 .unwrap()
         );
-        let files = Arc::new(FileStore::open(dir.path()).unwrap());
-        let blobs = stores(Blobs::new(files, 1, Cipher::Aes256Gcm, Pool::new(4)));
+        let segments = segments::store(dir.path());
+        let blobs = stores(Blobs::new(segments, 1, Cipher::Aes256Gcm, Pool::new(4)));
         let ids = Box::new(Numbered::default());
         let mut settings = Settings::new(registry);
         change(&mut settings);
@@ -316,7 +324,7 @@ impl TestCore {
 
     /// How many segment files there are.
     pub(crate) fn files(&self) -> usize {
-        count(&self.dir.path().join("blobs"))
+        count(&segments::place(self.dir.path()))
     }
 
     /// How many segment files there are in the archive store.
@@ -338,7 +346,7 @@ impl TestCore {
 
     /// All segment files, with what is in them.
     pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let shards = std::fs::read_dir(self.dir.path().join("blobs")).unwrap();
+        let shards = std::fs::read_dir(segments::place(self.dir.path())).unwrap();
         let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
         let paths = files.map(|file| file.unwrap().path());
         paths
@@ -417,7 +425,8 @@ impl TestCore {
 }
 
 fn count(blobs: &std::path::Path) -> usize {
-    let shards = std::fs::read_dir(blobs).unwrap();
+    // A bucket has no empty directories.
+    let shards = std::fs::read_dir(blobs).into_iter().flatten();
     shards
         .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
         .sum()
