@@ -279,7 +279,7 @@ pub(crate) fn page(
 ) -> Result<Vec<RepositoryCopy>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM repository_copy WHERE from_account = ?1 AND from_region = ?2 AND from_name = ?3 AND id < ?4 \
-         ORDER BY id DESC LIMIT ?5"
+         AND (ended_at IS NULL OR ended_at > 0) ORDER BY id DESC LIMIT ?5"
     );
     tx.rows(
         &sql,
@@ -305,7 +305,7 @@ pub(crate) fn forget_caller(tx: &mut dyn Tx, id: CopyId) -> Result<()> {
     tx.execute(sql, args![id.as_bytes()]).map(drop)
 }
 
-/// Lets some of the copies of an account that have ended be forgotten, but for the latest `most`.
+/// Lets some of the copies of an account that have ended be forgotten, but for the latest `most`: no list tells them any more.
 pub(crate) fn shorten(tx: &mut dyn Tx, account: AccountId, most: i64) -> Result<()> {
     tx.execute(
         "UPDATE repository_copy SET ended_at = 0 WHERE id IN (SELECT id FROM repository_copy \

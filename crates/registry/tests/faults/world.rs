@@ -45,7 +45,7 @@ use serde_json::{Value, json};
 #[path = "../it/postgres.rs"]
 mod engine;
 #[path = "../it/segments.rs"]
-mod segments;
+pub(crate) mod segments;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const MASTER: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";

@@ -23,23 +23,30 @@ pub(crate) fn store(directory: &Path) -> Arc<dyn SegmentStore> {
 
 /// Opens the store of a directory, in which what was sent may take effect so much later.
 pub(crate) fn settling(directory: &Path, after: Duration) -> Arc<dyn SegmentStore> {
-    let inner: Arc<dyn SegmentStore> = if s3::is_chosen() {
-        let options = S3Options {
-            endpoint: Some(S3Server::shared().endpoint()),
-            region: s3::REGION.to_owned(),
-            bucket: s3::BUCKET.to_owned(),
-            prefix: prefix(directory),
-            access_key_id: s3::KEY_ID.to_owned(),
-            secret_access_key: s3::SECRET.to_owned(),
-            session_token: None,
-            ca_file: None,
-            spool: directory.to_owned(),
-            patience: Patience::default(),
-        };
-        Arc::new(S3Store::open(options, Pool::new(4)).unwrap())
+    let inner = if s3::is_chosen() {
+        bucket(S3Server::shared(), &prefix(directory), directory)
     } else {
         Arc::new(FileStore::open(directory).unwrap())
     };
+    Arc::new(Settling { inner, after })
+}
+
+/// Opens a store under a prefix of a server's bucket, with files without a name in `spool`. It has settled at once.
+pub(crate) fn bucket(server: &S3Server, prefix: &str, spool: &Path) -> Arc<dyn SegmentStore> {
+    let options = S3Options {
+        endpoint: Some(server.endpoint()),
+        region: s3::REGION.to_owned(),
+        bucket: s3::BUCKET.to_owned(),
+        prefix: prefix.to_owned(),
+        access_key_id: s3::KEY_ID.to_owned(),
+        secret_access_key: s3::SECRET.to_owned(),
+        session_token: None,
+        ca_file: None,
+        spool: spool.to_owned(),
+        patience: Patience::default(),
+    };
+    let inner = Arc::new(S3Store::open(options, Pool::new(4)).unwrap());
+    let after = Duration::ZERO;
     Arc::new(Settling { inner, after })
 }
 
