@@ -114,7 +114,10 @@ pub(crate) fn newest_keys(tx: &mut dyn Tx, after: &[u8], limit: i64) -> Result<V
 
 /// Returns when the last key of any domain was made.
 pub(crate) fn last_made(tx: &mut dyn Tx) -> Result<Timestamp> {
-    let last: Option<Option<i64>> = tx.row("SELECT MAX(created_at) FROM domain_key", args![])?;
+    let last: Option<Option<i64>> = tx.row(
+        "SELECT MAX(created_at) FROM domain_key WHERE version > 1",
+        args![],
+    )?;
     Ok(Timestamp::from_millis(last.flatten().unwrap_or_default()))
 }
 
