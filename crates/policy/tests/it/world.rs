@@ -95,6 +95,14 @@ pub(crate) enum Who {
 }
 
 impl Who {
+    /// Asks about all repositories whose names begin with `team/`.
+    pub(crate) fn below(self) -> Self {
+        Self {
+            below: true,
+            ..self.object("arn:aws:ecr:eu-central-1:111122223333:repository/team/*")
+        }
+    }
+
     /// Calls `ask` with the principal.
     pub(crate) fn with<T>(&self, ask: impl FnOnce(Principal<'_>) -> T) -> T {
         match *self {
@@ -145,6 +153,8 @@ pub(crate) struct World {
     pub(crate) action: String,
     /// The resource, [`REPOSITORY`] when empty.
     pub(crate) object: String,
+    /// Whether all resources are meant that it begins.
+    pub(crate) below: bool,
 }
 
 impl World {
@@ -221,6 +231,7 @@ impl World {
                     principal,
                     action,
                     resource: object,
+                    below: self.below,
                     resource_account: Some(HERE.parse().unwrap()),
                     context: &self.context,
                 },
