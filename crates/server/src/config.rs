@@ -9,8 +9,8 @@ use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
     AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand,
-    RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
+    ListAccountsArgs, LogFormat, RecoverArgs, RekeyArgs, RenameArgs, ReportInUseArgs,
+    RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;

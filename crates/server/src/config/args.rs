@@ -37,6 +37,14 @@ pub enum Command {
     /// Collect all garbage that is due, beside a running server or without one.
     #[command(after_help = "Example: longshore gc --data-dir /var/lib/longshore --dry-run")]
     Gc(GcArgs),
+    /// Make blobs again of segments that no row names, beside a running server or without one.
+    ///
+    /// They are linked in a repository `recovered` of their registry and kept there for 30 days, so that images which are
+    /// pushed again find their layers. Nothing is removed. Manifests are in rows alone: what brings those back is a backup.
+    #[command(
+        after_help = "Run again, it goes on with what is left.\n\nExample: longshore recover --data-dir /var/lib/longshore --new-metadata"
+    )]
+    Recover(RecoverArgs),
     /// Exchange keys, beside running servers or without one.
     ///
     /// With `--domains`, every encryption domain gets a new key, which seals from then on, and what the old ones sealed is
@@ -253,6 +261,21 @@ pub struct GcArgs {
     #[arg(long)]
     pub dry_run: bool,
     /// What is collected.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The flags of `longshore recover`.
+#[derive(Debug, clap::Args)]
+pub struct RecoverArgs {
+    /// All metadata is lost: make new one for the blobs and the master key that are there, with no server running; prints
+    /// the key of a new administrator, once
+    #[arg(long)]
+    pub new_metadata: bool,
+    /// The first account of new metadata [default: 000000000000]
+    #[arg(long, value_name = "ID", requires = "new_metadata")]
+    pub account: Option<String>,
+    /// Which store.
     #[command(flatten)]
     pub store: StoreArgs,
 }
