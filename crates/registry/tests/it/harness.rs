@@ -28,7 +28,7 @@ use longshore_registry::{
     principal::Caller,
 };
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool},
+    blob::{Blobs, Cipher, FileObjects, FileStore, Pool},
     crypto::{MasterKey, MasterKeys},
     meta::{Clock, Metadata, SCHEMA, sqlite},
 };
@@ -111,15 +111,45 @@ impl TestCore {
         Self::over(dir, change, |blobs| blobs.with_archive(files, 2)).await
     }
 
+    /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.
+    pub(crate) async fn listing() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Arc::new(FileObjects::new(dir.path().join("blobs")));
+        Self::over(dir, |_| {}, |blobs| blobs.with_objects(objects)).await
+    }
+
+    /// What is left when the metadata is lost: new metadata over the same blobs, with these master keys.
+    pub(crate) async fn without_metadata(&self, master: MasterKeys) -> Self {
+        let blobs = self.core.blobs.clone();
+        Self::on(
+            self.dir.clone(),
+            self.clock.clone(),
+            master,
+            |_| {},
+            |_| blobs,
+        )
+        .await
+    }
+
     async fn over(
         dir: TempDir,
         change: impl FnOnce(&mut Settings),
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
+        let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
+        Self::on(Arc::new(dir), clock, master, change, stores).await
+    }
+
+    async fn on(
+        dir: Arc<TempDir>,
+        clock: Arc<Hands>,
+        master: MasterKeys,
+        change: impl FnOnce(&mut Settings),
+        stores: impl FnOnce(Blobs) -> Blobs,
+    ) -> Self {
         let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
         let meta = metadata(database.as_ref(), &clock);
-        let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
         let key = AdministratorKey::of_user().unwrap();
@@ -154,7 +184,7 @@ impl TestCore {
             core,
             endpoints,
             clock,
-            dir: Arc::new(dir),
+            dir,
             database: database.map(Arc::new),
         }
     }
@@ -338,8 +368,8 @@ impl TestCore {
 
     /// All segment files, with what is in them.
     pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let shards = std::fs::read_dir(self.dir.path().join("blobs")).unwrap();
-        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+        let shards = shards(&self.dir.path().join("blobs"));
+        let files = shards.flat_map(|shard| std::fs::read_dir(shard).unwrap());
         let paths = files.map(|file| file.unwrap().path());
         paths
             .map(|path| (path.clone(), std::fs::read(path).unwrap()))
@@ -417,10 +447,16 @@ impl TestCore {
 }
 
 fn count(blobs: &std::path::Path) -> usize {
-    let shards = std::fs::read_dir(blobs).unwrap();
-    shards
-        .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
+    shards(blobs)
+        .map(|shard| std::fs::read_dir(shard).unwrap().count())
         .sum()
+}
+
+/// The folders of segments; copies of keys lie beside them.
+fn shards(blobs: &std::path::Path) -> impl Iterator<Item = PathBuf> {
+    let folders = std::fs::read_dir(blobs).unwrap();
+    let paths = folders.map(|folder| folder.unwrap().path());
+    paths.filter(|path| !path.ends_with("keys"))
 }
 
 /// The variant's name, which both wires derive their codes from.

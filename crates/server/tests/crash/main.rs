@@ -156,7 +156,9 @@ fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
-        if path.is_dir() {
+        if path.ends_with("keys") {
+            continue;
+        } else if path.is_dir() {
             found.append(&mut files(&path));
         } else if !path.ends_with("store-id") {
             found.insert(path.file_name().unwrap().to_string_lossy().into_owned());
@@ -168,7 +170,8 @@ fn files(folder: &Path) -> BTreeSet<String> {
 /// The names of segments under a prefix of a bucket.
 fn objects(server: &S3Server, prefix: &str) -> BTreeSet<String> {
     let (objects, _) = server.names(prefix);
-    let names = objects.iter().filter_map(|name| name.rsplit('/').next());
+    let objects = objects.iter().filter(|name| !name.contains("/keys/"));
+    let names = objects.filter_map(|name| name.rsplit('/').next());
     let segments = names.filter(|name| *name != "store-id");
     segments.map(str::to_owned).collect()
 }

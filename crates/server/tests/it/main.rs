@@ -20,6 +20,7 @@ mod operator;
 mod organizations;
 mod public;
 mod quota;
+mod recover;
 mod rekey;
 mod replicas;
 mod repository_copies;
