@@ -5,10 +5,11 @@
 use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::RateQuota};
+use longshore_store::blob::Cipher;
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
+    AccountCommand, AliasArgs, Args, BlobCipher, Command, CopyArgs, CreateAccountArgs, GcArgs,
     ListAccountsArgs, LogFormat, RecoverArgs, RekeyArgs, RenameArgs, ReportInUseArgs,
     RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
@@ -39,6 +40,10 @@ pub struct Config {
     pub blobs: BlobsUrl,
     /// Where those of archived images are kept, if not beside the others.
     pub archive_blobs: Option<BlobsUrl>,
+    /// How new segments are encrypted.
+    pub blob_cipher: Cipher,
+    /// Whether pulls of bare blobs are sent to the bucket.
+    pub redirect_pulls: bool,
     /// Where metadata is kept.
     pub metadata: MetadataUrl,
     /// Where the master key comes from.
@@ -230,12 +235,21 @@ impl Config {
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
         }
+        let redirect_pulls = args.redirect_pulls || file.redirect_pulls.unwrap_or_default();
+        if redirect_pulls && !matches!(blobs, BlobsUrl::S3(_)) {
+            return Err(ConfigError::Incomplete(
+                "`--redirect-pulls` sends clients to a bucket: it goes with `--blobs s3://BUCKET/PREFIX`",
+            ));
+        }
+        let blob_cipher = args.blob_cipher.or(file.blob_cipher).unwrap_or_default();
         let set = args.quotas.or(file.quotas);
         Ok(Self {
             data_dir,
             metadata,
             blobs,
             archive_blobs,
+            blob_cipher: blob_cipher.into(),
+            redirect_pulls,
             master_key,
             second_master_key,
             listen: args

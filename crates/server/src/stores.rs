@@ -22,7 +22,7 @@ use std::{
 use longshore_registry::bootstrap::Identity;
 use longshore_store::{
     blob::{
-        Blobs, Cipher, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore,
+        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore,
         s3::{S3Error, S3Objects},
     },
     crypto::{MasterKey, MasterKeyError, MasterKeys},
@@ -183,7 +183,7 @@ pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
     let archive = config.archive_blobs.as_ref();
     let archive = archive.map(|url| segments(url, &pool)).transpose()?;
     let blobs =
-        Blobs::new(store, STORE_ID, Cipher::Aes256Gcm, pool).with_objects(objects(&config.blobs)?);
+        Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
         Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
         None => blobs,

@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use longshore_store::blob::Cipher;
 use serde::Deserialize;
 
 /// A container registry that speaks Amazon ECR's language.
@@ -361,6 +362,26 @@ impl StoreArgs {
     }
 }
 
+/// How new segments are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobCipher {
+    /// Frames of AES-256-GCM.
+    #[default]
+    Aes256Gcm,
+    /// Not at all: a file or object is the bare bytes of a body, checked by hashes in its row.
+    None,
+}
+
+impl From<BlobCipher> for Cipher {
+    fn from(chosen: BlobCipher) -> Self {
+        match chosen {
+            BlobCipher::Aes256Gcm => Self::Aes256Gcm,
+            BlobCipher::None => Self::None,
+        }
+    }
+}
+
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -428,6 +449,12 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub archive_blobs: Option<String>,
+    /// How new blobs are encrypted where they are kept; those that are there stay as they are [default: aes256-gcm]
+    #[arg(long, env = "LONGSHORE_BLOB_CIPHER", value_enum, value_name = "CIPHER")]
+    pub blob_cipher: Option<BlobCipher>,
+    /// Send pulls of a blob that is one unencrypted object to the bucket, by a URL that is good for five minutes
+    #[arg(long, env = "LONGSHORE_REDIRECT_PULLS")]
+    pub redirect_pulls: bool,
     /// A set of quotas: `ecr` has the rates, counts and sizes of Amazon's [default: none]
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,

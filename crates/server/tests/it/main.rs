@@ -21,6 +21,7 @@ mod organizations;
 mod public;
 mod quota;
 mod recover;
+mod redirects;
 mod rekey;
 mod replicas;
 mod repository_copies;

@@ -264,6 +264,15 @@ impl Blobs {
         BlobStream::new(self.clone(), segments, keys, range)
     }
 
+    /// Returns a URL by which anybody may read a segment for so long: only of bare bytes, in a store that can tell one.
+    pub fn location(&self, row: &SegmentRow, lifetime: Duration) -> Option<String> {
+        let objects = match row.cipher {
+            Cipher::Aes256Gcm => return None,
+            Cipher::None => self.holding(row.store, row.physical_id).ok()?,
+        };
+        objects.location(row.physical_id, lifetime)
+    }
+
     /// Removes the object of a segment from its store durably; one that is not there is removed already.
     pub async fn delete(&self, store: u32, id: PhysicalId) -> Result<(), BlobError> {
         self.holding(store, id)?.delete(id).await
