@@ -13,7 +13,6 @@ use longshore_store::{
 };
 use longshore_types::{account::Registry, id::DomainId};
 use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
 use super::{Sealed, domain_key_aad};
 use crate::error::{Error, Result};
@@ -36,7 +35,7 @@ struct Written {
     kind: String,
     account: String,
     region: String,
-    domain: Uuid,
+    domain: DomainId,
     version: u32,
     wrapped: String,
 }
@@ -58,7 +57,7 @@ impl KeyCopy {
             kind: self.registry.kind().as_str().to_owned(),
             account: self.registry.account().to_string(),
             region: self.registry.region().to_string(),
-            domain: *self.domain.as_uuid(),
+            domain: self.domain,
             version: self.version,
             wrapped: STANDARD.encode(&self.wrapped),
         };
@@ -115,7 +114,7 @@ impl KeyCopy {
         let (kind, account) = (written.kind.parse().ok()?, written.account.parse().ok()?);
         Some(Self {
             registry: Registry::new(kind, account, written.region.parse().ok()?).ok()?,
-            domain: DomainId::from_uuid(written.domain),
+            domain: written.domain,
             version: written.version,
             wrapped: STANDARD.decode(written.wrapped).ok()?,
         })
