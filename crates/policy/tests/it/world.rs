@@ -95,14 +95,6 @@ pub(crate) enum Who {
 }
 
 impl Who {
-    /// Asks about all repositories whose names begin with `team/`.
-    pub(crate) fn below(self) -> Self {
-        Self {
-            below: true,
-            ..self.object("arn:aws:ecr:eu-central-1:111122223333:repository/team/*")
-        }
-    }
-
     /// Calls `ask` with the principal.
     pub(crate) fn with<T>(&self, ask: impl FnOnce(Principal<'_>) -> T) -> T {
         match *self {
@@ -205,6 +197,14 @@ impl World {
     pub(crate) fn object(mut self, object: &str) -> Self {
         object.clone_into(&mut self.object);
         self
+    }
+
+    /// Asks about all repositories whose names begin with `team/`.
+    pub(crate) fn below(self) -> Self {
+        Self {
+            below: true,
+            ..self.object("arn:aws:ecr:eu-central-1:111122223333:repository/team/*")
+        }
     }
 
     /// Calls `ask` with the request of `who` and the policies.

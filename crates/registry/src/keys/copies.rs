@@ -164,10 +164,11 @@ pub(crate) async fn all(objects: &dyn NamedObjects) -> Result<Vec<KeyCopy>> {
     let mut copies = Vec::new();
     for name in objects.list(FOLDER).await.map_err(Error::internal)? {
         let bytes = objects.get(&name).await.map_err(Error::internal)?;
-        match bytes.as_deref().and_then(KeyCopy::read) {
-            Some(copy) => copies.push(copy),
-            None => tracing::warn!(name, "not the copy of a key"),
+        let copy = bytes.as_deref().and_then(KeyCopy::read);
+        if copy.is_none() {
+            tracing::warn!(name, "not the copy of a key");
         }
+        copies.extend(copy);
     }
     copies.sort_by_key(|copy| (*copy.domain.as_bytes(), copy.version));
     Ok(copies)

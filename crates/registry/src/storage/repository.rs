@@ -47,13 +47,12 @@ impl NewRepository {
     /// A repository with ECR's defaults: no tags, no policies, every tag may move (`behaviour.md` section 7).
     pub(crate) async fn new(core: &Core, registry: Registry, name: RepositoryName) -> Result<Self> {
         let there = core.meta.query(move |tx| domain::find(tx, &registry));
-        let domain = match there.await? {
-            Some(domain) => (domain, None),
-            None => {
-                let fresh = DomainId::from_uuid(core.fresh());
-                let key = core.keys.make(core, registry, fresh, 1).await?;
-                (fresh, Some(key))
-            }
+        let domain = if let Some(domain) = there.await? {
+            (domain, None)
+        } else {
+            let fresh = DomainId::from_uuid(core.fresh());
+            let key = core.keys.make(core, registry, fresh, 1).await?;
+            (fresh, Some(key))
         };
         Ok(Self {
             quota: core.quotas.creation(&registry, core.meta.now()),

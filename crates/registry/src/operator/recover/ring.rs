@@ -121,13 +121,12 @@ impl Ring {
         mut recovered: Recovered,
     ) -> Result<Found> {
         let (registry, domain) = (copy.registry, copy.domain);
-        let rows = match rows {
-            Some(rows) => rows,
-            None => {
-                make_domain(core, &copy).await?;
-                let made = self.of_rows(core, registry, domain).await?;
-                made.ok_or_else(|| Error::internal("a domain that was made has no key"))?
-            }
+        let rows = if let Some(rows) = rows {
+            rows
+        } else {
+            make_domain(core, &copy).await?;
+            let made = self.of_rows(core, registry, domain).await?;
+            made.ok_or_else(|| Error::internal("a domain that was made has no key"))?
         };
         let row = &mut recovered.row;
         let wrapped = rows.rewrap_from(keys, row.physical_id, row.key_version, &row.wrapped_key);

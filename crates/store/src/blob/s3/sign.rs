@@ -218,7 +218,7 @@ mod tests {
             "examplebucket.s3.amazonaws.com",
             "/test.txt",
             Timestamp::from_millis(1_369_353_600_000),
-            Duration::from_secs(86_400),
+            Duration::from_hours(24),
         );
         assert_eq!(
             query,
