@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 const USAGE: &str = "\
 cargo xtask install   the clients that the tests drive, and the service model that they check against
 cargo xtask check     formatting, lints, documentation, tidiness, tests
-cargo xtask soak      collection under fire: kills, and what is lost; then without each guard, where something must be
+cargo xtask soak      collection under fire on each pair of engines: kills, and what is lost; then without each guard, where something must be
 cargo xtask clients   the real clients against the real server
 cargo xtask ci        install, check, soak, clients
 cargo xtask tidy      crate directions, stray marks; prints the sizes of files and functions";
@@ -112,10 +112,28 @@ fn on_s3(root: &PathBuf) -> Result<()> {
         .current_dir(root))
 }
 
+/// What the soak runs on: metadata, blobs, and how long.
+const SOAKS: [&[&str]; 4] = [
+    &["--kills=20", "--operations=10000", "--workers=16"],
+    &["--blobs=versitygw", "--kills=5", "--operations=1000"],
+    &[
+        "--metadata=postgres",
+        "--kill-database",
+        "--kills=6",
+        "--operations=1000",
+    ],
+    &[
+        "--metadata=postgres",
+        "--blobs=versitygw",
+        "--servers=3",
+        "--kills=6",
+        "--operations=1000",
+    ],
+];
 /// The guards that the soak switches off, to show that it sees what they prevent.
 const GUARDS: [&str; 3] = ["promise", "grace", "foreign-keys"];
 
-/// Runs the soak against a server of its own build, which alone can hasten time.
+/// Runs the soak against servers of its own build, which alone can hasten time.
 fn soak(root: &PathBuf) -> Result<()> {
     let server = [
         "build",
@@ -126,10 +144,7 @@ fn soak(root: &PathBuf) -> Result<()> {
         "soak",
     ];
     cargo(root, &server)?;
-    let command = format!(
-        "{} serve --listen 127.0.0.1:0 --data-dir {{dir}}",
-        root.join("target/debug/longshore").display()
-    );
+    let server = format!("--server={}", root.join("target/debug/longshore").display());
     let tool = [
         "run",
         "--quiet",
@@ -137,12 +152,15 @@ fn soak(root: &PathBuf) -> Result<()> {
         "longshore-bench",
         "--",
         "soak",
-        "--command",
-        &command,
+        &server,
     ];
-    cargo(root, &tool)?;
-    for guard in GUARDS {
-        cargo(root, &[&tool[..], &["--without", guard]].concat())?;
+    for options in SOAKS {
+        cargo(root, &[&tool[..], options].concat())?;
+    }
+    for metadata in ["--metadata=sqlite", "--metadata=postgres"] {
+        for guard in GUARDS {
+            cargo(root, &[&tool[..], &[metadata, "--without", guard]].concat())?;
+        }
     }
     Ok(())
 }

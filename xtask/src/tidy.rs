@@ -28,7 +28,7 @@ const DIRECTIONS: &[(&str, &[&str])] = &[
             "longshore-registry",
         ],
     ),
-    ("longshore-bench", &[]),
+    ("longshore-bench", &["longshore-testbed"]),
     ("longshore-clients-test", &[]),
     ("longshore-testbed", &[]),
     ("xtask", &[]),

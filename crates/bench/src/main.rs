@@ -100,15 +100,24 @@ struct LoadArgs {
 
 #[derive(Debug, Args)]
 struct SoakArgs {
-    /// The command of a server that is built with the feature `soak`; `{dir}` is its directory, `{number}` its number.
+    /// The program of the servers, built with the feature `soak`.
     #[arg(long)]
-    command: String,
-    /// How many servers share the stores that the command names.
+    server: PathBuf,
+    /// What keeps the metadata.
+    #[arg(long, value_enum, default_value = "sqlite")]
+    metadata: soak::Metadata,
+    /// What keeps the blobs.
+    #[arg(long, value_enum, default_value = "files")]
+    blobs: soak::Blobs,
+    /// How many servers share the stores; they are killed in turn.
     #[arg(long, default_value_t = 1)]
     servers: usize,
     /// Kills at least.
     #[arg(long, default_value_t = 20)]
     kills: usize,
+    /// Kill the database, too, now and then.
+    #[arg(long)]
+    kill_database: bool,
     /// Acknowledged operations at least.
     #[arg(long, default_value_t = 10_000)]
     operations: u64,
@@ -139,9 +148,12 @@ fn soak(args: SoakArgs) -> Result<()> {
     let scratch = tempfile::tempdir()?;
     let must_lose = args.without.is_some();
     let options = soak::Options {
-        command: args.command,
+        server: args.server,
+        metadata: args.metadata,
+        blobs: args.blobs,
         servers: args.servers,
         kills: args.kills,
+        kills_database: args.kill_database,
         operations: args.operations,
         workers: args.workers,
         hours_a_second: args.hours_a_second,

@@ -1,6 +1,6 @@
-//! Collection under fire: clients push, push again, mount, move tags, delete, let a lifecycle policy expire and pull, while
-//! the server's time runs thousands of times as fast and the server is killed every few seconds. At the end every image
-//! that should exist is pulled and compared byte by byte.
+//! Collection under fire: clients push, push again, mount, move tags, delete, archive, copy, let a lifecycle policy expire and
+//! pull, and `longshore gc` and `scrub` run beside them, while the servers' time runs thousands of times as fast and servers
+//! are killed every few seconds. At the end every image that should exist is pulled and compared byte by byte.
 //!
 //! What the registry has said is held against it: an acknowledged image is there until it is deleted, and a positive
 //! answer about a layer is a promise for twelve hours of the server's time.
@@ -8,9 +8,11 @@
 mod api;
 mod client;
 mod clock;
+mod engines;
 mod fleet;
 mod layers;
 mod ledger;
+mod operator;
 mod worker;
 
 use std::cell::{Cell, RefCell};
@@ -21,14 +23,18 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, ensure};
 use serde::Serialize;
 use serde_json::json;
-use tokio::task::LocalSet;
+use tokio::task::{LocalSet, spawn_local};
 
 use self::api::Keys;
 use self::client::Client;
 use self::clock::Clock;
+use self::engines::Engines;
 use self::fleet::Fleet;
 use self::layers::Layers;
 use self::ledger::Ledger;
+use self::worker::Role;
+
+pub use self::engines::{Blobs, Metadata};
 
 /// Where workers push.
 const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];
@@ -36,18 +42,26 @@ const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];
 const RESTLESS: &str = "soak/restless";
 /// A lifecycle policy expires what is tagged `old-…` here after a day.
 const EXPIRING: &str = "soak/expiring";
+/// The same, and what is expired can be brought back for a week.
+const UNDO: &str = "soak/undo";
 /// How often the end of a run looks at what is left, with collection under way between the looks.
 const LOOKS: u32 = 3;
 
 /// What a run does.
 #[derive(Debug, Clone)]
 pub struct Options {
-    /// The command of a server; `{dir}` is its directory, `{number}` its number. It is built with the feature `soak`.
-    pub command: String,
-    /// How many servers share the stores.
+    /// The program of the servers, built with the feature `soak`.
+    pub server: PathBuf,
+    /// What keeps the metadata.
+    pub metadata: Metadata,
+    /// What keeps the blobs.
+    pub blobs: Blobs,
+    /// How many servers share the stores; they are killed in turn.
     pub servers: usize,
     /// Kills at least.
     pub kills: usize,
+    /// Whether the database is killed, too, now and then.
+    pub kills_database: bool,
     /// Acknowledged operations at least.
     pub operations: u64,
     /// Clients at a time.
@@ -73,6 +87,8 @@ pub struct Outcome {
     pub by_kind: Vec<(&'static str, u64)>,
     /// Kills of a server.
     pub crashes: u64,
+    /// Kills of the database.
+    pub database_crashes: u64,
     /// Images verified byte by byte at the end.
     pub verified: usize,
     /// Hours that passed for the servers.
@@ -88,23 +104,28 @@ struct Soak {
     options: Options,
     keys: Keys,
     clock: Clock,
+    engines: RefCell<Engines>,
     fleet: RefCell<Fleet>,
     layers: Layers,
     ledger: Ledger,
+    interrupted: Cell<bool>,
     over: Cell<bool>,
 }
 
 /// Runs a soak. Fails when the servers do not start or do nothing; what is lost is in the outcome.
 pub async fn run(options: Options) -> Result<Outcome> {
-    ensure!(options.servers > 0, "a soak needs a server");
+    engines::check(options.metadata, options.servers)?;
     let started = Instant::now();
     let clock = Clock::start(options.hours_a_second);
     let keys = Keys::new(options.seed);
-    let fleet = Fleet::start(&options, &clock, &keys).await?;
+    let engines = Engines::start(options.metadata, options.blobs, &options.work).await?;
+    let fleet = Fleet::start(&options, &engines.environment, &clock, &keys).await?;
     let soak = Rc::new(Soak {
         layers: Layers::new(options.seed),
         ledger: Ledger::default(),
+        interrupted: Cell::new(false),
         over: Cell::new(false),
+        engines: RefCell::new(engines),
         fleet: RefCell::new(fleet),
         keys,
         clock,
@@ -119,6 +140,7 @@ pub async fn run(options: Options) -> Result<Outcome> {
         operations: ledger.operations(),
         by_kind: ledger.by_kind(),
         crashes: soak.fleet.borrow().crashes(),
+        database_crashes: soak.fleet.borrow().database_crashes(),
         verified,
         hours: soak.clock.hours(),
         seconds: started.elapsed().as_secs(),
@@ -126,42 +148,71 @@ pub async fn run(options: Options) -> Result<Outcome> {
     })
 }
 
-/// Lets the workers work and kills servers until enough was done.
+/// Lets the clients work and kills servers until enough was done.
 async fn drive(soak: &Rc<Soak>) -> Result<()> {
-    let workers: Vec<_> = (0..soak.options.workers)
-        .map(|number| tokio::task::spawn_local(worker::work(Rc::clone(soak), number)))
+    let pushers = (0..soak.options.workers).map(|number| (number, Role::Pusher));
+    let others = [Role::Restless, Role::Copier, Role::Keeper].into_iter();
+    let others = others.zip(1_000_000..).map(|(role, number)| (number, role));
+    let mut tasks: Vec<_> = pushers
+        .chain(others)
+        .map(|(number, role)| spawn_local(worker::work(Rc::clone(soak), number, role)))
         .collect();
-    let keeper = tokio::task::spawn_local(worker::churn(Rc::clone(soak)));
+    tasks.push(spawn_local(operator::operate(Rc::clone(soak))));
+    let teller = spawn_local(tell(Rc::clone(soak)));
     let result = soak.crash_servers().await;
+    teller.abort();
     soak.over.set(true);
-    for worker in workers {
-        worker.await?;
+    for task in tasks {
+        task.await?;
     }
-    keeper.await?;
     result
+}
+
+/// Says on standard error how far it is, each minute, and at once what is lost. Whoever interrupts is told what was done.
+async fn tell(soak: Rc<Soak>) {
+    let (mut told, started) = (0, Instant::now());
+    for second in 1_u64.. {
+        tokio::select! {
+            () = tokio::time::sleep(Duration::from_secs(1)) => {}
+            _ = tokio::signal::ctrl_c() => soak.interrupted.set(true),
+        }
+        let lost = soak.ledger.lost();
+        for what in lost.iter().skip(told) {
+            eprintln!("lost after {} s: {what}", started.elapsed().as_secs());
+        }
+        told = lost.len();
+        if second % 60 == 0 {
+            let (operations, crashes) = (soak.ledger.operations(), soak.fleet.borrow().crashes());
+            let seconds = started.elapsed().as_secs();
+            eprintln!("{seconds} s: operations {operations}, crashes {crashes}, lost {told}");
+        }
+    }
 }
 
 impl Soak {
     async fn prepare(&self) -> Result<()> {
         let mut client = Client::new(self);
-        for name in REPOSITORIES.into_iter().chain([EXPIRING]) {
+        for name in REPOSITORIES.into_iter().chain([EXPIRING, UNDO]) {
             client.create(name).await?;
         }
-        let policy = json!({"rules": [{
+        let mut policy = json!({"rules": [{
             "rulePriority": 1,
             "selection": {"tagStatus": "tagged", "tagPrefixList": ["old-"], "countType": "sinceImagePushed",
                 "countUnit": "days", "countNumber": 1},
             "action": {"type": "expire"},
         }]});
-        let input = json!({"repositoryName": EXPIRING, "lifecyclePolicyText": policy.to_string()});
-        client.api("PutLifecyclePolicy", &input).await?;
+        for name in [EXPIRING, UNDO] {
+            let input = json!({"repositoryName": name, "lifecyclePolicyText": policy.to_string()});
+            client.api("PutLifecyclePolicy", &input).await?;
+            policy["x-longshore-undoHours"] = json!(24 * 7);
+        }
         Ok(())
     }
 
     async fn crash_servers(&self) -> Result<()> {
         let mut random = self.options.seed;
         let started = Instant::now();
-        loop {
+        for turn in 0.. {
             random = crate::payload::mix(random.wrapping_add(1));
             let crashes = usize::try_from(self.fleet.borrow().crashes())?;
             // Now and then they live long enough for a slow pull to see its file's grace time end.
@@ -178,14 +229,29 @@ impl Soak {
             } else {
                 enough
             };
-            if done || started.elapsed() > self.options.limit {
+            if done || self.interrupted.get() || started.elapsed() > self.options.limit {
                 return Ok(());
             }
-            let number = usize::try_from(random >> 8)? % self.options.servers;
+            if self.options.kills_database && turn % 5 == 4 {
+                self.crash_database().await?;
+                continue;
+            }
+            let number = turn % self.options.servers;
             let restart = self.fleet.borrow_mut().kill(number, random)?;
             let revived = restart.ready().await?;
             self.fleet.borrow_mut().revive(number, revived);
         }
+        Ok(())
+    }
+
+    async fn crash_database(&self) -> Result<()> {
+        let Some(database) = self.engines.borrow_mut().take_database() else {
+            return Ok(());
+        };
+        self.fleet.borrow_mut().count_database_crash();
+        let database = engines::crash(database).await?;
+        self.engines.borrow_mut().put_database(database);
+        Ok(())
     }
 
     /// Pulls all that should exist, several times, with hours for collection between.
@@ -230,9 +296,10 @@ impl Outcome {
         }
         write!(
             text,
-            "operations {}, crashes {}, lost {}",
+            "operations {}, crashes {} (of the database: {}), lost {}",
             self.operations,
             self.crashes,
+            self.database_crashes,
             self.lost.len()
         )?;
         Ok(text)

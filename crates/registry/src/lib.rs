@@ -45,5 +45,5 @@ pub use crate::{
     core::{Core, Settings},
     cx::{Cx, RequestFacts, Scope},
     error::{Error, Result},
-    operation::{Operation, execute},
+    operation::{Operation, allow, execute},
 };

@@ -40,6 +40,49 @@ impl PageSize {
     }
 }
 
+/// The page that a caller asks for, of a list whose rows are in the order of `K`.
+#[derive(Debug)]
+pub struct Paging<K> {
+    list: String,
+    size: usize,
+    /// The last key of the page before; `None` begins the list.
+    pub after: Option<K>,
+}
+
+impl<K: Serialize + for<'de> Deserialize<'de>> Paging<K> {
+    /// Reads `nextToken`; refuses the token of another list. `list` names the operation and all its filters.
+    pub fn read(tokens: &Tokens, list: String, size: usize, token: Option<&str>) -> Result<Self> {
+        let after = resume(tokens, &list, token)?;
+        Ok(Self { list, size, after })
+    }
+
+    /// Makes the page shorter than the caller asked for, where one of that length could be too much.
+    #[must_use]
+    pub fn at_most(mut self, size: usize) -> Self {
+        self.size = self.size.min(size);
+        self
+    }
+
+    /// How many rows to read: one more than the page has, to see whether there is more.
+    pub fn limit(&self) -> i64 {
+        i64::try_from(self.size + 1).unwrap_or(i64::MAX)
+    }
+
+    /// Cuts the rows read to the page; returns the token of what comes after it, if anything does.
+    pub fn cut<T>(
+        &self,
+        tokens: &Tokens,
+        rows: &mut Vec<T>,
+        key: impl Fn(&T) -> K,
+    ) -> Result<Option<String>> {
+        let more = rows.len() > self.size;
+        rows.truncate(self.size);
+        let last = rows.last().filter(|_| more);
+        last.map(|last| next_token(tokens, &self.list, &key(last)))
+            .transpose()
+    }
+}
+
 #[derive(Serialize, Deserialize)]
 struct Token<K> {
     #[serde(rename = "l")]

@@ -130,6 +130,8 @@ pub struct Limits {
     pub stall: Duration,
     /// How long a body that is kept whole may take.
     pub body: Duration,
+    /// How long each 64 KiB of such a body may take, or of a layer part of the API, unless it is small.
+    pub pace: Duration,
     /// How long such a body, or a layer part of the API, waits for memory.
     pub memory_wait: Duration,
     /// How many uploads one principal may have open.
@@ -144,6 +146,7 @@ impl Default for Limits {
             idle: Duration::from_mins(3),
             stall: Duration::from_mins(1),
             body: Duration::from_mins(1),
+            pace: Duration::from_secs(10),
             memory_wait: Duration::from_secs(30),
             open_uploads: longshore_registry::Settings::OPEN_UPLOADS,
         }

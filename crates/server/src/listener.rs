@@ -19,6 +19,7 @@ mod http1;
 mod http2;
 mod service;
 mod stream;
+pub(crate) mod streams;
 pub mod tls;
 
 pub use self::activity::InFlight;
@@ -72,6 +73,7 @@ impl Listener {
             self.limits.clone(),
             self.stop.clone(),
             abort.clone(),
+            self.most,
         ));
         let refusals = Arc::new(Semaphore::new(REFUSALS));
         loop {

@@ -29,6 +29,7 @@ use crate::{
     },
     metrics::{self, Metrics},
     oidc::{HttpsFetch, TrustError},
+    reply::AnswerMemory,
     stores::{self, OpenError, Stores},
 };
 
@@ -163,10 +164,12 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let core = Arc::new(core.fetching(Arc::new(identity_providers)));
     let bodies = BodyLimits::new(&config.limits);
     let parts = PartMemory::new(config.limits.memory_wait);
+    let answers = AnswerMemory::default();
     let limits = metrics::limits::Limits {
         core: core.clone(),
         bodies: bodies.memory.clone(),
         parts: parts.clone(),
+        answers: answers.clone(),
     };
     let metrics = Metrics::new(core.clone(), limits);
     let mut background = Background::default();
@@ -188,6 +191,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         anonymous_challenge: config.anonymous_challenge,
         proxies: TrustedProxies::new(config.trusted_proxies.clone()),
         bodies,
+        answers,
         backoff: BackOff::new(
             metrics.failed_authentications.clone(),
             metrics.refused_authentications.clone(),

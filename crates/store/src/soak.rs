@@ -31,6 +31,16 @@ mod built {
         system
     }
 
+    /// A time of the system, in milliseconds, as the store counts it: the same.
+    pub(crate) const fn stretch(millis: i64) -> i64 {
+        millis
+    }
+
+    /// How far the time that a database keeps runs ahead of its clock, which should run ahead `time`.
+    pub(crate) const fn ahead(time: std::time::Duration) -> std::time::Duration {
+        time
+    }
+
     /// Whether the store's time is the system's: always.
     pub(crate) const fn is_hastened() -> bool {
         false
@@ -82,6 +92,21 @@ mod built {
         }
     }
 
+    /// A time of the system, in milliseconds, as the store counts it.
+    pub(crate) fn stretch(millis: i64) -> i64 {
+        CLOCK.map_or(millis, |(_, rate)| millis.saturating_mul(rate))
+    }
+
+    /// How far the time that a database keeps runs ahead of its clock, which should run ahead `time`: less, or each start
+    /// of a server would take hours from what was promised.
+    pub(crate) fn ahead(time: Duration) -> Duration {
+        if is_hastened() {
+            Duration::from_millis(50)
+        } else {
+            time
+        }
+    }
+
     /// Whether the store's time runs apart from the system's.
     pub(crate) fn is_hastened() -> bool {
         CLOCK.is_some()
@@ -89,4 +114,4 @@ mod built {
 }
 
 pub use built::brief;
-pub(crate) use built::{hasten, is_hastened};
+pub(crate) use built::{ahead, hasten, is_hastened, stretch};

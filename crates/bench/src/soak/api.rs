@@ -27,15 +27,9 @@ impl Keys {
     }
 
     /// The headers of a call, `Host` apart; signatures go by the system's time.
-    pub(super) fn sign(
-        &self,
-        host: &str,
-        operation: &str,
-        body: &str,
-    ) -> Vec<(&'static str, String)> {
+    pub(super) fn sign(&self, host: &str, target: &str, body: &str) -> Vec<(&'static str, String)> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let date = timestamp(since.map_or(0, |since| since.as_secs()).cast_signed());
-        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
         let kind = "application/x-amz-json-1.1";
         let names = "content-type;host;x-amz-date;x-amz-target";
         let request = format!(
@@ -57,7 +51,7 @@ impl Keys {
         vec![
             ("Content-Type", kind.to_owned()),
             ("X-Amz-Date", date),
-            ("X-Amz-Target", target),
+            ("X-Amz-Target", target.to_owned()),
             ("Authorization", authorization),
         ]
     }

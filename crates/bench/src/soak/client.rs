@@ -14,8 +14,10 @@ use crate::client::{Body, Connection, Endpoint, Location, Request, Response, Sin
 use crate::payload::{digest, mix};
 use crate::registry::MANIFEST;
 
+const ECR: &str = "AmazonEC2ContainerRegistry_V20150921";
+const LONGSHORE: &str = "LongshoreRegistry_V20261121";
 /// How long no server may answer before the soak gives up.
-const PATIENCE: Duration = Duration::from_mins(1);
+pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// A password is good for twelve hours of the servers.
 const FRESH_HOURS: i64 = 5;
 
@@ -55,30 +57,40 @@ impl<'a> Client<'a> {
         }
     }
 
-    /// Calls the API until it is answered; fails with the error's name and message.
+    /// Calls ECR's API until it is answered; fails with the error's name and message.
     pub(super) async fn api(&mut self, operation: &str, input: &Value) -> Result<Value> {
+        self.call(&format!("{ECR}.{operation}"), input).await
+    }
+
+    /// Calls an operation that ECR has not.
+    pub(super) async fn extension(&mut self, operation: &str, input: &Value) -> Result<Value> {
+        self.call(&format!("{LONGSHORE}.{operation}"), input).await
+    }
+
+    async fn call(&mut self, target: &str, input: &Value) -> Result<Value> {
         let body = input.to_string();
         let started = Instant::now();
         loop {
-            match self.api_once(operation, &body).await {
+            match self.call_once(target, &body).await {
                 Ok(response) if response.status < 500 => {
                     let answer: Value = serde_json::from_slice(&response.body)?;
                     if response.status == 200 {
                         return Ok(answer);
                     }
-                    bail!("{operation}: {} {}", answer["__type"], answer["message"]);
+                    bail!("{target}: {} {}", answer["__type"], answer["message"]);
                 }
                 Err(error) if started.elapsed() > PATIENCE => return Err(error),
+                Ok(_) if started.elapsed() > PATIENCE => bail!("{target}: not answered"),
                 _ => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
     }
 
-    async fn api_once(&mut self, operation: &str, body: &str) -> Result<Response> {
+    async fn call_once(&mut self, target: &str, body: &str) -> Result<Response> {
         let soak = self.soak;
         let connection = self.connection()?;
         let host = connection.endpoint().authority.clone();
-        let headers = soak.keys.sign(&host, operation, body);
+        let headers = soak.keys.sign(&host, target, body);
         let headers: Vec<_> = headers
             .iter()
             .map(|(name, value)| (*name, value.as_str()))
@@ -122,7 +134,10 @@ impl<'a> Client<'a> {
             return Ok(password.clone());
         }
         let since = clock.now();
-        let response = self.api_once("GetAuthorizationToken", "{}").await?;
+        let response = {
+            let target = format!("{ECR}.GetAuthorizationToken");
+            self.call_once(&target, "{}").await?
+        };
         let answer: Value = serde_json::from_slice(&response.body)?;
         let token = answer["authorizationData"][0]["authorizationToken"].as_str();
         let password = format!("Basic {}", token.context("no password")?);
@@ -298,7 +313,7 @@ impl<'a> Client<'a> {
         layer: &Layer,
         meanwhile: impl AsyncFnOnce() -> Result<()>,
     ) -> Result<Option<bool>> {
-        let crashes = self.soak.fleet.borrow().crashes();
+        let before = self.soak.fleet.borrow().disturbances();
         let authorization = self.authorization().await?;
         let address = self.connection()?.endpoint().address;
         let socket = TcpSocket::new_v4()?;
@@ -318,7 +333,7 @@ impl<'a> Client<'a> {
         }
         meanwhile().await?;
         let read = stream.read_to_end(&mut answer).await;
-        if self.soak.fleet.borrow().crashes() != crashes {
+        if self.soak.fleet.borrow().disturbances() != before {
             return Ok(None);
         }
         Ok(Some(read.is_ok() && answer.ends_with(&layer.bytes)))

@@ -5,7 +5,7 @@ use std::io::{BufRead as _, BufReader};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
@@ -14,10 +14,13 @@ use super::Options;
 use super::api::Keys;
 use super::clock::Clock;
 
+/// How long a server may fail to start.
+const PATIENCE: Duration = Duration::from_mins(1);
+
 /// What it takes to start a server.
 #[derive(Debug, Clone)]
 struct Recipe {
-    command: String,
+    program: PathBuf,
     environment: Vec<(&'static str, String)>,
     work: PathBuf,
 }
@@ -28,6 +31,7 @@ pub(super) struct Fleet {
     recipe: Recipe,
     servers: Vec<Option<Server>>,
     crashes: u64,
+    database_crashes: u64,
 }
 
 /// A server that accepts requests.
@@ -47,18 +51,24 @@ pub(super) struct Restart {
 }
 
 impl Fleet {
-    pub(super) async fn start(options: &Options, clock: &Clock, keys: &Keys) -> Result<Self> {
-        let mut environment = vec![
+    pub(super) async fn start(
+        options: &Options,
+        environment: &[(&'static str, String)],
+        clock: &Clock,
+        keys: &Keys,
+    ) -> Result<Self> {
+        let mut environment = environment.to_vec();
+        environment.extend([
             ("LONGSHORE_SOAK_CLOCK", clock.setting()),
             ("LONGSHORE_ROOT_ACCESS_KEY_ID", keys.id.clone()),
             ("LONGSHORE_ROOT_SECRET_ACCESS_KEY", keys.secret.clone()),
             ("LONGSHORE_LIFECYCLE_INTERVAL", "1h".to_owned()),
-        ];
+        ]);
         if let Some(guard) = &options.without {
             environment.push(("LONGSHORE_SOAK_WITHOUT", guard.clone()));
         }
         let recipe = Recipe {
-            command: options.command.clone(),
+            program: options.server.clone(),
             environment,
             work: options.work.clone(),
         };
@@ -66,6 +76,7 @@ impl Fleet {
             recipe,
             servers: Vec::new(),
             crashes: 0,
+            database_crashes: 0,
         };
         for number in 0..options.servers {
             let restart = fleet.restart(number, Vec::new());
@@ -112,6 +123,24 @@ impl Fleet {
         self.crashes
     }
 
+    /// How often a server or their database was killed: what goes on across a change of it may be cut.
+    pub(super) fn disturbances(&self) -> u64 {
+        self.crashes + self.database_crashes
+    }
+
+    pub(super) fn count_database_crash(&mut self) {
+        self.database_crashes += 1;
+    }
+
+    pub(super) fn database_crashes(&self) -> u64 {
+        self.database_crashes
+    }
+
+    /// An operator's command on the stores of the servers, such as `gc`.
+    pub(super) fn operator(&self, command: &str) -> Command {
+        self.recipe.command(command, 0)
+    }
+
     /// Stops all servers with SIGTERM; each must end well.
     pub(super) fn stop(&mut self) -> Result<()> {
         for mut server in self.servers.drain(..).flatten() {
@@ -127,8 +156,23 @@ impl Fleet {
     }
 }
 
+impl Recipe {
+    /// A command of the program, on the directory of a server.
+    fn command(&self, command: &str, number: usize) -> Command {
+        let mut process = Command::new(&self.program);
+        process
+            .arg(command)
+            .arg("--data-dir")
+            .arg(self.work.join(number.to_string()))
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        process
+    }
+}
+
 impl Restart {
-    /// Starts the server and waits until it accepts requests.
+    /// Starts the server and waits until it accepts requests. An operator's command may hold its directory for a moment, and
+    /// its database may be down.
     pub(super) async fn ready(self) -> Result<Server> {
         for life in &self.stillborn {
             let mut child = self.spawn()?;
@@ -136,6 +180,18 @@ impl Restart {
             child.kill()?;
             child.wait()?;
         }
+        let started = Instant::now();
+        loop {
+            match self.start().await {
+                Err(_) if started.elapsed() < PATIENCE => {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+                other => return other,
+            }
+        }
+    }
+
+    async fn start(&self) -> Result<Server> {
         let mut child = self.spawn()?;
         let output = child.stdout.take().context("a server has no output")?;
         let address = tokio::task::spawn_blocking(move || ready_line(output)).await?;
@@ -144,37 +200,29 @@ impl Restart {
             Err(error) => {
                 child.kill()?;
                 child.wait()?;
-                let log = self.recipe.work.join(format!("{}.log", self.number));
+                let log = self.log();
                 Err(error.context(format!("see {}", log.display())))
             }
         }
     }
 
+    fn log(&self) -> PathBuf {
+        self.recipe.work.join(format!("{}.log", self.number))
+    }
+
     fn spawn(&self) -> Result<Child> {
-        let dir = self.recipe.work.join(self.number.to_string());
-        fs::create_dir_all(&dir)?;
+        fs::create_dir_all(self.recipe.work.join(self.number.to_string()))?;
         let log = OpenOptions::new()
             .create(true)
             .append(true)
-            .open(self.recipe.work.join(format!("{}.log", self.number)))?;
-        let command = self
-            .recipe
-            .command
-            .replace("{dir}", &dir.display().to_string())
-            .replace("{number}", &self.number.to_string());
-        Command::new("sh")
-            .args(["-c", &format!("exec {command}")])
-            .envs(
-                self.recipe
-                    .environment
-                    .iter()
-                    .map(|(name, value)| (name, value)),
-            )
-            .stdin(Stdio::null())
+            .open(self.log())?;
+        self.recipe
+            .command("serve", self.number)
+            .args(["--listen", "127.0.0.1:0"])
             .stdout(Stdio::piped())
             .stderr(log)
             .spawn()
-            .with_context(|| format!("cannot run `{command}`"))
+            .with_context(|| format!("cannot run {}", self.recipe.program.display()))
     }
 }
 

@@ -2,7 +2,10 @@
 
 use std::rc::Rc;
 
+use serde_json::json;
+
 use crate::payload::{digest, random};
+use crate::registry::MANIFEST;
 
 const COUNT: u64 = 40;
 /// Within a row, within one segment, within several frames, and big enough that a pull of it takes a while.
@@ -45,4 +48,24 @@ impl Layers {
         let index = usize::try_from(random % COUNT).unwrap_or(0);
         Rc::clone(&self.0[index])
     }
+}
+
+/// A descriptor of something in a manifest.
+pub(super) fn describe(media_type: &str, layer: &Layer) -> serde_json::Value {
+    json!({ "mediaType": media_type, "digest": layer.digest, "size": layer.bytes.len() })
+}
+
+/// An image manifest; the first blob is its configuration.
+pub(super) fn manifest(blobs: &[Rc<Layer>]) -> Vec<u8> {
+    let layers: Vec<_> = blobs
+        .iter()
+        .skip(1)
+        .map(|layer| describe("application/vnd.oci.image.layer.v1.tar", layer))
+        .collect();
+    let config = blobs
+        .first()
+        .map(|config| describe("application/vnd.oci.image.config.v1+json", config));
+    let text =
+        json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
+    text.to_string().into_bytes()
 }

@@ -9,13 +9,21 @@ use super::layers::Layer;
 /// A repository and a tag.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Place {
-    pub(super) repository: &'static str,
+    pub(super) repository: Rc<str>,
     pub(super) tag: String,
+}
+
+impl Place {
+    pub(super) fn new(repository: &str, tag: String) -> Self {
+        let repository = repository.into();
+        Self { repository, tag }
+    }
 }
 
 /// What a tag must pull as.
 #[derive(Debug, Clone)]
 pub(super) struct Image {
+    pub(super) media_type: &'static str,
     pub(super) manifest: Rc<Layer>,
     /// Its configuration and layers.
     pub(super) blobs: Vec<Rc<Layer>>,
@@ -73,6 +81,13 @@ impl Ledger {
 
     pub(super) fn has_lost(&self) -> bool {
         !self.lost.borrow().is_empty()
+    }
+
+    /// What is kept in a repository.
+    pub(super) fn kept_in(&self, repository: &str) -> Vec<(Place, Image)> {
+        let mut kept = self.kept();
+        kept.retain(|(place, _)| &*place.repository == repository);
+        kept
     }
 
     pub(super) fn kept(&self) -> Vec<(Place, Image)> {

@@ -1,22 +1,41 @@
 //! What the clients of a soak do, each with images of its own.
 
+mod archive;
+mod copy;
+mod keep;
+mod restless;
+
 use std::rc::Rc;
 
 use anyhow::Result;
 use serde_json::json;
 
 use super::client::Client;
-use super::layers::Layer;
+use super::layers::{Layer, describe, manifest};
 use super::ledger::{Image, Place};
 use super::{EXPIRING, REPOSITORIES, RESTLESS, Soak};
-use crate::payload::{mix, random};
+use crate::payload::mix;
 use crate::registry::MANIFEST;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// How long a positive answer holds.
-const PROMISED_HOURS: i64 = 12;
-/// Age at which the policy of [`EXPIRING`] lets go of an image.
-const EXPIRES_HOURS: i64 = 24;
+/// How long a positive answer holds: twelve hours, of which a server that starts may take a part, as it goes by a time that
+/// was kept ahead of it.
+const PROMISED_HOURS: i64 = 11;
+/// Age at which the policies let go of an image: a day, of which it may take a part likewise.
+const EXPIRES_HOURS: i64 = 23;
+
+/// What a client does.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Role {
+    /// Pushes, moves, archives, deletes and pulls.
+    Pusher,
+    /// Makes and deletes a repository, and pulls slowly what is deleted meanwhile.
+    Restless,
+    /// Copies repositories and renames the copies.
+    Copier,
+    /// Leases images, and brings expired ones back.
+    Keeper,
+}
 
 /// A client with its own images.
 struct Worker<'a> {
@@ -27,8 +46,8 @@ struct Worker<'a> {
     random: u64,
 }
 
-/// Pushes, moves, deletes and pulls until it is over.
-pub(super) async fn work(soak: Rc<Soak>, number: u64) {
+/// Goes on until it is over.
+pub(super) async fn work(soak: Rc<Soak>, number: u64, role: Role) {
     let mut worker = Worker {
         client: Client::new(&soak),
         soak: &soak,
@@ -37,31 +56,15 @@ pub(super) async fn work(soak: Rc<Soak>, number: u64) {
         random: mix(soak.options.seed.wrapping_mul(1_000) + number),
     };
     while !soak.over.get() {
-        if let Err(error) = worker.step().await {
-            soak.ledger
-                .lose(format!("a client could not go on: {error:#}"));
-        }
-    }
-}
-
-/// Makes and deletes a repository all the time, and pulls slowly what is deleted meanwhile.
-pub(super) async fn churn(soak: Rc<Soak>) {
-    let mut worker = Worker {
-        client: Client::new(&soak),
-        soak: &soak,
-        number: u64::MAX,
-        made: 0,
-        random: mix(soak.options.seed),
-    };
-    while !soak.over.get() {
-        let done = if worker.roll(3) == 0 {
-            worker.pull_slowly().await
-        } else {
-            worker.churn_once().await
+        let done = match role {
+            Role::Pusher => worker.push_and_pull().await,
+            Role::Restless => worker.restless().await,
+            Role::Copier => worker.copy().await,
+            Role::Keeper => worker.keep().await,
         };
         if let Err(error) = done {
-            soak.ledger
-                .lose(format!("the restless client could not go on: {error:#}"));
+            let what = format!("a client ({role:?}) could not go on: {error:#}");
+            soak.ledger.lose(what);
         }
     }
 }
@@ -81,11 +84,17 @@ impl Worker<'_> {
         self.soak.layers.pick(self.random >> 7)
     }
 
-    async fn step(&mut self) -> Result<()> {
-        match self.roll(16) {
+    /// Waits so many hours of the servers.
+    async fn pause(&mut self, hours: u32) {
+        tokio::time::sleep(self.soak.clock.real(hours)).await;
+    }
+
+    async fn push_and_pull(&mut self) -> Result<()> {
+        match self.roll(17) {
             0 => self.push_index().await?,
             1 => self.push_expiring().await?,
             2 => self.move_tag().await?,
+            16 => self.archive_one().await?,
             3..=6 => self.delete_one().await?,
             7..=8 => self.pull_one().await?,
             _ => self.push_image().await?,
@@ -112,7 +121,7 @@ impl Worker<'_> {
     }
 
     /// Pushes an image with `tag`; returns it unless its layers were let go for having waited too long.
-    async fn push(&mut self, to: &'static str, tag: &str, tagged: bool) -> Result<Option<Image>> {
+    async fn push(&mut self, to: &str, tag: &str, tagged: bool) -> Result<Option<Image>> {
         let since = self.soak.clock.now();
         let config = Rc::new(Layer::new(
             format!("{{\"tag\":\"{to}:{tag}\"}}").into_bytes(),
@@ -144,6 +153,7 @@ impl Worker<'_> {
                 .await?
         };
         let image = Image {
+            media_type: MANIFEST,
             manifest,
             blobs,
             children: Vec::new(),
@@ -191,8 +201,7 @@ impl Worker<'_> {
         let to = REPOSITORIES[usize::try_from(self.roll(3))?];
         let tag = self.name("w");
         if let Some(image) = self.push(to, &tag, true).await? {
-            let repository = to;
-            self.soak.ledger.keep(Place { repository, tag }, image);
+            self.soak.ledger.keep(Place::new(to, tag), image);
         }
         Ok(())
     }
@@ -220,11 +229,12 @@ impl Worker<'_> {
         anyhow::ensure!(status == 201, "an index answered {status}");
         self.soak.ledger.count("index pushed");
         let image = Image {
+            media_type: INDEX,
             manifest,
             blobs: Vec::new(),
             children,
         };
-        self.soak.ledger.keep(Place { repository, tag }, image);
+        self.soak.ledger.keep(Place::new(repository, tag), image);
         Ok(())
     }
 
@@ -237,16 +247,9 @@ impl Worker<'_> {
         };
         let keep = self.name("w");
         if let Some(kept) = self.push(EXPIRING, &keep, true).await? {
-            let place = Place {
-                repository: EXPIRING,
-                tag: keep,
-            };
-            self.soak.ledger.keep(place, kept);
+            self.soak.ledger.keep(Place::new(EXPIRING, keep), kept);
         }
-        let place = Place {
-            repository: EXPIRING,
-            tag: old,
-        };
+        let place = Place::new(EXPIRING, old);
         let problem = self.client.verify(&place, &image).await?;
         if let Some(problem) = problem
             && self.soak.clock.is_within(since, EXPIRES_HOURS)
@@ -271,11 +274,11 @@ impl Worker<'_> {
             return Ok(());
         };
         self.soak.ledger.forget(&place);
-        if let Some(image) = self.push(place.repository, &place.tag, true).await? {
+        if let Some(image) = self.push(&place.repository, &place.tag, true).await? {
             let moved = image.manifest.digest != old.manifest.digest;
             self.soak.ledger.keep(place.clone(), image);
             if moved {
-                self.remove(place.repository, &old).await?;
+                self.remove(&place.repository, &old).await?;
             }
             self.soak.ledger.count("tag moved");
         }
@@ -287,7 +290,7 @@ impl Worker<'_> {
             return Ok(());
         };
         self.soak.ledger.forget(&place);
-        self.remove(place.repository, &image).await?;
+        self.remove(&place.repository, &image).await?;
         self.soak.ledger.count("deleted");
         Ok(())
     }
@@ -322,80 +325,4 @@ impl Worker<'_> {
         self.soak.ledger.count("pulled");
         Ok(())
     }
-
-    async fn churn_once(&mut self) -> Result<()> {
-        self.client.create(RESTLESS).await?;
-        for _ in 0..4 {
-            self.roll(2);
-            let layer = self.layer();
-            self.client.upload(RESTLESS, &layer, 2).await?;
-            let image = manifest(&[layer]);
-            let image = Layer::new(image);
-            self.client
-                .put(RESTLESS, "latest", &image, MANIFEST)
-                .await?;
-        }
-        let input = json!({ "repositoryName": RESTLESS, "force": true });
-        match self.client.api("DeleteRepository", &input).await {
-            Err(error) if !error.to_string().contains("RepositoryNotFound") => return Err(error),
-            _ => {}
-        }
-        self.soak.ledger.count("repository deleted");
-        Ok(())
-    }
-
-    /// A pull that has begun ends well, although what it pulls is deleted and collected meanwhile.
-    async fn pull_slowly(&mut self) -> Result<()> {
-        let to = REPOSITORIES[0];
-        self.made += 1;
-        let bytes = random(8_000_000, self.made ^ self.soak.options.seed);
-        let layer = Rc::new(Layer::new(bytes));
-        self.client.upload(to, &layer, 3).await?;
-        let image = Image {
-            manifest: Rc::new(Layer::new(manifest(std::slice::from_ref(&layer)))),
-            blobs: vec![Rc::clone(&layer)],
-            children: Vec::new(),
-        };
-        let status = self
-            .client
-            .put(to, &image.manifest.digest, &image.manifest, MANIFEST)
-            .await?;
-        anyhow::ensure!(status == 201, "an image answered {status}");
-        let (soak, mut puller) = (self.soak, Client::new(self.soak));
-        let meanwhile = async || {
-            self.remove(to, &image).await?;
-            // The link goes after 24 hours, the file after 24 more.
-            tokio::time::sleep(soak.clock.real(36)).await;
-            Ok(())
-        };
-        // The server may have died already.
-        let whole = puller.pull_slowly(to, &layer, meanwhile).await;
-        match whole {
-            Ok(Some(true)) => soak.ledger.count("pulled slowly"),
-            Ok(Some(false)) => soak
-                .ledger
-                .lose(format!("a pull of {} was cut", layer.digest)),
-            Ok(None) | Err(_) => {}
-        }
-        Ok(())
-    }
-}
-
-fn describe(media_type: &str, layer: &Layer) -> serde_json::Value {
-    json!({ "mediaType": media_type, "digest": layer.digest, "size": layer.bytes.len() })
-}
-
-/// An image manifest; the first blob is its configuration.
-fn manifest(blobs: &[Rc<Layer>]) -> Vec<u8> {
-    let layers: Vec<_> = blobs
-        .iter()
-        .skip(1)
-        .map(|layer| describe("application/vnd.oci.image.layer.v1.tar", layer))
-        .collect();
-    let config = blobs
-        .first()
-        .map(|config| describe("application/vnd.oci.image.config.v1+json", config));
-    let text =
-        json!({ "schemaVersion": 2, "mediaType": MANIFEST, "config": config, "layers": layers });
-    text.to_string().into_bytes()
 }

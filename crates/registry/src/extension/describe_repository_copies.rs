@@ -72,20 +72,15 @@ impl Operation for DescribeRepositoryCopies {
             source.name
         );
         let tokens = &cx.core.tokens;
-        let before: Option<CopyId> = page::resume(tokens, &list, self.next_token.as_deref())?;
-        let limit = i64::try_from(size + 1).unwrap_or(i64::MAX);
+        let paging = page::Paging::<CopyId>::read(tokens, list, size, self.next_token.as_deref())?;
+        let (before, limit) = (paging.after, paging.limit());
         let mut copies = cx
             .read(permit.grant(), move |tx, _| {
                 let before = before.as_ref().map_or(&LATEST, CopyId::as_bytes);
                 Ok(repository_copy::page(tx, &source, before, limit)?)
             })
             .await?;
-        let more = copies.len() > size;
-        copies.truncate(size);
-        let last = copies.last().filter(|_| more);
-        let next_token = last
-            .map(|last| page::next_token(tokens, &list, &last.id))
-            .transpose()?;
+        let next_token = paging.cut(tokens, &mut copies, |copy| copy.id)?;
         Ok(DescribedRepositoryCopies {
             repository_copies: copies.into_iter().map(RepositoryCopy::from).collect(),
             next_token,

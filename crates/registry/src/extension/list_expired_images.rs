@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     authz::{Longshore, Needs, Permit},
     cx::{Cx, Scope},
-    error::{Error, Result},
+    error::Result,
     member::Member,
     op::on_repository,
     operation::Operation,
@@ -65,22 +65,22 @@ impl Operation for ListExpiredImages {
         let grant = permit.grant();
         let size = PageSize::USUAL.check(self.max_results)?;
         let list = format!("ListExpiredImages {}", grant.repository()?.incarnation);
-        let token = self.next_token.as_deref();
-        let after: Option<Digest> = page::resume(&cx.core.tokens, &list, token)?;
+        let tokens = &cx.core.tokens;
+        let paging = page::Paging::<Digest>::read(tokens, list, size, self.next_token.as_deref())?;
+        let after = paging
+            .after
+            .map(|digest| digest.to_key())
+            .unwrap_or_default();
+        let limit = paging.limit();
         let mut found = cx
             .read(grant, move |tx, grant| {
                 let incarnation = grant.repository()?.incarnation;
-                let limit = i64::try_from(size + 1).map_err(Error::internal)?;
-                let after = after.map(|digest| digest.to_key()).unwrap_or_default();
                 Ok(expired::page(tx, incarnation, &after, limit)?)
             })
             .await?;
-        let more = found.len() > size;
-        found.truncate(size);
-        let last = found.last().filter(|_| more).map(|kept| kept.digest);
-        let next_token = last.map(|last| page::next_token(&cx.core.tokens, &list, &last));
+        let next_token = paging.cut(tokens, &mut found, |kept| kept.digest)?;
         Ok(ListedExpiredImages {
-            next_token: next_token.transpose()?,
+            next_token,
             expired_images: found
                 .into_iter()
                 .map(ExpiredImage::of)

@@ -7,7 +7,7 @@ use super::ImageLease;
 use crate::{
     authz::{Longshore, Needs, Permit},
     cx::{Cx, Scope},
-    error::{Error, Result},
+    error::Result,
     member::Member,
     op::on_repository,
     operation::Operation,
@@ -52,22 +52,22 @@ impl Operation for ListImageLeases {
         let grant = permit.grant();
         let size = PageSize::USUAL.check(self.max_results)?;
         let list = format!("ListImageLeases {}", grant.repository()?.incarnation);
-        let token = self.next_token.as_deref();
-        let after: Option<Digest> = page::resume(&cx.core.tokens, &list, token)?;
+        let tokens = &cx.core.tokens;
+        let paging = page::Paging::<Digest>::read(tokens, list, size, self.next_token.as_deref())?;
+        let after = paging
+            .after
+            .map(|digest| digest.to_key())
+            .unwrap_or_default();
+        let limit = paging.limit();
         let mut leases = cx
             .read(grant, move |tx, grant| {
                 let incarnation = grant.repository()?.incarnation;
-                let limit = i64::try_from(size + 1).map_err(Error::internal)?;
-                let after = after.map(|digest| digest.to_key()).unwrap_or_default();
                 Ok(lease::page(tx, incarnation, &after, limit)?)
             })
             .await?;
-        let more = leases.len() > size;
-        leases.truncate(size);
-        let last = leases.last().filter(|_| more).map(|(digest, _)| digest);
-        let next_token = last.map(|last| page::next_token(&cx.core.tokens, &list, last));
+        let next_token = paging.cut(tokens, &mut leases, |(digest, _)| *digest)?;
         Ok(ListedImageLeases {
-            next_token: next_token.transpose()?,
+            next_token,
             leases: leases.into_iter().map(ImageLease::from).collect(),
         })
     }

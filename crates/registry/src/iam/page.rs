@@ -1,5 +1,7 @@
 //! Pages of IAM's lists: `MaxItems`, `Marker` and `IsTruncated`.
 
+use std::ops::Deref;
+
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::{Engine, engine::general_purpose::STANDARD_NO_PAD};
 use serde::{Serialize, de::DeserializeOwned};
@@ -15,12 +17,15 @@ const DEFAULT: i64 = 100;
 const MAX: i64 = 1000;
 
 /// What a caller asked for: a page of a list that begins after a key.
-#[derive(Clone, Debug)]
-pub(crate) struct Paging<K> {
-    list: String,
-    size: usize,
-    /// The last key of the page before.
-    pub(crate) after: Option<K>,
+#[derive(Debug)]
+pub(crate) struct Paging<K>(page::Paging<K>);
+
+impl<K> Deref for Paging<K> {
+    type Target = page::Paging<K>;
+
+    fn deref(&self) -> &Self::Target {
+        &self.0
+    }
 }
 
 /// A page and how to go on.
@@ -60,22 +65,15 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
         max_items: Option<i64>,
     ) -> Result<Self> {
         let size = size(max_items)?;
-        let list = hashed(list);
-        let after = page::resume(&core.tokens, &list, marker).map_err(|_| {
-            member::invalid("marker", marker.unwrap_or_default(), "Invalid Marker.")
-        })?;
-        Ok(Self { list, size, after })
+        let paging = page::Paging::read(&core.tokens, hashed(list), size, marker);
+        paging
+            .map(Self)
+            .map_err(|_| member::invalid("marker", marker.unwrap_or_default(), "Invalid Marker."))
     }
 
     /// Makes the page shorter than the caller asked for, where one of that length could be too much.
-    pub(crate) fn at_most(mut self, size: usize) -> Self {
-        self.size = self.size.min(size);
-        self
-    }
-
-    /// How many rows to read: one more than the page has, to see whether there is more.
-    pub(crate) fn limit(&self) -> i64 {
-        i64::try_from(self.size + 1).unwrap_or(i64::MAX)
+    pub(crate) fn at_most(self, size: usize) -> Self {
+        Self(self.0.at_most(size))
     }
 
     /// Makes a page of the rows read.
@@ -85,15 +83,10 @@ impl<K: Serialize + DeserializeOwned> Paging<K> {
         mut rows: Vec<T>,
         key: impl Fn(&T) -> K,
     ) -> Result<Page<T>> {
-        let is_truncated = rows.len() > self.size;
-        rows.truncate(self.size);
-        let last = rows.last().filter(|_| is_truncated);
-        let marker = last
-            .map(|last| page::next_token(&core.tokens, &self.list, &key(last)))
-            .transpose()?;
+        let marker = self.cut(&core.tokens, &mut rows, key)?;
         Ok(Page {
             rows,
-            is_truncated,
+            is_truncated: marker.is_some(),
             marker,
         })
     }

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Account, check_management, member::Paging, on};
+use super::{Account, check_management, member::paging, on};
 use crate::{
     authz::{Needs, Organizations, Permit},
     cx::{Cx, Scope},
@@ -38,14 +38,14 @@ impl Operation for ListAccounts {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<ListedAccounts> {
         check_management(cx)?;
         let list = "ListAccounts".to_owned();
-        let paging = Paging::new(cx.core, list, self.max_results, self.next_token.as_deref())?;
-        let (after, limit) = (paging.after.clone(), paging.limit());
+        let paging = paging(cx.core, list, self.max_results, self.next_token.as_deref())?;
+        let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let mut rows = cx
             .read(permit.grant(), move |tx, _| {
                 Ok::<_, Error>(organization::accounts(tx, &after, limit)?)
             })
             .await?;
-        let next_token = paging.page(cx.core, &mut rows, |row| row.id.to_string())?;
+        let next_token = paging.cut(&cx.core.tokens, &mut rows, |row| row.id.to_string())?;
         let account = |row| Account::of(cx.core, row);
         Ok(ListedAccounts {
             accounts: rows.into_iter().map(account).collect(),

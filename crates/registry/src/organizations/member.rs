@@ -5,7 +5,7 @@ use longshore_types::account::AccountId;
 use crate::{
     core::Core,
     error::{Error, Fault, Result},
-    page,
+    page::Paging,
 };
 
 const MAX_PAGE: i64 = 20;
@@ -49,57 +49,20 @@ pub(super) fn account_id(text: &str) -> Result<AccountId> {
     text.parse().map_err(wrong)
 }
 
-/// A page of a list that is asked for.
-pub(super) struct Paging {
+/// Reads `MaxResults` and `NextToken`; `list` names the operation and its filters.
+pub(super) fn paging(
+    core: &Core,
     list: String,
-    size: usize,
-    /// The last key of the page before, or nothing.
-    pub(super) after: String,
-}
-
-impl Paging {
-    /// Reads `MaxResults` and `NextToken`; `list` names the operation and its filters.
-    pub(super) fn new(
-        core: &Core,
-        list: String,
-        max_results: Option<i64>,
-        next_token: Option<&str>,
-    ) -> Result<Self> {
-        let size = max_results.unwrap_or(MAX_PAGE);
-        if !(1..=MAX_PAGE).contains(&size) {
-            return Err(invalid("MaxResults is not 1 to 20."));
-        }
-        let after = page::resume(&core.tokens, &list, next_token);
-        Ok(Self {
-            size: usize::try_from(size).map_err(Error::internal)?,
-            after: after
-                .map_err(|_| invalid("The provided NextToken is not valid."))?
-                .unwrap_or_default(),
-            list,
-        })
+    max_results: Option<i64>,
+    next_token: Option<&str>,
+) -> Result<Paging<String>> {
+    let size = max_results.unwrap_or(MAX_PAGE);
+    if !(1..=MAX_PAGE).contains(&size) {
+        return Err(invalid("MaxResults is not 1 to 20."));
     }
-
-    /// How many rows to read: one more than the page has, to see whether there is more.
-    pub(super) fn limit(&self) -> i64 {
-        i64::try_from(self.size + 1).unwrap_or(i64::MAX)
-    }
-
-    /// Cuts the rows to the page, and makes what continues it.
-    pub(super) fn page<T>(
-        &self,
-        core: &Core,
-        rows: &mut Vec<T>,
-        key: impl Fn(&T) -> String,
-    ) -> Result<Option<String>> {
-        let has_more = rows.len() > self.size;
-        rows.truncate(self.size);
-        match rows.last() {
-            Some(last) if has_more => {
-                page::next_token(&core.tokens, &self.list, &key(last)).map(Some)
-            }
-            _ => Ok(None),
-        }
-    }
+    let size = usize::try_from(size).map_err(Error::internal)?;
+    Paging::read(&core.tokens, list, size, next_token)
+        .map_err(|_| invalid("The provided NextToken is not valid."))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     check_management,
-    member::{Paging, invalid},
+    member::{invalid, paging},
     on,
 };
 use crate::{
@@ -135,14 +135,14 @@ impl Operation for ListCreateAccountStatus {
         };
         let states = (wanted("SUCCEEDED"), wanted("FAILED"));
         let list = format!("ListCreateAccountStatus {states:?}");
-        let paging = Paging::new(cx.core, list, self.max_results, self.next_token.as_deref())?;
-        let (after, limit) = (paging.after.clone(), paging.limit());
+        let paging = paging(cx.core, list, self.max_results, self.next_token.as_deref())?;
+        let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let mut rows = cx
             .read(permit.grant(), move |tx, _| {
                 Ok::<_, Error>(organization::requests(tx, states, &after, limit)?)
             })
             .await?;
-        let next_token = paging.page(cx.core, &mut rows, |row| row.id.clone())?;
+        let next_token = paging.cut(&cx.core.tokens, &mut rows, |row| row.id.clone())?;
         Ok(ListedStatuses {
             create_account_statuses: rows.into_iter().map(CreateAccountStatus::of).collect(),
             next_token,

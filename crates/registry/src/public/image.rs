@@ -76,9 +76,9 @@ impl Operation for DescribeImageTags {
         let grant = permit.grant();
         let size = PageSize::USUAL.check(self.max_results)?;
         let list = format!("DescribeImageTags {}", grant.repository()?.incarnation);
-        let after = page::resume(&cx.core.tokens, &list, self.next_token.as_deref())?;
-        let after: String = after.unwrap_or_default();
-        let limit = i64::try_from(size + 1).map_err(Error::internal)?;
+        let tokens = &cx.core.tokens;
+        let paging = page::Paging::<String>::read(tokens, list, size, self.next_token.as_deref())?;
+        let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let (mut tags, images) = cx
             .read(grant, move |tx, grant| {
                 let incarnation = grant.repository()?.incarnation;
@@ -90,12 +90,7 @@ impl Operation for DescribeImageTags {
                 Ok((tags, images))
             })
             .await?;
-        let more = tags.len() > size;
-        tags.truncate(size);
-        let last = tags.last().filter(|_| more);
-        let next_token = last
-            .map(|last| page::next_token(&cx.core.tokens, &list, &last.name))
-            .transpose()?;
+        let next_token = paging.cut(tokens, &mut tags, |tag| tag.name.clone())?;
         let images = images.iter().map(|image| (image.digest, image)).collect();
         let details = tags.into_iter().map(|tag| ImageTagDetail::of(tag, &images));
         Ok(DescribedImageTags {

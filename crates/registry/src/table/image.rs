@@ -1,5 +1,8 @@
 //! Images: manifests, what they reference, and their other digests.
 
+mod list;
+mod referrer;
+
 use std::collections::HashMap;
 
 use longshore_store::meta::{Columns, Error, Result, Row, Tx, Value};
@@ -10,16 +13,15 @@ use longshore_types::{
     time::Timestamp,
 };
 
+pub(crate) use self::{
+    list::{Detail, TagStatus, details, page, page_with_tags},
+    referrer::{Referrer, referrers},
+};
 use super::{
-    ROWS_PER_STATEMENT, args,
-    guard::Versions,
-    guarded,
-    image_storage::{self, Images, Status, StatusFilter},
-    placeholders,
-    repository_copy::change,
+    ROWS_PER_STATEMENT, args, guard::Versions, guarded, placeholders, repository_copy::change,
     values,
 };
-use crate::{authz::Grant, member::words};
+use crate::authz::Grant;
 
 /// A manifest as stored; `sealed` is absent when only the facts were asked for.
 #[derive(Debug)]
@@ -420,196 +422,6 @@ pub(crate) fn of_dead(
 ) -> Result<Vec<Vec<u8>>> {
     let sql = "SELECT digest FROM image WHERE incarnation = ?1 LIMIT ?2";
     tx.rows(sql, args![incarnation.as_bytes(), limit])
-}
-
-/// What `DescribeImages` tells, but for the tags.
-#[derive(Clone, Debug)]
-pub(crate) struct Detail {
-    pub(crate) digest: Digest,
-    pub(crate) media_type: String,
-    pub(crate) artifact_media_type: Option<String>,
-    pub(crate) size: i64,
-    pub(crate) pushed_at: Timestamp,
-    pub(crate) subject: Option<Digest>,
-    /// When it was last pulled, as far as that was written.
-    pub(crate) pulled_at: Option<Timestamp>,
-    pub(crate) storage: image_storage::Stored,
-}
-
-const DETAIL: &str = "i.digest, i.media_type, i.artifact_media_type, i.size, i.pushed_at, i.subject, p.pulled_at, \
-     s.status, s.archived_at, s.activated_at";
-const PULL: &str =
-    "LEFT JOIN image_pull p ON p.incarnation = i.incarnation AND p.digest = i.digest";
-
-impl Row for Detail {
-    fn read(columns: &dyn Columns) -> Result<Self> {
-        let subject = columns.opt_blob(5)?.map(Digest::from_key).transpose();
-        Ok(Self {
-            digest: digest(columns, 0)?,
-            media_type: columns.text(1)?.to_owned(),
-            artifact_media_type: columns.opt_text(2)?.map(str::to_owned),
-            size: columns.int(3)?,
-            pushed_at: Timestamp::from_millis(columns.int(4)?),
-            subject: subject.map_err(|_| Error::corrupt("image.subject"))?,
-            pulled_at: columns.opt_int(6)?.map(Timestamp::from_millis),
-            storage: image_storage::Stored::read(columns, 7)?,
-        })
-    }
-}
-
-words! {
-    /// Which images a list holds, by whether they have a tag.
-    pub(crate) TagStatus {
-        Tagged = "TAGGED",
-        Untagged = "UNTAGGED",
-        Any = "ANY",
-    }
-}
-
-impl TagStatus {
-    /// Whether it takes an image with or without tags.
-    pub(crate) fn takes(self, is_tagged: bool) -> bool {
-        match self {
-            Self::Any => true,
-            Self::Tagged => is_tagged,
-            Self::Untagged => !is_tagged,
-        }
-    }
-
-    fn condition(self) -> &'static str {
-        match self {
-            Self::Any => "",
-            Self::Tagged => {
-                "AND EXISTS (SELECT 1 FROM tag t WHERE t.incarnation = i.incarnation AND t.image = i.digest)"
-            }
-            Self::Untagged => {
-                "AND NOT EXISTS (SELECT 1 FROM tag t WHERE t.incarnation = i.incarnation AND t.image = i.digest)"
-            }
-        }
-    }
-}
-
-/// Returns up to `limit` images of a tag and an image status in order of digest, after `after` and up to `until`.
-pub(crate) fn page(
-    tx: &mut dyn Tx,
-    incarnation: Incarnation,
-    (after, until): (&[u8], &[u8]),
-    (tags, images): (TagStatus, StatusFilter),
-    limit: i64,
-) -> Result<Vec<Detail>> {
-    let (Images { from, only, key }, tags) = (images.images(), tags.condition());
-    let sql = format!(
-        "SELECT {DETAIL} FROM {from} {PULL} WHERE {only} AND {key} > ?2 AND {key} <= ?3 {tags} ORDER BY {key} LIMIT ?4"
-    );
-    tx.rows(&sql, args![incarnation.as_bytes(), after, until, limit])
-}
-
-/// Returns the details of `images`, in order of digest.
-pub(crate) fn details(
-    tx: &mut dyn Tx,
-    incarnation: Incarnation,
-    images: &[Digest],
-) -> Result<Vec<Detail>> {
-    let Images { from, only, key } = StatusFilter::Any.images();
-    let mut found = Vec::with_capacity(images.len());
-    for chunk in images.chunks(ROWS_PER_STATEMENT) {
-        let keys: Vec<Vec<u8>> = chunk.iter().map(Digest::to_key).collect();
-        let mut args = vec![Value::from(incarnation.as_bytes())];
-        args.extend(keys.iter().map(Value::from));
-        let sql = format!(
-            "SELECT {DETAIL} FROM {from} {PULL} WHERE {only} AND {key} IN ({}) ORDER BY {key}",
-            placeholders(1, keys.len())
-        );
-        found.extend(tx.rows::<Detail>(&sql, &args)?);
-    }
-    Ok(found)
-}
-
-/// Returns up to `limit` pairs of image and tag in that order, after `after` and up to the image `until`; an untagged image
-/// has one pair without a tag.
-pub(crate) fn page_with_tags(
-    tx: &mut dyn Tx,
-    incarnation: Incarnation,
-    (after, until): ((&[u8], &str), &[u8]),
-    images: StatusFilter,
-    limit: i64,
-) -> Result<Vec<(Digest, Option<String>)>> {
-    let Images { from, only, key } = images.images();
-    let sql = format!(
-        "SELECT i.digest, t.name FROM {from} LEFT JOIN tag t ON t.incarnation = i.incarnation AND t.image = i.digest \
-         WHERE {only} AND {key} >= ?2 AND {key} <= ?3 AND ({key} > ?2 OR t.name > ?4) ORDER BY {key}, t.name LIMIT ?5"
-    );
-    let args = args![incarnation.as_bytes(), after.0, until, after.1, limit];
-    tx.rows(&sql, args)
-}
-
-/// An image that refers to a subject.
-#[derive(Clone, Debug)]
-pub(crate) struct Referrer {
-    pub(crate) digest: Digest,
-    pub(crate) media_type: String,
-    pub(crate) artifact_type: Option<String>,
-    pub(crate) bytes: i64,
-    pub(crate) annotations: Option<String>,
-    pub(crate) status: Status,
-}
-
-/// How many bytes of annotations one page of referrers holds; the page ends early rather than grow beyond.
-const REFERRERS_BYTES: usize = 2 * 1024 * 1024;
-
-/// Returns up to `limit` referrers of `subject` in order of digest, after `after`, of a status, filtered by artifact types if any.
-/// One statement.
-pub(crate) fn referrers(
-    tx: &mut dyn Tx,
-    grant: &Grant,
-    subject: &Digest,
-    (types, images): (&[String], StatusFilter),
-    after: &[u8],
-    limit: usize,
-) -> crate::Result<(Vec<Referrer>, bool)> {
-    let incarnation = grant.repository()?.incarnation;
-    let account = grant.guard_account();
-    let key = subject.to_key();
-    let filter = if types.is_empty() {
-        String::new()
-    } else {
-        format!("AND i.artifact_type IN ({})", placeholders(4, types.len()))
-    };
-    let sql = format!(
-        guarded!(
-            "i.digest, i.media_type, i.artifact_type, i.manifest_bytes, i.annotations, a.status",
-            "LEFT JOIN image i ON i.incarnation = r.incarnation AND i.subject = ?3 AND i.digest > ?4 {} {} \
-             LEFT JOIN image_storage a ON a.incarnation = i.incarnation AND a.image = i.digest",
-            "ORDER BY i.digest LIMIT {}"
-        ),
-        filter,
-        images.condition("i.incarnation", "i.digest"),
-        limit + 1
-    );
-    let mut args = args![account, incarnation.as_bytes(), &key, after].to_vec();
-    args.extend(types.iter().map(Value::from));
-    let (mut versions, mut found, mut weight, mut rows) = (None, Vec::new(), 0, 0);
-    tx.query(&sql, &args, &mut |columns| {
-        versions = Some(Versions::read(columns)?);
-        let annotations = columns.opt_text(7)?;
-        rows += usize::from(!columns.is_null(3)?);
-        weight += annotations.map_or(0, str::len);
-        if !columns.is_null(3)? && (weight <= REFERRERS_BYTES || found.is_empty()) {
-            found.push(Referrer {
-                digest: digest(columns, 3)?,
-                media_type: columns.text(4)?.to_owned(),
-                artifact_type: columns.opt_text(5)?.map(str::to_owned),
-                bytes: columns.int(6)?,
-                annotations: annotations.map(str::to_owned),
-                status: Status::of(columns.opt_int(8)?)?,
-            });
-        }
-        Ok(())
-    })?;
-    grant.check(versions)?;
-    let more = rows > found.len().min(limit);
-    found.truncate(limit);
-    Ok((found, more))
 }
 
 /// Returns the image that a tag names, inside a transaction that has proven its grant; holds it there.

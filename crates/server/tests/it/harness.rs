@@ -2,6 +2,7 @@
 
 mod account;
 mod client;
+mod frames;
 mod image;
 mod issuer;
 mod person;
@@ -12,6 +13,7 @@ pub(crate) mod storage;
 pub(crate) use self::{
     account::{Account, Call, Signer, trust_in},
     client::{Answer, Request},
+    frames::{Frame, Frames},
     image::{Image, digest_of},
     issuer::{Issuer, signed},
     person::{Person, policy, trust},

@@ -2,11 +2,14 @@
 
 mod backoff;
 mod first_start;
+mod floods;
 mod health;
 mod hosts;
 pub(crate) mod http2;
 mod keep_alive;
 mod limits;
+mod shares;
 mod shutdown;
 mod strangers;
+mod streams;
 mod tls;

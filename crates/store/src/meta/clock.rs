@@ -77,7 +77,9 @@ impl StoreClock {
         let system = soak::hasten(self.source.system_millis());
         let highest = self.highest.fetch_max(system, Ordering::Relaxed);
         let now = system.max(highest);
-        if highest.saturating_sub(system) > JUMP_MILLIS || self.left_monotonic(system) {
+        if highest.saturating_sub(system) > soak::stretch(JUMP_MILLIS)
+            || self.left_monotonic(system)
+        {
             self.jumped_at.store(now, Ordering::Relaxed);
         }
         Timestamp::from_millis(now)

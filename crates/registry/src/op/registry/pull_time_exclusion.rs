@@ -149,20 +149,14 @@ impl Operation for ListPullTimeUpdateExclusions {
             registry.account(),
             registry.region()
         );
-        let after = page::resume(tokens, &list, self.next_token.as_deref())?;
-        let after: String = after.unwrap_or_default();
-        let limit = i64::try_from(size + 1).map_err(Error::internal)?;
+        let paging = page::Paging::<String>::read(tokens, list, size, self.next_token.as_deref())?;
+        let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let mut principals = cx
             .read(grant, move |tx, grant| {
                 Ok(exclusions::page(tx, grant.registry(), &after, limit)?)
             })
             .await?;
-        let more = principals.len() > size;
-        principals.truncate(size);
-        let last = principals.last().filter(|_| more);
-        let next_token = last
-            .map(|last| page::next_token(tokens, &list, last))
-            .transpose()?;
+        let next_token = paging.cut(tokens, &mut principals, Clone::clone)?;
         Ok(ListedExclusions {
             pull_time_update_exclusions: principals,
             next_token,

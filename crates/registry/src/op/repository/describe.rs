@@ -10,7 +10,7 @@ use super::description::Repository;
 use crate::{
     authz::{Ecr, Grant, Need, Needs, Permit, Resource},
     cx::{Cx, Scope},
-    error::{Error, Result},
+    error::Result,
     member::{Member, check_length},
     op::name_in,
     operation::Operation,
@@ -109,20 +109,15 @@ impl DescribeRepositories {
         let size = PageSize::USUAL.check(self.max_results)?;
         let alias = alias::primary(cx, grant.registry()).await?;
         let list = list_of(grant.registry());
-        let after = page::resume(&cx.core.tokens, &list, self.next_token.as_deref())?;
-        let after: String = after.unwrap_or_default();
-        let limit = i64::try_from(size + 1).map_err(Error::internal)?;
+        let tokens = &cx.core.tokens;
+        let paging = page::Paging::<String>::read(tokens, list, size, self.next_token.as_deref())?;
+        let (after, limit) = (paging.after.clone().unwrap_or_default(), paging.limit());
         let mut rows = cx
             .read(grant, move |tx, grant| {
                 Ok(repository::page(tx, grant.registry(), &after, limit)?)
             })
             .await?;
-        let more = rows.len() > size;
-        rows.truncate(size);
-        let last = rows.last().filter(|_| more);
-        let next_token = last
-            .map(|row| page::next_token(&cx.core.tokens, &list, &row.name.as_str()))
-            .transpose()?;
+        let next_token = paging.cut(tokens, &mut rows, |row| row.name.as_str().to_owned())?;
         Ok(DescribedRepositories {
             repositories: rows
                 .iter()

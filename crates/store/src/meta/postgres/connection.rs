@@ -16,6 +16,7 @@ use super::shared::Shared;
 use super::value::{fits, type_of};
 use crate::meta::error::{Error, Result};
 use crate::meta::value::Value;
+use crate::soak::Guard;
 
 /// Statements that a connection keeps prepared.
 const STATEMENTS: NonZeroUsize = NonZeroUsize::new(256).expect("not zero");
@@ -80,6 +81,9 @@ impl Connection {
             options.statement_timeout.as_millis(),
         );
         self.batch(&sql)?;
+        if !Guard::ForeignKeys.holds() {
+            self.batch("SET session_replication_role TO replica")?;
+        }
         let sql = "SELECT current_setting('server_version_num'), current_setting('server_encoding'), \
                    current_setting('fsync'), current_setting('full_page_writes'), pg_is_in_recovery()";
         let row = self.simple_row(sql)?;
