@@ -64,7 +64,10 @@ impl KeyCopy {
         let bytes = serde_json::to_vec(&written).map_err(Error::internal)?;
         let kept = objects.put(&self.name(), Bytes::from(bytes)).await;
         // One of that name has the same bytes.
-        kept.map(drop).map_err(Error::internal)
+        kept.map(drop).map_err(|error| {
+            tracing::error!(%error, "the copy of a key cannot be kept beside the blobs");
+            Error::Unavailable
+        })
     }
 
     /// Removes it.
@@ -76,12 +79,6 @@ impl KeyCopy {
     /// Unwraps the key, if one of those master keys wrapped it.
     pub(crate) fn unwrap(&self, master: &MasterKeys) -> Option<SealingKey> {
         master.unwrap_key(&self.aad(), &self.wrapped).ok()
-    }
-
-    /// Whether that master key wrapped it.
-    fn is_under(&self, master: &MasterKey) -> bool {
-        let key = master.key().unwrap_key(&self.aad(), &self.wrapped);
-        key.is_ok()
     }
 
     fn aad(&self) -> Vec<u8> {
@@ -105,8 +102,8 @@ impl KeyCopy {
         format!("{FOLDER}/{}.{}.{hash}", self.domain, self.version)
     }
 
-    fn key(&self) -> (DomainId, u32) {
-        (self.domain, self.version)
+    fn identity(&self, key: &SealingKey) -> Identity {
+        (self.domain, self.version, key.mac(&[b"longshore key copy"]))
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
@@ -121,42 +118,65 @@ impl KeyCopy {
     }
 }
 
-/// Makes a copy under `new` of each that is under another of the master keys held; returns of how many keys there is none
+/// Makes a copy under `new` of each that is under another of the master keys held; returns how many keys have no copy
 /// then, because none of them opens one.
 pub(crate) async fn exchange(
     objects: &dyn NamedObjects,
     held: &MasterKeys,
     new: &MasterKey,
 ) -> Result<u64> {
-    let (done, rest) = under(objects, new).await?;
-    let mut lost = 0;
+    let (mut done, rest) = under(objects, new).await?;
+    let mut closed = HashSet::new();
     for copy in rest {
-        match copy.unwrap(held) {
-            _ if done.contains(&copy.key()) => {}
-            Some(key) => copy.under(&key, new)?.keep(objects).await?,
-            None => lost += 1,
+        let Some(key) = copy.unwrap(held) else {
+            closed.insert((copy.domain, copy.version));
+            continue;
+        };
+        if done.insert(copy.identity(&key)) {
+            copy.under(&key, new)?.keep(objects).await?;
         }
     }
-    Ok(lost)
+    let open: HashSet<_> = done
+        .iter()
+        .map(|(domain, version, _)| (*domain, *version))
+        .collect();
+    Ok(closed.difference(&open).count() as u64)
 }
 
-/// Removes what is not under `new` and of which there is a copy that is.
-pub(crate) async fn clear(objects: &dyn NamedObjects, new: &MasterKey) -> Result<()> {
+/// Removes what is under another of the master keys held than `new`, and of which there is a copy that is under that.
+pub(crate) async fn clear(
+    objects: &dyn NamedObjects,
+    held: &MasterKeys,
+    new: &MasterKey,
+) -> Result<()> {
     let (done, rest) = under(objects, new).await?;
-    for copy in rest.iter().filter(|copy| done.contains(&copy.key())) {
-        copy.remove(objects).await?;
+    for copy in rest {
+        let key = copy.unwrap(held);
+        if key.is_some_and(|key| done.contains(&copy.identity(&key))) {
+            copy.remove(objects).await?;
+        }
     }
     Ok(())
 }
+
+/// Tells one key from another, also of the same version: two processes may have made one each at once.
+type Identity = (DomainId, u32, [u8; 32]);
 
 /// The keys of which there is a copy under a master key, and the copies that are not.
 async fn under(
     objects: &dyn NamedObjects,
     master: &MasterKey,
-) -> Result<(HashSet<(DomainId, u32)>, Vec<KeyCopy>)> {
-    let copies = all(objects).await?.into_iter();
-    let (done, rest): (Vec<_>, Vec<_>) = copies.partition(|copy| copy.is_under(master));
-    Ok((done.iter().map(KeyCopy::key).collect(), rest))
+) -> Result<(HashSet<Identity>, Vec<KeyCopy>)> {
+    let (mut done, mut rest) = (HashSet::new(), Vec::new());
+    for copy in all(objects).await? {
+        match master.key().unwrap_key(&copy.aad(), &copy.wrapped) {
+            Ok(key) => {
+                done.insert(copy.identity(&key));
+            }
+            Err(_) => rest.push(copy),
+        }
+    }
+    Ok((done, rest))
 }
 
 /// Returns all copies, in order of domain and version; what is none is passed over.
@@ -209,15 +229,17 @@ mod tests {
         let held = MasterKeys::from(master(1));
         assert!(copy.unwrap(&held).is_some());
         // A copy that nothing has taken the place of stays.
-        clear(&objects, &master(2)).await.unwrap();
+        clear(&objects, &held, &master(2)).await.unwrap();
         assert_eq!(exchange(&objects, &held, &master(2)).await.unwrap(), 0);
         assert_eq!(all(&objects).await.unwrap().len(), 2);
+        let held = held.with(master(2));
         assert_eq!(exchange(&objects, &held, &master(2)).await.unwrap(), 0);
-        clear(&objects, &master(2)).await.unwrap();
+        clear(&objects, &held, &master(2)).await.unwrap();
         let left = all(&objects).await.unwrap();
         assert_eq!(left.len(), 1);
-        assert!(left[0].unwrap(&held).is_none());
+        assert!(left[0].unwrap(&master(1).into()).is_none());
         assert!(left[0].unwrap(&master(2).into()).is_some());
+        let held = MasterKeys::from(master(3));
         let lost = exchange(&objects, &held, &master(3)).await;
         assert_eq!(lost.unwrap(), 1);
     }

@@ -453,7 +453,7 @@ fn count(blobs: &std::path::Path) -> usize {
 }
 
 /// The folders of segments; copies of keys lie beside them.
-fn shards(blobs: &std::path::Path) -> impl Iterator<Item = PathBuf> {
+fn shards(blobs: &std::path::Path) -> impl Iterator<Item = PathBuf> + use<> {
     let folders = std::fs::read_dir(blobs).unwrap();
     let paths = folders.map(|folder| folder.unwrap().path());
     paths.filter(|path| !path.ends_with("keys"))

@@ -85,7 +85,7 @@ impl<'a> Exchange<'a> {
         let Some((check, total)) = begun else {
             // An exchange may have been stopped after its last row.
             if let Some(objects) = core.blobs.objects() {
-                copies::clear(objects, &key).await?;
+                copies::clear(objects, core.keys.master(), &key).await?;
             }
             return Ok(None);
         };
@@ -155,7 +155,10 @@ impl<'a> Exchange<'a> {
     /// Removes the copies of keys that the old master key wraps.
     async fn clear(&self) -> Result<()> {
         match self.core.blobs.objects() {
-            Some(objects) => copies::clear(objects, &self.new).await,
+            Some(objects) => {
+                let held = self.core.keys.master();
+                copies::clear(objects, held, &self.new).await
+            }
             None => Ok(()),
         }
     }
