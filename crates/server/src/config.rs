@@ -239,11 +239,7 @@ impl Config {
             ));
         }
         let redirect_pulls = args.redirect_pulls || file.redirect_pulls.unwrap_or_default();
-        if redirect_pulls && !matches!(blobs, BlobsUrl::S3(_)) {
-            return Err(ConfigError::Incomplete(
-                "`--redirect-pulls` sends clients to a bucket: it goes with `--blobs s3://BUCKET/PREFIX`",
-            ));
-        }
+        check_redirects(redirect_pulls, &blobs)?;
         let blob_cipher = args.blob_cipher.or(file.blob_cipher).unwrap_or_default();
         let set = args.quotas.or(file.quotas);
         Ok(Self {
@@ -265,11 +261,7 @@ impl Config {
                 .map(|account| parsed("--account", &account))
                 .transpose()?,
             region: region(args.region.or(file.region).as_deref())?,
-            domain: args
-                .domain
-                .or(file.domain)
-                .map(|domain| check_domain(&domain))
-                .transpose()?,
+            domain: domain(args.domain.or(file.domain).as_deref())?,
             tls: tls(
                 args.tls_cert.or(file.tls_cert),
                 args.tls_key.or(file.tls_key),
@@ -287,13 +279,10 @@ impl Config {
                 "--trusted-proxies",
                 args.trusted_proxies.or(file.trusted_proxies),
             )?,
-            oidc: Oidc {
-                allow_networks: blocks(
-                    "--oidc-allow-network",
-                    args.oidc_allow_network.or(file.oidc_allow_network),
-                )?,
-                ca_file: args.oidc_ca_file.or(file.oidc_ca_file),
-            },
+            oidc: oidc(
+                args.oidc_allow_network.or(file.oidc_allow_network),
+                args.oidc_ca_file.or(file.oidc_ca_file),
+            )?,
             root: secrets.root()?,
             rate_quotas: quotas(
                 set.as_deref(),
@@ -318,6 +307,26 @@ impl Config {
             ),
         })
     }
+}
+
+fn domain(given: Option<&str>) -> Result<Option<String>, ConfigError> {
+    given.map(check_domain).transpose()
+}
+
+fn check_redirects(redirect_pulls: bool, blobs: &BlobsUrl) -> Result<(), ConfigError> {
+    if redirect_pulls && !matches!(blobs, BlobsUrl::S3(_)) {
+        return Err(ConfigError::Incomplete(
+            "`--redirect-pulls` sends clients to a bucket: it goes with `--blobs s3://BUCKET/PREFIX`",
+        ));
+    }
+    Ok(())
+}
+
+fn oidc(networks: Option<Vec<String>>, ca_file: Option<PathBuf>) -> Result<Oidc, ConfigError> {
+    Ok(Oidc {
+        allow_networks: blocks("--oidc-allow-network", networks)?,
+        ca_file,
+    })
 }
 
 fn limits(connections: Option<usize>, open_uploads: Option<NonZeroU32>) -> Limits {

@@ -225,7 +225,7 @@ mod tests {
             copy.keep(&objects).await.unwrap();
         }
         std::fs::write(directory.path().join("keys/none"), "{}").unwrap();
-        assert_eq!(all(&objects).await.unwrap(), [copy.clone()]);
+        assert_eq!(all(&objects).await.unwrap(), std::slice::from_ref(&copy));
         let held = MasterKeys::from(master(1));
         assert!(copy.unwrap(&held).is_some());
         // A copy that nothing has taken the place of stays.
