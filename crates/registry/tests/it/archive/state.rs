@@ -255,7 +255,7 @@ async fn an_identifier_that_names_no_image_is_refused_by_the_members_own_name() 
     for (id, member) in [
         (json!({}), "imageId"),
         (json!({"imageTag": "?"}), "imageId.imageTag"),
-        (json!({"imageDigest": "sha256:1"}), "imageId.imageDigest"),
+        (json!({"imageDigest": "?"}), "imageId.imageDigest"),
     ] {
         let error = update(&t, id, "ARCHIVE").await.unwrap_err();
         let expected = format!("Invalid parameter at '{member}' failed");

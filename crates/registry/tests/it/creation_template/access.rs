@@ -298,6 +298,7 @@ async fn a_deny_of_any_name_under_the_prefix_keeps_the_maker_from_the_template()
             assert_eq!(name_of(&refused), "AccessDenied", "{name} {prefix}");
             assert!(refused.to_string().contains("with an explicit deny"));
         }
+        people.take(ACCOUNT, &id, "deny").await;
     }
     // A deny of other names does not.
     people.inline(ACCOUNT, &id, "deny", &deny("prod2/*")).await;
