@@ -12,7 +12,8 @@ use crate::harness::{Answer, Request, TestServer, digest_of, storage};
 const LARGE: usize = 300_000;
 
 fn large(seed: u8) -> Vec<u8> {
-    (0..LARGE).map(|at| (at % 251) as u8 ^ seed).collect()
+    let bytes = (0..=250_u8).cycle().take(LARGE);
+    bytes.map(|byte| byte ^ seed).collect()
 }
 
 /// A server that sends pulls to its bucket.
@@ -122,10 +123,7 @@ async fn what_is_no_single_bare_object_streams_through() {
     }
     // Without being told to, it sends nobody anywhere.
     let bare = server.push_blob(&password, "app", &large(4)).await;
-    let server = server
-        .restart_with(|config| storage::in_bucket(config))
-        .await
-        .unwrap();
+    let server = server.restart_with(storage::in_bucket).await.unwrap();
     let pulled = server
         .v2(&password, "GET", &format!("app/blobs/{bare}"))
         .send()
