@@ -15,6 +15,7 @@ use crate::{
     authz::Grant,
     bootstrap,
     error::Result,
+    job::copy::Lanes,
     keys::Keys,
     organization::Organization,
     principal::Principals,
@@ -26,6 +27,7 @@ use crate::{
     table::upload,
     target::Targets,
     token::Tokens,
+    turns::Turns,
     usage::Usage,
 };
 
@@ -115,6 +117,8 @@ pub struct Core {
     pub(crate) targets: Targets,
     pub(crate) usage: Usage,
     pub(crate) pulls: Pulls,
+    pub(crate) turns: Turns,
+    pub(crate) copying: Lanes,
     /// Wakes the sweepers from their rest.
     pub(crate) wake: Notify,
     /// Wakes whoever moves bytes between the stores.
@@ -151,6 +155,8 @@ impl Core {
             targets: Targets::default(),
             usage: Usage::default(),
             pulls: Pulls::default(),
+            turns: Turns::default(),
+            copying: Lanes::default(),
             wake: Notify::new(),
             wake_archive: Notify::new(),
             wake_copies: Notify::new(),

@@ -93,12 +93,14 @@ pub async fn run(core: Arc<Core>) {
             rest(&core.wake_archive, moved.map(|moved| moved.more)).await;
         }
     };
-    let copying = async {
+    let copying = || async {
         loop {
             let copied = copy::tick(&core).await;
             rest(&core.wake_copies, copied.map(|copied| copied.more)).await;
         }
     };
+    // Copies of so many accounts at a time.
+    let copying = async { tokio::join!(copying(), copying(), copying(), copying()) };
     tokio::join!(sweeping, moving, copying);
 }
 

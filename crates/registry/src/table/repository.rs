@@ -207,12 +207,6 @@ pub(crate) fn set_mutability(
     .map(drop)
 }
 
-/// Waits for every writer that holds a repository alive, and has those that come later wait for this transaction.
-pub(crate) fn hold(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
-    let sql = "SELECT version FROM repository WHERE incarnation = ?1 /*for update*/";
-    tx.row::<i64>(sql, args![incarnation.as_bytes()]).map(drop)
-}
-
 /// Marks a repository dead: invisible, its name free. Waits for every writer that holds it alive.
 pub(crate) fn kill(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
     let now = tx.now();

@@ -7,6 +7,7 @@
 
 mod gate;
 mod pairs;
+mod replicas;
 mod soak;
 mod uploads;
 #[path = "../faults/world.rs"]

@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::postgres as engine;
+use crate::{postgres as engine, segments};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -114,7 +114,7 @@ impl TestCore {
     /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.
     pub(crate) async fn listing() -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let objects = Arc::new(FileObjects::new(dir.path().join("blobs")));
+        let objects = Arc::new(FileObjects::new(segments::place(dir.path())));
         Self::over(dir, |_| {}, |blobs| blobs.with_objects(objects)).await
     }
 
@@ -129,6 +129,14 @@ impl TestCore {
             |_| blobs,
         )
         .await
+    }
+
+    /// Starts over files that take so long until nothing sent to them takes effect any more.
+    pub(crate) async fn settling(after: Duration) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let late = segments::settling(dir.path(), after);
+        let blobs = Blobs::new(late, 1, Cipher::Aes256Gcm, Pool::new(4));
+        Self::over(dir, |_| {}, |_| blobs).await
     }
 
     async fn over(
@@ -158,8 +166,8 @@ impl TestCore {
                 .await
                 .unwrap()
         );
-        let files = Arc::new(FileStore::open(dir.path()).unwrap());
-        let blobs = stores(Blobs::new(files, 1, Cipher::Aes256Gcm, Pool::new(4)));
+        let segments = segments::store(dir.path());
+        let blobs = stores(Blobs::new(segments, 1, Cipher::Aes256Gcm, Pool::new(4)));
         let ids = Box::new(Numbered::default());
         let mut settings = Settings::new(registry);
         change(&mut settings);
@@ -346,7 +354,7 @@ impl TestCore {
 
     /// How many segment files there are.
     pub(crate) fn files(&self) -> usize {
-        count(&self.dir.path().join("blobs"))
+        count(&segments::place(self.dir.path()))
     }
 
     /// How many segment files there are in the archive store.
@@ -368,7 +376,7 @@ impl TestCore {
 
     /// All segment files, with what is in them.
     pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let shards = shards(&self.dir.path().join("blobs"));
+        let shards = shards(&segments::place(self.dir.path()));
         let files = shards.flat_map(|shard| std::fs::read_dir(shard).unwrap());
         let paths = files.map(|file| file.unwrap().path());
         paths
@@ -454,7 +462,8 @@ fn count(blobs: &std::path::Path) -> usize {
 
 /// The folders of segments; copies of keys lie beside them.
 fn shards(blobs: &std::path::Path) -> impl Iterator<Item = PathBuf> + use<> {
-    let folders = std::fs::read_dir(blobs).unwrap();
+    // A bucket has no empty directories.
+    let folders = std::fs::read_dir(blobs).into_iter().flatten();
     let paths = folders.map(|folder| folder.unwrap().path());
     paths.filter(|path| !path.ends_with("keys"))
 }

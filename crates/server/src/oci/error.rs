@@ -204,7 +204,9 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         Error::Throttled(_) | Error::TooManyFailures(_) | Error::TooManyUploads(_) => {
             ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS)
         }
-        Error::Stale | Error::Unavailable => ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
+        Error::Stale | Error::NotAlone | Error::Unavailable => {
+            ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE)
+        }
         Error::Internal(_) => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

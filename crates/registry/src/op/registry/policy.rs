@@ -60,7 +60,7 @@ impl Operation for PutRegistryPolicy {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RegistryPolicy> {
         let (grant, policy) = (permit.grant(), self.policy()?);
         let answer = cx
-            .write(grant, Durability::Durable, move |tx, grant| {
+            .change(grant, Durability::Durable, move |tx, grant| {
                 let registry = grant.registry();
                 if scope_of(tx, grant)? == PolicyScope::Narrow && !is_narrow(&policy) {
                     return Err(policy.refusal());
@@ -112,7 +112,7 @@ impl Operation for DeleteRegistryPolicy {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RegistryPolicy> {
         let grant = permit.grant();
         let answer = cx
-            .write(grant, Durability::Durable, |tx, grant| {
+            .change(grant, Durability::Durable, |tx, grant| {
                 let row = stored(tx, grant)?;
                 registry_policy::remove(tx, grant.registry())?;
                 account::bump(tx, grant.registry().account())?;

@@ -4,7 +4,7 @@ use std::{net::SocketAddr, os::unix::fs::symlink, path::Path, sync::Arc, time::D
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore::{
-    config::{Config, MasterKeySource, MetadataUrl},
+    config::{BlobsUrl, Config, MasterKeySource, MetadataUrl},
     first_start::Credentials,
     serve::{self, RunningServer, StartError},
 };
@@ -32,6 +32,7 @@ pub(crate) struct TestServer {
     pub(crate) credentials: Credentials,
     dir: TempDir,
     database: Option<Arc<Database>>,
+    blobs: BlobsUrl,
 }
 
 impl TestServer {
@@ -55,9 +56,15 @@ impl TestServer {
         Self::on(Some(Database::prepared(prepare)), change).await
     }
 
+    /// Starts a server whose metadata is in PostgreSQL and whose blobs are in a bucket, whatever the run is for.
+    pub(crate) async fn on_postgres_and_s3() -> Self {
+        Self::on_postgres_with(storage::in_bucket).await
+    }
+
     async fn on(database: Option<Database>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), database.as_ref(), change);
+        let blobs = config.blobs.clone();
         let running = serve::start(config).await.unwrap();
         let credentials = running.first_start.clone().unwrap();
         Self {
@@ -65,6 +72,7 @@ impl TestServer {
             credentials,
             dir,
             database: database.map(Arc::new),
+            blobs,
         }
     }
 
@@ -76,8 +84,16 @@ impl TestServer {
     /// Such a server with changes to the defaults.
     pub(crate) async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        symlink(self.data_dir().join("blobs"), dir.path().join("blobs")).unwrap();
-        let config = config(dir.path(), self.database.as_deref(), change);
+        let config = config(dir.path(), self.database.as_deref(), |config| {
+            match &self.blobs {
+                BlobsUrl::S3(_) => config.blobs = self.blobs.clone(),
+                BlobsUrl::File(_) => {
+                    let here = config.data_dir.join("blobs");
+                    symlink(self.data_dir().join("blobs"), here).unwrap();
+                }
+            }
+            change(config);
+        });
         let running = serve::start(config).await.unwrap();
         assert!(running.first_start.is_none(), "two servers made an account");
         Self {
@@ -85,6 +101,7 @@ impl TestServer {
             credentials: self.credentials.clone(),
             dir,
             database: self.database.clone(),
+            blobs: self.blobs.clone(),
         }
     }
 
@@ -131,6 +148,7 @@ impl TestServer {
             credentials,
             dir,
             database,
+            blobs,
         } = self;
         assert!(running.stop().await, "requests were left behind");
         let config = config(dir.path(), database.as_deref(), change);
@@ -140,6 +158,7 @@ impl TestServer {
             credentials,
             dir,
             database,
+            blobs,
         })
     }
 
