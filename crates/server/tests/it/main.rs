@@ -20,6 +20,8 @@ mod operator;
 mod organizations;
 mod public;
 mod quota;
+mod recover;
+mod redirects;
 mod rekey;
 mod replicas;
 mod repository_copies;

@@ -14,7 +14,7 @@ pub(super) fn choose(config: &mut Config) {
 }
 
 /// Lets a server keep its blobs in the bucket of tests, whatever the run is for.
-pub(super) fn in_bucket(config: &mut Config) {
+pub(crate) fn in_bucket(config: &mut Config) {
     config.blobs = BlobsUrl::S3(Box::new(S3Options {
         endpoint: Some(S3Server::shared().endpoint()),
         region: s3::REGION.to_owned(),
