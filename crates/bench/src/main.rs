@@ -93,6 +93,18 @@ struct LoadArgs {
     /// The connections of `idle-connections`.
     #[arg(long, default_value_t = 2_000)]
     connections: u64,
+    /// How many pull one layer at once in `crowd-pull`.
+    #[arg(long, default_value_t = 1_000)]
+    crowd: usize,
+    /// The size of the layer of `huge-layer`, in GiB.
+    #[arg(long, default_value_t = 10)]
+    gib: usize,
+    /// The image counts of `images-…`.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000])]
+    images: Vec<u64>,
+    /// The repository counts of `repositories-…`.
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000])]
+    repositories: Vec<u64>,
     /// The seed of all bodies and names; change it to repeat a run at a server that keeps its data.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -300,6 +312,10 @@ impl From<LoadArgs> for Load {
             count: args.count,
             tags: args.tags,
             connections: args.connections,
+            crowd: args.crowd,
+            gib: args.gib,
+            images: args.images,
+            repositories: args.repositories,
             seed: args.seed,
         }
     }
