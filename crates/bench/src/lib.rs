@@ -12,6 +12,7 @@ pub mod payload;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod scale;
 pub mod soak;
 pub mod target;
 pub mod workload;

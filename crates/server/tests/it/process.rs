@@ -5,6 +5,7 @@ use std::{
     io::{BufRead, BufReader},
     net::SocketAddr,
     process::{Child, Command, ExitStatus, Stdio},
+    time::Duration,
 };
 
 use longshore::first_start::Credentials;
@@ -212,7 +213,14 @@ async fn pulls_of_one_blob_share_a_descriptor() {
         pulls.push(connection);
     }
     while process.descriptors().len() < 50 {}
-    assert!(process.segments_open() <= 1, "{:?}", process.descriptors());
+    // Those who come first at the same time may open it each, and keep one.
+    for _ in 0..500 {
+        if process.segments_open() == 1 {
+            break;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    assert_eq!(process.segments_open(), 1, "{:?}", process.descriptors());
     for mut pull in pulls {
         assert!(pull.answer(false).await.unwrap().expect(200).is_whole);
     }
