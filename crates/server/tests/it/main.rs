@@ -18,6 +18,7 @@ mod oidc;
 mod op;
 mod operator;
 mod organizations;
+mod process;
 mod public;
 mod quota;
 mod recover;
