@@ -4,3 +4,4 @@
 pub mod gc;
 pub mod rekey;
 pub mod scrub;
+pub mod session;

@@ -8,9 +8,9 @@ use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::R
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand,
-    RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, ExportArgs, GcArgs,
+    ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RekeyArgs, RenameArgs,
+    ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;

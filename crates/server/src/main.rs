@@ -12,6 +12,7 @@ use longshore::{
     config::{Args, Command, Config},
     log, operator, rekey, report_in_use, repository,
     serve::{self, RunningServer},
+    transfer,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -35,6 +36,9 @@ fn main() -> ExitCode {
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
         Command::Rekey(args) => rekey::run(&args),
+        Command::Export(args) => transfer::export(&args),
+        Command::Import(args) => transfer::import(&args),
+        Command::Migrate(args) => transfer::migrate(&args),
         Command::Alias(args) => alias::run(args),
         Command::ReportInUse(args) => match report_in_use::run(&args) {
             Ok(true) => Ok(()),

@@ -26,4 +26,5 @@ mod repository_copies;
 mod revocation;
 mod secrets;
 mod sts;
+mod transfer;
 mod walk;
