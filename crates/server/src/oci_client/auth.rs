@@ -239,7 +239,10 @@ impl Auth {
             return Err(ClientError::wrong("", "there are no credentials of AWS"));
         };
         let token = ecr::authorization(remote).await;
-        let token = token.map_err(|error| ClientError::lost(remote.authority(), error))?;
+        let token = token.map_err(|error| match error.code() {
+            Some(_) => ClientError::wrong(remote.authority(), error),
+            None => ClientError::lost(remote.authority(), error),
+        })?;
         let header = secret(&format!("Basic {}", token.token))
             .ok_or_else(|| ClientError::wrong(remote.authority(), "its password is no text"))?;
         self.remember(ANY, &header, Instant::now() + PASSWORD);

@@ -23,6 +23,8 @@ const IDLE: Duration = Duration::from_secs(8);
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long it may think before it answers; the last bytes of a large blob are answered when it is stored.
 const PATIENCE: Duration = Duration::from_mins(5);
+/// Bytes a second that a long body may be expected to take at least.
+const SLOWEST: u64 = 64 * 1024;
 /// What a connection reads ahead, in bytes.
 const READ_AHEAD: usize = 64 * 1024;
 
@@ -60,14 +62,24 @@ impl Connections {
         ))
     }
 
-    /// Sends a request once; returns when the head of the answer is there.
+    /// Sends a request with little or no body once; returns when the head of the answer is there.
     pub(super) async fn send(
         &self,
         request: Request<Body>,
     ) -> Result<Response<Incoming>, ClientError> {
+        self.send_long(request, 0).await
+    }
+
+    /// The same for a body of so many bytes, which may take its time.
+    pub(super) async fn send_long(
+        &self,
+        request: Request<Body>,
+        bytes: u64,
+    ) -> Result<Response<Incoming>, ClientError> {
+        let patience = PATIENCE + Duration::from_secs(bytes / SLOWEST);
         let url = request.uri().to_string();
         let url = url.split('?').next().unwrap_or_default();
-        match timeout(PATIENCE, self.0.request(request)).await {
+        match timeout(patience, self.0.request(request)).await {
             Ok(answer) => answer.map_err(|error| ClientError::lost(url, chain(&error))),
             Err(_) => Err(ClientError::lost(url, "it does not answer")),
         }

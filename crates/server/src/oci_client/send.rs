@@ -118,17 +118,18 @@ impl Registry {
         }
     }
 
-    /// Sends a body once; there is no second try, as it is read only once.
+    /// Sends a body of so many bytes once; there is no second try, as it is read only once.
     pub(super) async fn stream(
         &self,
         call: &Call<'_>,
         body: Body,
+        bytes: u64,
     ) -> Result<Response<Incoming>, ClientError> {
         let uri = self.uri(&call.target)?;
         let sent = self.auth.header(&self.connections, call.scope).await?;
         let answer = self
             .connections
-            .send(request(call, &uri, sent, body)?)
+            .send_long(request(call, &uri, sent, body)?, bytes)
             .await?;
         match refused(&uri, answer).await {
             Ok(answer) => Ok(answer),

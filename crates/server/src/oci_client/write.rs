@@ -19,7 +19,7 @@ use super::{
     send::{Call, Registry},
 };
 
-/// An upload that a registry has begun.
+/// An upload that a registry has begun instead of a mount.
 #[derive(Debug)]
 pub(crate) struct Upload {
     location: String,
@@ -52,7 +52,7 @@ impl Registry {
         }
     }
 
-    /// Lets a repository have a blob of another, without its bytes. Returns whether it does; if not, an upload is begun.
+    /// Lets a repository have a blob of another, without its bytes. Where that cannot be, an upload is begun.
     pub(crate) async fn mount(
         &self,
         name: &RepositoryName,
@@ -60,21 +60,6 @@ impl Registry {
         digest: &Digest,
     ) -> Result<Option<Upload>, ClientError> {
         let target = format!("/v2/{name}/blobs/uploads/?mount={digest}&from={from}");
-        self.begin(name, target).await
-    }
-
-    /// Begins an upload.
-    pub(crate) async fn upload(&self, name: &RepositoryName) -> Result<Upload, ClientError> {
-        let target = format!("/v2/{name}/blobs/uploads/");
-        let begun = self.begin(name, target.clone()).await?;
-        begun.ok_or_else(|| ClientError::wrong(&target, "it begins no upload"))
-    }
-
-    async fn begin(
-        &self,
-        name: &RepositoryName,
-        target: String,
-    ) -> Result<Option<Upload>, ClientError> {
         let scope = push(name);
         let answer = self.call(&Call::new(Method::POST, &target, &scope)).await?;
         if answer.status() == StatusCode::CREATED {
@@ -89,33 +74,34 @@ impl Registry {
         }))
     }
 
-    /// Sends a whole blob of `size` bytes to an upload and closes it. Once: the upload is of no use after a failure.
+    /// Sends a whole blob of `size` bytes in one request: to an upload that was begun, or else with the request that begins
+    /// it, which leaves nothing behind when it breaks off. Once: what was sent is of no use after a failure.
     pub(crate) async fn send_blob(
         &self,
         name: &RepositoryName,
-        upload: Upload,
+        upload: Option<Upload>,
         blob: &Digest,
         size: u64,
         bytes: BoxStream<'static, io::Result<Bytes>>,
     ) -> Result<(), ClientError> {
-        let joint = if upload.location.contains('?') {
-            '&'
-        } else {
-            '?'
+        let (method, place) = match upload {
+            Some(upload) => (Method::PUT, upload.location),
+            None => (Method::POST, format!("/v2/{name}/blobs/uploads/")),
         };
-        let target = format!("{}{joint}digest={blob}", upload.location);
+        let joint = if place.contains('?') { '&' } else { '?' };
+        let target = format!("{place}{joint}digest={blob}");
         let scope = push(name);
-        let call = Call::new(Method::PUT, target, &scope)
+        let call = Call::new(method, target, &scope)
             .header(header::CONTENT_TYPE, "application/octet-stream")
             .header(header::CONTENT_LENGTH, size.to_string());
         let body = StreamBody::new(bytes.map_ok(Frame::data).boxed()).boxed_unsync();
-        let answer = self.stream(&call, body).await?;
-        match digest(answer.headers()) {
-            Some(theirs) if theirs != *blob => Err(ClientError::wrong(
-                &call.target,
-                format!("it keeps the blob {blob} as {theirs}"),
-            )),
-            _ => Ok(()),
+        let answer = self.stream(&call, body, size).await?;
+        let kept = digest(answer.headers());
+        if answer.status() == StatusCode::CREATED && kept.is_none_or(|kept| kept == *blob) {
+            Ok(())
+        } else {
+            let what = format!("it does not keep the blob {blob}");
+            Err(ClientError::wrong(&call.target, what))
         }
     }
 }

@@ -96,9 +96,8 @@ async fn directory(
 /// The repositories and images that are asked for; without any, all repositories.
 pub(super) async fn routes(source: &dyn Source, images: &[String]) -> anyhow::Result<Vec<Route>> {
     let mut routes: Vec<Route> = Vec::new();
-    let all = source.repositories().await?;
     if images.is_empty() {
-        for from in all {
+        for from in source.repositories().await? {
             let to = from.name.parse();
             let to =
                 to.with_context(|| format!("`{}` cannot be the name of a repository", from.name))?;
@@ -112,18 +111,16 @@ pub(super) async fn routes(source: &dyn Source, images: &[String]) -> anyhow::Re
     }
     for text in images {
         let (name, image) = split(text)?;
-        let from = all.iter().find(|origin| origin.name == name.as_str());
-        let from = from
-            .with_context(|| format!("there is no repository `{name}`"))?
-            .clone();
-        match routes.iter_mut().find(|route| route.to == name) {
-            Some(route) => route.add(image),
-            None => routes.push(Route {
-                from,
-                to: name,
-                what: image.map_or(What::Whole, |image| What::Images(vec![image])),
-            }),
+        if let Some(route) = routes.iter_mut().find(|route| route.to == name) {
+            route.add(image);
+            continue;
         }
+        let from = source.repository(name.as_str()).await?;
+        routes.push(Route {
+            from: from.with_context(|| format!("there is no repository `{name}`"))?,
+            to: name,
+            what: image.map_or(What::Whole, |image| What::Images(vec![image])),
+        });
     }
     Ok(routes)
 }

@@ -106,7 +106,8 @@ async fn routes(
             is_name(&name),
             "`{name}` is no repository: it is told without a tag"
         );
-        vec![one(source, name).await?]
+        let found = source.repository(&name).await?;
+        vec![found.with_context(|| format!("there is no repository `{name}`"))?]
     } else {
         let all = source.repositories().await;
         let all = all.with_context(|| {
@@ -136,17 +137,6 @@ async fn routes(
         })
     };
     from.into_iter().map(route).collect()
-}
-
-async fn one(source: &RegistrySource, name: String) -> anyhow::Result<Origin> {
-    let settings = match &source.lists {
-        Lists::Protocol => None,
-        Lists::Api { remote, .. } => {
-            let found = ecr::repository(remote, &name).await?;
-            Some(found.with_context(|| format!("there is no repository `{name}`"))?)
-        }
-    };
-    Ok(Origin { name, settings })
 }
 
 /// The registry there, as whoever the flags and variables say.

@@ -78,6 +78,21 @@ impl Source for RegistrySource {
         }
     }
 
+    async fn repository(&self, name: &str) -> anyhow::Result<Option<Origin>> {
+        let settings = match &self.lists {
+            // Whether it is there is seen when it is read.
+            Lists::Protocol => None,
+            Lists::Api { remote, .. } => match ecr::repository(remote, name).await? {
+                None => return Ok(None),
+                found => found,
+            },
+        };
+        Ok(Some(Origin {
+            name: name.to_owned(),
+            settings,
+        }))
+    }
+
     fn images<'a>(&'a self, repository: &'a str) -> BoxStream<'a, anyhow::Result<Entry>> {
         match &self.lists {
             Lists::Api { remote, archived } => ecr::images(remote, repository, *archived),
@@ -190,13 +205,13 @@ impl RegistryTarget {
     /// Mounts or sends a blob, once.
     async fn send(&self, repository: &RepositoryName, blob: &Blob) -> anyhow::Result<Brought> {
         let holder = self.holder(&blob.digest);
-        let upload = match holder.filter(|holder| holder != repository) {
-            Some(from) => self.registry.mount(repository, &from, &blob.digest).await?,
-            None => Some(self.registry.upload(repository).await?),
-        };
-        let Some(upload) = upload else {
-            return Ok(Brought::Mounted);
-        };
+        let mut upload = None;
+        if let Some(from) = holder.filter(|holder| holder != repository) {
+            upload = self.registry.mount(repository, &from, &blob.digest).await?;
+            if upload.is_none() {
+                return Ok(Brought::Mounted);
+            }
+        }
         let bytes = blob.read();
         let sent = self
             .registry

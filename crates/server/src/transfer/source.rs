@@ -47,6 +47,9 @@ pub(crate) trait Source: Send + Sync + std::fmt::Debug {
     /// Lists its repositories.
     async fn repositories(&self) -> anyhow::Result<Vec<Origin>>;
 
+    /// Finds one of them; `None` if there is none of that name.
+    async fn repository(&self, name: &str) -> anyhow::Result<Option<Origin>>;
+
     /// Lists all images of a repository.
     fn images<'a>(&'a self, repository: &'a str) -> BoxStream<'a, anyhow::Result<Entry>>;
 

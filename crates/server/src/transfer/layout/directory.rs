@@ -86,8 +86,8 @@ impl Directory {
         older.forget(replaced);
         let mut record = self.record().clone();
         record.add_older(older);
-        for algorithm in ["sha256", "sha512"] {
-            let folder = self.root.join("blobs").join(algorithm);
+        for folder in ["blobs/sha256", "blobs/sha512", "blobs"] {
+            let folder = self.root.join(folder);
             if folder.exists() {
                 File::open(folder)?.sync_all()?;
             }
@@ -147,6 +147,8 @@ impl Directory {
         let open = move || -> anyhow::Result<_> {
             let mut options = OpenOptions::new();
             let file = options.read(true).append(true).create(true).open(opened)?;
+            // What is hashed is what is sent, so nobody else may write here.
+            flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             if file.metadata()?.len() > size {
                 file.set_len(0)?;
             }

@@ -93,6 +93,13 @@ impl LayoutSource {
         tokio::task::spawn_blocking(move || files.section(&name)).await?
     }
 
+    fn origin(&self, name: &str) -> Origin {
+        Origin {
+            name: name.to_owned(),
+            settings: self.settings.get(name).cloned(),
+        }
+    }
+
     fn entries(&self, repository: &str) -> &[Entry] {
         self.images.get(repository).map_or(&[], Vec::as_slice)
     }
@@ -126,11 +133,11 @@ impl LayoutSource {
 #[async_trait]
 impl Source for LayoutSource {
     async fn repositories(&self) -> anyhow::Result<Vec<Origin>> {
-        let origin = |name: &String| Origin {
-            name: name.clone(),
-            settings: self.settings.get(name).cloned(),
-        };
-        Ok(self.images.keys().map(origin).collect())
+        Ok(self.images.keys().map(|name| self.origin(name)).collect())
+    }
+
+    async fn repository(&self, name: &str) -> anyhow::Result<Option<Origin>> {
+        Ok(self.images.contains_key(name).then(|| self.origin(name)))
     }
 
     fn images<'a>(&'a self, repository: &'a str) -> BoxStream<'a, anyhow::Result<Entry>> {
