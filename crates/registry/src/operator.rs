@@ -5,3 +5,4 @@ pub mod gc;
 pub mod recover;
 pub mod rekey;
 pub mod scrub;
+pub mod session;

@@ -9,9 +9,10 @@ use longshore_store::blob::Cipher;
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, BlobCipher, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RecoverArgs, RekeyArgs, RenameArgs, ReportInUseArgs,
-    RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, BlobCipher, Command, CopyArgs, CreateAccountArgs, ExportArgs,
+    GcArgs, ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RecoverArgs, RekeyArgs,
+    RenameArgs, ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs,
+    StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;

@@ -12,6 +12,7 @@ use longshore::{
     config::{Args, Command, Config},
     log, operator, recover, rekey, report_in_use, repository,
     serve::{self, RunningServer},
+    transfer,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -36,6 +37,9 @@ fn main() -> ExitCode {
         Command::Gc(args) => operator::run_gc(&args),
         Command::Recover(args) => recover::run(&args),
         Command::Rekey(args) => rekey::run(&args),
+        Command::Export(args) => transfer::export(&args),
+        Command::Import(args) => transfer::import(&args),
+        Command::Migrate(args) => transfer::migrate(&args),
         Command::Alias(args) => alias::run(args),
         Command::ReportInUse(args) => match report_in_use::run(&args) {
             Ok(true) => Ok(()),

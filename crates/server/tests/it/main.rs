@@ -29,4 +29,5 @@ mod repository_copies;
 mod revocation;
 mod secrets;
 mod sts;
+mod transfer;
 mod walk;

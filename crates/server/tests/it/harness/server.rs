@@ -130,6 +130,7 @@ impl TestServer {
             credentials,
             dir: self.dir,
             database: self.database,
+            blobs: self.blobs,
         }
     }
 
