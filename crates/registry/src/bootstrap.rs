@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use aws_lc_rs::constant_time::verify_slices_are_equal;
 use longshore_store::{
-    crypto::{self, MasterKey},
+    crypto::{self, MasterKeys},
     meta::{Durability, Metadata, Tx},
 };
 use longshore_types::{account::AccountId, arn::PrincipalArn};
@@ -13,12 +13,11 @@ use longshore_types::{account::AccountId, arn::PrincipalArn};
 pub use crate::secret::AccessKeyPair as AdministratorKey;
 use crate::{
     error::{Error, Result},
-    keys::Keys,
+    keys::{self, KeyCheck, Sealed},
     table::{doomed, principal, segment, setting},
 };
 
 const STORE_ID: &str = "store id";
-const KEY_CHECK: &str = "key check";
 const FIRST_ACCOUNT: &str = "first account";
 
 /// Why a store does not open with this master key.
@@ -27,6 +26,11 @@ pub enum Refused {
     /// The store was made with another master key.
     #[error("the master key is not the one this store was made with")]
     MasterKey,
+    /// The master key is being exchanged for another, and one of the two is not given.
+    #[error(
+        "the master key is being exchanged by `longshore rekey`, so both keys are needed: give the other one with --second-master-key-file or LONGSHORE_SECOND_MASTER_KEY"
+    )]
+    SecondMasterKey,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -41,20 +45,19 @@ impl From<longshore_store::meta::Error> for Refused {
 /// Prepares the store. Returns whether `administrator` was made: its key is good then, and only then.
 pub async fn bootstrap(
     meta: &Metadata,
-    master: &MasterKey,
+    master: &MasterKeys,
     account: AccountId,
     administrator: &AdministratorKey,
 ) -> Result<bool, Refused> {
-    let check = master.check_value();
+    let first = master.first().ok_or(Refused::MasterKey)?.check_value();
+    check(meta, master).await?;
     let store_id = crypto::random::<16>().map_err(Error::internal)?;
-    let sealed = Keys::seal_secret_with(master, &administrator.id, &administrator.secret)?;
+    let (id, secret) = (&administrator.id, &administrator.secret);
+    let sealed = keys::seal_secret(master, meta, id, secret).await?;
     let key_id = administrator.id.clone();
     meta.write(Durability::Durable, move |tx| {
         setting::insert(tx, STORE_ID, &store_id)?;
-        setting::insert(tx, KEY_CHECK, &check)?;
-        if setting::get(tx, KEY_CHECK)?.as_deref() != Some(&check) {
-            return Err(Refused::MasterKey);
-        }
+        KeyCheck::of(first).insert(tx)?;
         let made = create_account(tx, account, &key_id, &sealed)?;
         if setting::get(tx, FIRST_ACCOUNT)?.is_none() {
             let first = principal::oldest_account(tx)?.unwrap_or_default();
@@ -63,6 +66,36 @@ pub async fn bootstrap(
         Ok(made)
     })
     .await
+}
+
+/// Gives metadata that has no store id yet the id of a store whose metadata is lost; fails if it has one.
+pub async fn adopt(meta: &Metadata, store_id: &str) -> Result<(), Error> {
+    let id = unhex(store_id).ok_or_else(|| corrupt("the mark of the blobs is no store's id"))?;
+    let adopted = meta.write(Durability::Durable, move |tx| {
+        Ok::<_, Error>(
+            setting::insert(tx, STORE_ID, &id)?
+                || setting::get(tx, STORE_ID)?.as_ref() == Some(&id),
+        )
+    });
+    if adopted.await? {
+        Ok(())
+    } else {
+        Err(corrupt("the metadata is that of another store").into())
+    }
+}
+
+/// Fails unless the store has no master key yet, or `master` holds all that it needs.
+pub async fn check(meta: &Metadata, master: &MasterKeys) -> Result<(), Refused> {
+    let Some(check) = meta.query(|tx| KeyCheck::get(tx)).await? else {
+        return Ok(());
+    };
+    if check.is_met_by(master) {
+        Ok(())
+    } else if check.to.is_some() {
+        Err(Refused::SecondMasterKey)
+    } else {
+        Err(Refused::MasterKey)
+    }
 }
 
 /// What the files and the operator of a store must agree with.
@@ -93,19 +126,11 @@ pub async fn identity(meta: &Metadata) -> Result<Identity, Error> {
     .await
 }
 
-fn first_account(tx: &mut dyn Tx) -> Result<AccountId> {
+/// Returns the account that the first start made.
+pub(crate) fn first_account(tx: &mut dyn Tx) -> Result<AccountId> {
     let first = setting::get(tx, FIRST_ACCOUNT)?
         .and_then(|first| String::from_utf8(first).ok()?.parse().ok());
     Ok(first.ok_or_else(|| corrupt("the store has no first account"))?)
-}
-
-/// Returns the first account of a store, which was made with the master key of this check value.
-pub(crate) fn first_account_under(tx: &mut dyn Tx, check: &[u8]) -> Result<AccountId, Refused> {
-    if setting::get(tx, KEY_CHECK)?.as_deref() == Some(check) {
-        Ok(first_account(tx)?)
-    } else {
-        Err(Refused::MasterKey)
-    }
 }
 
 fn corrupt(what: &str) -> longshore_store::meta::Error {
@@ -120,10 +145,18 @@ fn hex(bytes: &[u8]) -> String {
     })
 }
 
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 32 || !text.is_ascii() {
+        return None;
+    }
+    let byte = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len()).step_by(2).map(byte).collect()
+}
+
 /// Whether the store has exactly this key, so that a start that was cut short can be told from one that never was.
 pub async fn has_key(
     meta: &Metadata,
-    master: &MasterKey,
+    master: &MasterKeys,
     administrator: &AdministratorKey,
 ) -> Result<bool, Refused> {
     let id = administrator.id.clone();
@@ -132,7 +165,7 @@ pub async fn has_key(
         return Ok(false);
     };
     // A secret that does not open was sealed under another master key.
-    let secret = Keys::open_secret_with(master, &administrator.id, &sealed);
+    let secret = keys::open_secret_with(master, &administrator.id, &sealed);
     Ok(secret.is_ok_and(|secret| {
         verify_slices_are_equal(secret.as_bytes(), administrator.secret.as_bytes()).is_ok()
     }))
@@ -143,7 +176,7 @@ fn create_account(
     tx: &mut dyn Tx,
     account: AccountId,
     key_id: &str,
-    sealed: &[u8],
+    sealed: &Sealed,
 ) -> Result<bool> {
     if principal::any_account(tx)? {
         return Ok(false);
@@ -151,6 +184,7 @@ fn create_account(
     principal::insert_account(tx, account)?;
     // AWS names the root user's id by its account.
     principal::insert(tx, account.as_str(), account, &PrincipalArn::root(account))?;
+    let sealed = sealed.prove(tx)?;
     principal::insert_key(tx, key_id, account.as_str(), sealed)?;
     Ok(true)
 }

@@ -134,7 +134,7 @@ async fn make(
 ) -> Result<()> {
     let mut grants = as_role(cx, registry, name, &template).await?;
     grants.push(pusher.clone());
-    let mut new = NewRepository::new(cx.core, registry, name.clone())?;
+    let mut new = NewRepository::new(cx.core, registry, name.clone()).await?;
     new.mutability = template.mutability.clone();
     new.tags.clone_from(&template.tags);
     new.policy.clone_from(&template.policy);

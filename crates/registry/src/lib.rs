@@ -39,11 +39,12 @@ pub mod sts;
 mod table;
 mod target;
 pub mod token;
+mod turns;
 mod usage;
 
 pub use crate::{
     core::{Core, Settings},
     cx::{Cx, RequestFacts, Scope},
     error::{Error, Result},
-    operation::{Operation, execute},
+    operation::{Operation, allow, execute},
 };

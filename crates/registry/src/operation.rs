@@ -44,6 +44,16 @@ pub async fn execute<O: Operation>(cx: &Cx<'_>, operation: O) -> Result<O::Outpu
     operation.run(cx, permit).await
 }
 
+/// Fails when the caller may not have `operation` run: asked before what it needs is there, such as a large body. It proves
+/// nothing that [`execute`] would not ask again. What is missing may yet be made.
+pub async fn allow<O: Operation>(cx: &Cx<'_>, operation: &O) -> Result<()> {
+    let needs = operation.needs(&cx.scope)?;
+    match authz::authorize::<O>(cx, needs).await {
+        Ok(_) | Err(Error::RepositoryNotFound { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
+}
+
 /// Makes the repository that is missing, where a template says so, and authorizes again.
 async fn made<O>(
     cx: &Cx<'_>,

@@ -31,3 +31,13 @@ pub(crate) fn piece_aad(content: ContentId, start: i64) -> Vec<u8> {
     ]
     .concat()
 }
+
+/// What the sealed hash state of an upload is bound to.
+pub(crate) fn upload_hash_aad(upload: &[u8]) -> Vec<u8> {
+    [b"upload hash\0".as_slice(), upload].concat()
+}
+
+/// What the sealed hash state of a move between stores is bound to, whose copies hang on `target`.
+pub(crate) fn move_hash_aad(target: &[u8]) -> Vec<u8> {
+    [b"relocation hash\0".as_slice(), target].concat()
+}

@@ -223,10 +223,11 @@ pub struct Tokens {
 impl Tokens {
     /// Reads the keys, making the first if there is none.
     pub async fn load(meta: &Metadata, keys: &Keys) -> Result<Self> {
-        let sealed = keys.generate(&key_aad(1))?;
+        let sealed = keys.generate(meta, &key_aad(1)).await?;
         let rows = meta
             .write(Durability::Durable, move |tx| {
-                sealing_key::ensure(tx, "token", &sealed)
+                let sealed = sealed.prove(tx)?;
+                Ok::<_, Error>(sealing_key::ensure(tx, "token", sealed)?)
             })
             .await?;
         let mut opened = BTreeMap::new();
@@ -280,7 +281,8 @@ impl Tokens {
     }
 }
 
-fn key_aad(version: i64) -> Vec<u8> {
+/// What the key of a version is bound to.
+pub(crate) fn key_aad(version: i64) -> Vec<u8> {
     [
         b"longshore sealing key\0".as_slice(),
         &version.to_be_bytes(),

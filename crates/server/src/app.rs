@@ -10,6 +10,7 @@ use crate::{
     body::BodyLimits,
     host::{Hosts, proxy::TrustedProxies},
     metrics::Metrics,
+    reply::AnswerMemory,
 };
 
 /// The server, as its handlers see it.
@@ -29,6 +30,8 @@ pub struct App {
     pub proxies: TrustedProxies,
     /// What bodies may take.
     pub bodies: BodyLimits,
+    /// Memory for answers on their way out.
+    pub answers: AnswerMemory,
     /// What is counted.
     pub metrics: Metrics,
     /// Who failed to authenticate of late.

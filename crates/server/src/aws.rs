@@ -23,7 +23,8 @@ use self::{
 };
 use crate::{
     app::App,
-    body::room::Standing,
+    backoff::Awaiting,
+    body::{WasRead, room::Sender},
     handle::Call,
     reply::{self, Reply, ReplyBody},
 };
@@ -80,8 +81,32 @@ struct Claimed {
     key: AccessKey,
     /// The Region that it signed for.
     region: Region,
-    /// Whether it was right lately.
-    standing: Standing,
+    /// What is known of whoever sends the body.
+    sender: Sender,
+}
+
+impl Claimed {
+    /// Whoever has proven nothing, and stops in the middle of what would prove them, has failed to.
+    fn awaiting<'a>(
+        &self,
+        app: &'a App,
+        client: IpAddr,
+        signed: &SignedRequest,
+        body: WasRead,
+    ) -> Option<Awaiting<'a>> {
+        let credential = credential(&self.key, signed);
+        let now = app.core.meta.system_now();
+        (self.sender == Sender::Unproven)
+            .then(|| app.backoff.awaiting(client, credential, now, body))
+    }
+}
+
+/// What failures are counted by. Sessions are counted together with all of their principal, who can have any number of them.
+fn credential<'a>(key: &'a AccessKey, signed: &'a SignedRequest) -> &'a str {
+    match key.known.session() {
+        Some(_) => &key.known.id,
+        None => signed.access_key_id(),
+    }
 }
 
 /// Checks all that needs no body.
@@ -97,16 +122,25 @@ async fn known(
     let region = region.ok_or(SignatureError::UnknownKey)?;
     let (key, now) = (access_key(app, signed).await, app.core.meta.system_now());
     match &key {
-        Ok(_) => app.backoff.check(client, signed.access_key_id(), now)?,
+        Ok(key) => app.backoff.check(client, credential(key, signed), now)?,
         Err(Refusal::Signature(SignatureError::UnknownKey)) => {
             app.backoff.unknown(client, now)?;
         }
         Err(_) => {}
     }
+    let key = key?;
+    let is_trusted = app
+        .backoff
+        .is_trusted(client, credential(&key, signed), now);
+    let sender = if is_trusted {
+        Sender::proven(&key.known)
+    } else {
+        Sender::Unproven
+    };
     Ok(Claimed {
-        key: key?,
+        key,
         region,
-        standing: app.backoff.standing(client, signed.access_key_id(), now),
+        sender,
     })
 }
 
@@ -120,7 +154,7 @@ fn verify(
 ) -> Result<(), Refusal> {
     let secret = SecretKey::new(key.secret.clone());
     let now = app.core.meta.system_now();
-    let id = signed.access_key_id();
+    let id = credential(key, signed);
     match app.signatures.0.verify(signed, &secret, body, now) {
         Ok(()) => {
             app.backoff.right(client, id, now);
@@ -147,27 +181,31 @@ async fn run_json(
     let target = Target::parse(&call.head.headers)?;
     let service = target.service();
     let operation = target.operation().to_owned();
+    let client = call.origin.client;
+    let claimed = known(app, client, signed, service.signing_name()).await?;
+    let awaiting = claimed.awaiting(app, client, signed, call.body.was_read());
     let Claimed {
         key,
         region,
-        standing,
-    } = known(app, call.origin.client, signed, service.signing_name()).await?;
+        sender,
+    } = claimed;
     // Before the body: an operation that there is not costs nothing to refuse, but only to somebody who is known.
     let has_layers = matches!(service, Service::Ecr | Service::EcrPublic);
     let is_streamed = has_layers && operation == STREAMED;
     let handler = table::find(service, &operation);
     let input = if is_streamed {
-        Input::Streamed(parts::receive(app, &mut call.body, standing).await?)
+        Input::Streamed(parts::receive(app, &mut call.body, &sender).await?)
     } else {
         Input::Whole(
             call.body
-                .whole(body_limit(&operation), standing)
+                .whole(body_limit(&operation), &sender)
                 .await
                 .map_err(error::wire)?
                 .ok_or(ProtocolError::BodyTooLarge)?,
         )
     };
-    verify(app, call.origin.client, signed, &key, input.hash())?;
+    drop(awaiting);
+    verify(app, client, signed, &key, input.hash())?;
     let registry = registry(app, service, key.known.account, region)?;
     let endpoints = call.origin.endpoints(app, registry);
     let cx = Cx {

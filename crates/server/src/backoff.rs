@@ -22,7 +22,7 @@ use longshore_types::time::Timestamp;
 use lru::LruCache;
 use prometheus_client::metrics::counter::Counter;
 
-use crate::body::room::Standing;
+use crate::body::WasRead;
 
 /// How many pairs are remembered that failed, and that were right.
 const REMEMBERED: NonZeroUsize = NonZeroUsize::new(16_384).expect("16384 is not zero");
@@ -95,12 +95,25 @@ impl BackOff {
     }
 
     /// Whether a pair was right lately.
-    pub(crate) fn standing(&self, client: IpAddr, credential: &str, now: Timestamp) -> Standing {
+    pub(crate) fn is_trusted(&self, client: IpAddr, credential: &str, now: Timestamp) -> bool {
         let pair = self.pair(client, Some(credential));
-        if self.records().is_trusted(pair, now) {
-            Standing::Proven
-        } else {
-            Standing::Unproven
+        self.records().is_trusted(pair, now)
+    }
+
+    /// Counts a wrong proof if a client still owes some of the body that it is over when this goes: whoever only holds room
+    /// would not be seen otherwise.
+    pub(crate) fn awaiting(
+        &self,
+        client: IpAddr,
+        credential: &str,
+        now: Timestamp,
+        body: WasRead,
+    ) -> Awaiting<'_> {
+        Awaiting {
+            backoff: self,
+            pair: self.pair(client, Some(credential)),
+            now,
+            body,
         }
     }
 
@@ -154,6 +167,32 @@ impl BackOff {
     /// A panic elsewhere leaves every record whole.
     fn records(&self) -> MutexGuard<'_, Records> {
         self.records.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A proof that is on its way with a body.
+pub(crate) struct Awaiting<'a> {
+    backoff: &'a BackOff,
+    pair: u64,
+    now: Timestamp,
+    body: WasRead,
+}
+
+impl Drop for Awaiting<'_> {
+    fn drop(&mut self) {
+        if self.body.is_owed() {
+            // There is nobody left to be told.
+            drop(
+                self.backoff
+                    .failed(self.pair, self.backoff.strict, self.now),
+            );
+        }
+    }
+}
+
+impl fmt::Debug for Awaiting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Awaiting(..)")
     }
 }
 
@@ -232,19 +271,35 @@ mod tests {
     fn whoever_was_right_is_not_forgotten_for_the_failures_of_others() {
         let backoff = backoff();
         backoff.right(from(1), KEY, at(0));
-        assert_eq!(backoff.standing(from(1), KEY, at(0)), Standing::Proven);
+        assert!(backoff.is_trusted(from(1), KEY, at(0)));
         for number in 0..2 * u32::try_from(REMEMBERED.get()).unwrap() {
             let guesser = IpAddr::from((0x0a00_0000 + number).to_be_bytes());
             backoff.wrong(guesser, KEY, at(0)).unwrap();
         }
-        assert_eq!(backoff.standing(from(1), KEY, at(0)), Standing::Proven);
+        assert!(backoff.is_trusted(from(1), KEY, at(0)));
         for (client, key, time) in [
             (from(2), KEY, at(0)),
             (from(1), "AKIAOTHER", at(0)),
             (from(1), KEY, at(3600)),
         ] {
-            assert_eq!(backoff.standing(client, key, time), Standing::Unproven);
+            assert!(!backoff.is_trusted(client, key, time));
         }
+    }
+
+    #[test]
+    fn a_proof_that_never_comes_is_a_wrong_one() {
+        let backoff = backoff();
+        let body = WasRead::default();
+        let awaiting = || backoff.awaiting(from(1), KEY, at(0), body.clone());
+        for _ in 0..STRICT {
+            drop(awaiting());
+        }
+        body.owe();
+        for _ in 0..STRICT {
+            backoff.check(from(1), KEY, at(0)).unwrap();
+            drop(awaiting());
+        }
+        backoff.check(from(1), KEY, at(0)).unwrap_err();
     }
 
     #[test]

@@ -16,12 +16,14 @@ use longshore_registry::{Error, body::Body};
 use tokio::time::timeout;
 
 use self::{
-    memory::{BodyMemory, Claim},
-    room::Standing,
+    memory::{BodyMemory, Claim, LITTLE},
+    pace::Pace,
+    room::Sender,
 };
 use crate::config::Limits;
 
 pub(crate) mod memory;
+pub(crate) mod pace;
 pub(crate) mod room;
 
 /// What bodies may take.
@@ -31,6 +33,8 @@ pub struct BodyLimits {
     pub stall: Duration,
     /// How long one that is kept whole may take.
     pub deadline: Duration,
+    /// How long each 64 KiB of one may take that takes much room from others.
+    pub pace: Duration,
     /// Memory for those.
     pub memory: BodyMemory,
     /// Memory for those of strangers.
@@ -43,6 +47,7 @@ impl BodyLimits {
         Self {
             stall: limits.stall,
             deadline: limits.body,
+            pace: limits.pace,
             memory: BodyMemory::new(limits.memory_wait),
             strangers: BodyMemory::of_strangers(limits.memory_wait),
         }
@@ -58,14 +63,39 @@ pub(crate) struct RequestBody {
     read: WasRead,
 }
 
-/// Tells, even after the body was given away, whether it was read to its end.
-#[derive(Clone, Debug)]
-pub(crate) struct WasRead(Arc<AtomicBool>);
+/// Tells, even after the body was given away, how far it was read.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct WasRead(Arc<Reading>);
+
+#[derive(Debug, Default)]
+struct Reading {
+    ended: AtomicBool,
+    owed: AtomicBool,
+}
 
 impl WasRead {
     /// Whether nothing of the body is left on the wire.
     pub(crate) fn to_the_end(&self) -> bool {
-        self.0.load(Relaxed)
+        self.0.ended.load(Relaxed)
+    }
+
+    /// Whether the server waits, or waited to no end, for the client to send more.
+    pub(crate) fn is_owed(&self) -> bool {
+        self.0.owed.load(Relaxed)
+    }
+
+    /// The client is asked for more.
+    pub(crate) fn owe(&self) {
+        self.0.owed.store(true, Relaxed);
+    }
+
+    fn came(&self) {
+        self.0.owed.store(false, Relaxed);
+    }
+
+    fn end(&self) {
+        self.came();
+        self.0.ended.store(true, Relaxed);
     }
 }
 
@@ -73,7 +103,10 @@ impl RequestBody {
     /// Wraps a body of which nothing was read.
     pub(crate) fn new(incoming: Incoming, limits: BodyLimits) -> Self {
         let announced = incoming.size_hint().exact();
-        let read = WasRead(Arc::new(AtomicBool::new(incoming.is_end_stream())));
+        let read = WasRead::default();
+        if incoming.is_end_stream() {
+            read.end();
+        }
         Self {
             incoming,
             announced,
@@ -94,6 +127,7 @@ impl RequestBody {
 
     /// The next piece; never an empty one.
     pub(crate) async fn piece(&mut self) -> Option<Result<Bytes, Error>> {
+        self.read.owe();
         loop {
             let frame = match timeout(self.limits.stall, self.incoming.frame()).await {
                 Ok(Some(frame)) => frame,
@@ -101,13 +135,16 @@ impl RequestBody {
                 Err(_) => return Some(Err(Error::BodyBroken("no byte came in time".to_owned()))),
             };
             match frame.map(http_body::Frame::into_data) {
-                Ok(Ok(bytes)) if !bytes.is_empty() => return Some(Ok(bytes)),
+                Ok(Ok(bytes)) if !bytes.is_empty() => {
+                    self.read.came();
+                    return Some(Ok(bytes));
+                }
                 // An empty piece, or trailers, which mean nothing here.
                 Ok(_) => {}
                 Err(error) => return Some(Err(Error::BodyBroken(error.to_string()))),
             }
         }
-        self.read.0.store(true, Relaxed);
+        self.read.end();
         None
     }
 
@@ -115,24 +152,36 @@ impl RequestBody {
     pub(crate) async fn whole(
         &mut self,
         limit: usize,
-        standing: Standing,
+        sender: &Sender,
     ) -> Result<Option<Bytes>, Error> {
-        let room = self.limits.memory.claim(standing);
-        self.whole_in(room, limit).await
+        let memory = self.limits.memory.clone();
+        self.whole_in(&memory, limit, sender).await
     }
 
     /// The same for a body that no key at all stands for. Its memory is another, so that nobody without a key takes away
     /// what those with one need.
     pub(crate) async fn whole_of_stranger(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
-        let room = self.limits.strangers.claim(Standing::Unproven);
-        self.whole_in(room, limit).await
+        let memory = self.limits.strangers.clone();
+        self.whole_in(&memory, limit, &Sender::Unproven).await
     }
 
-    async fn whole_in(&mut self, room: Claim, limit: usize) -> Result<Option<Bytes>, Error> {
-        if self.announced.is_some_and(|length| length > limit as u64) {
+    /// Whether it announces so little that it waits for nobody.
+    pub(crate) fn is_small(&self) -> bool {
+        self.announced.is_some_and(|length| length <= LITTLE as u64)
+    }
+
+    async fn whole_in(
+        &mut self,
+        memory: &BodyMemory,
+        limit: usize,
+        sender: &Sender,
+    ) -> Result<Option<Bytes>, Error> {
+        let most = self.announced.unwrap_or(limit as u64);
+        if most > limit as u64 {
             return Ok(None);
         }
-        // Whoever holds memory must use it: a trickle would keep others out.
+        let most = usize::try_from(most).map_err(Error::internal)?;
+        let room = memory.claim(most, sender).await?;
         let late = || Error::BodyBroken("it did not come in time".to_owned());
         timeout(self.limits.deadline, self.read_whole(room, limit))
             .await
@@ -141,7 +190,14 @@ impl RequestBody {
 
     async fn read_whole(&mut self, mut room: Claim, limit: usize) -> Result<Option<Bytes>, Error> {
         let (mut first, mut all) = (Bytes::new(), BytesMut::new());
-        while let Some(piece) = self.piece().await {
+        // The little that a small body takes may come slowly.
+        let is_small = self.is_small();
+        let mut pace = Pace::new(if is_small {
+            self.limits.deadline
+        } else {
+            self.limits.pace
+        });
+        while let Some(piece) = pace.piece(self).await {
             let piece = piece?;
             if all.len() + first.len() + piece.len() > limit {
                 return Ok(None);

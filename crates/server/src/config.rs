@@ -5,12 +5,14 @@
 use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::RateQuota};
+use longshore_store::blob::Cipher;
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RenameArgs, ReportInUseArgs, RepositoryCommand,
-    RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, BlobCipher, Command, CopyArgs, CreateAccountArgs, ExportArgs,
+    GcArgs, ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RecoverArgs, RekeyArgs,
+    RenameArgs, ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs,
+    StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;
@@ -39,10 +41,16 @@ pub struct Config {
     pub blobs: BlobsUrl,
     /// Where those of archived images are kept, if not beside the others.
     pub archive_blobs: Option<BlobsUrl>,
+    /// How new segments are encrypted.
+    pub blob_cipher: Cipher,
+    /// Whether pulls of bare blobs are sent to the bucket.
+    pub redirect_pulls: bool,
     /// Where metadata is kept.
     pub metadata: MetadataUrl,
     /// Where the master key comes from.
     pub master_key: MasterKeySource,
+    /// Where another one comes from, while `longshore rekey` exchanges one for the other.
+    pub second_master_key: Option<MasterKeySource>,
     /// Certificate and key, for HTTPS.
     pub tls: Option<TlsFiles>,
     /// Where metrics are served.
@@ -123,6 +131,8 @@ pub struct Limits {
     pub stall: Duration,
     /// How long a body that is kept whole may take.
     pub body: Duration,
+    /// How long each 64 KiB of such a body may take, or of a layer part of the API, unless it is small.
+    pub pace: Duration,
     /// How long such a body, or a layer part of the API, waits for memory.
     pub memory_wait: Duration,
     /// How many uploads one principal may have open.
@@ -137,6 +147,7 @@ impl Default for Limits {
             idle: Duration::from_mins(3),
             stall: Duration::from_mins(1),
             body: Duration::from_mins(1),
+            pace: Duration::from_secs(10),
             memory_wait: Duration::from_secs(30),
             open_uploads: longshore_registry::Settings::OPEN_UPLOADS,
         }
@@ -220,19 +231,27 @@ impl Config {
             .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
             .transpose()?;
         let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
+        let second_master_key = secrets
+            .second_master_key_source(args.second_master_key_file, file.second_master_key_file);
         let is_all_here = metadata.is_in_data_dir() && blobs.is_in(&data_dir);
         if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
         }
+        let redirect_pulls = args.redirect_pulls || file.redirect_pulls.unwrap_or_default();
+        check_redirects(redirect_pulls, &blobs)?;
+        let blob_cipher = args.blob_cipher.or(file.blob_cipher).unwrap_or_default();
         let set = args.quotas.or(file.quotas);
         Ok(Self {
             data_dir,
             metadata,
             blobs,
             archive_blobs,
+            blob_cipher: blob_cipher.into(),
+            redirect_pulls,
             master_key,
+            second_master_key,
             listen: args
                 .listen
                 .or(file.listen)
@@ -243,11 +262,7 @@ impl Config {
                 .map(|account| parsed("--account", &account))
                 .transpose()?,
             region: region(args.region.or(file.region).as_deref())?,
-            domain: args
-                .domain
-                .or(file.domain)
-                .map(|domain| check_domain(&domain))
-                .transpose()?,
+            domain: domain(args.domain.or(file.domain).as_deref())?,
             tls: tls(
                 args.tls_cert.or(file.tls_cert),
                 args.tls_key.or(file.tls_key),
@@ -265,13 +280,10 @@ impl Config {
                 "--trusted-proxies",
                 args.trusted_proxies.or(file.trusted_proxies),
             )?,
-            oidc: Oidc {
-                allow_networks: blocks(
-                    "--oidc-allow-network",
-                    args.oidc_allow_network.or(file.oidc_allow_network),
-                )?,
-                ca_file: args.oidc_ca_file.or(file.oidc_ca_file),
-            },
+            oidc: oidc(
+                args.oidc_allow_network.or(file.oidc_allow_network),
+                args.oidc_ca_file.or(file.oidc_ca_file),
+            )?,
             root: secrets.root()?,
             rate_quotas: quotas(
                 set.as_deref(),
@@ -290,15 +302,40 @@ impl Config {
                     .or(file.lifecycle_interval)
                     .as_deref(),
             )?,
-            limits: Limits {
-                connections: args.max_connections.or(file.max_connections),
-                open_uploads: args
-                    .max_open_uploads
-                    .or(file.max_open_uploads)
-                    .unwrap_or(longshore_registry::Settings::OPEN_UPLOADS),
-                ..Limits::default()
-            },
+            limits: limits(
+                args.max_connections.or(file.max_connections),
+                args.max_open_uploads.or(file.max_open_uploads),
+            ),
         })
+    }
+}
+
+fn domain(given: Option<&str>) -> Result<Option<String>, ConfigError> {
+    given.map(check_domain).transpose()
+}
+
+fn check_redirects(redirect_pulls: bool, blobs: &BlobsUrl) -> Result<(), ConfigError> {
+    if redirect_pulls && !matches!(blobs, BlobsUrl::S3(_)) {
+        return Err(ConfigError::Incomplete(
+            "`--redirect-pulls` sends clients to a bucket: it goes with `--blobs s3://BUCKET/PREFIX`",
+        ));
+    }
+    Ok(())
+}
+
+fn oidc(networks: Option<Vec<String>>, ca_file: Option<PathBuf>) -> Result<Oidc, ConfigError> {
+    Ok(Oidc {
+        allow_networks: blocks("--oidc-allow-network", networks)?,
+        ca_file,
+    })
+}
+
+fn limits(connections: Option<usize>, open_uploads: Option<NonZeroU32>) -> Limits {
+    let defaults = Limits::default();
+    Limits {
+        connections,
+        open_uploads: open_uploads.unwrap_or(defaults.open_uploads),
+        ..defaults
     }
 }
 
@@ -307,6 +344,8 @@ impl Config {
 struct Secrets {
     master_key: Option<String>,
     master_key_file: Option<PathBuf>,
+    second_master_key: Option<String>,
+    second_master_key_file: Option<PathBuf>,
     root_id: Option<String>,
     root_secret: Option<String>,
     s3: S3Settings,
@@ -318,6 +357,8 @@ impl Secrets {
         Self {
             master_key: text("LONGSHORE_MASTER_KEY"),
             master_key_file: text("LONGSHORE_MASTER_KEY_FILE").map(PathBuf::from),
+            second_master_key: text("LONGSHORE_SECOND_MASTER_KEY"),
+            second_master_key_file: text("LONGSHORE_SECOND_MASTER_KEY_FILE").map(PathBuf::from),
             root_id: text("LONGSHORE_ROOT_ACCESS_KEY_ID"),
             root_secret: text("LONGSHORE_ROOT_SECRET_ACCESS_KEY"),
             s3: S3Settings {
@@ -341,6 +382,18 @@ impl Secrets {
             (None, Some(text), _) => MasterKeySource::Text(text.clone()),
             (None, None, None) => MasterKeySource::DataDir,
         }
+    }
+
+    fn second_master_key_source(
+        &self,
+        flag: Option<PathBuf>,
+        file: Option<PathBuf>,
+    ) -> Option<MasterKeySource> {
+        let text = self.second_master_key.clone().map(MasterKeySource::Text);
+        let path = self.second_master_key_file.clone().or(file);
+        flag.map(MasterKeySource::File)
+            .or(text)
+            .or(path.map(MasterKeySource::File))
     }
 
     fn root(self) -> Result<Option<AdministratorKey>, ConfigError> {

@@ -13,7 +13,7 @@ use std::{
 };
 
 use longshore_registry::bootstrap::{self, AdministratorKey, Refused};
-use longshore_store::{crypto::MasterKey, meta::Metadata};
+use longshore_store::{crypto::MasterKeys, meta::Metadata};
 use longshore_types::account::{AccountId, Region};
 
 /// The administrator's credentials, as lines for a shell.
@@ -103,7 +103,7 @@ pub struct Wanted<'a> {
 /// Prepares the store, at first start and at every other. Returns the credentials to show, once.
 pub async fn prepare(
     meta: &Metadata,
-    master: &MasterKey,
+    master: &MasterKeys,
     wanted: Wanted<'_>,
 ) -> Result<Option<Credentials>, FirstStartError> {
     let file = EnvFile::of(wanted.data_dir);

@@ -54,7 +54,7 @@ pub(crate) async fn handle(
     app: Arc<App>,
     peer: SocketAddr,
     request: Request<Incoming>,
-    in_flight: InFlight,
+    mut in_flight: InFlight,
 ) -> Reply {
     let started = Instant::now();
     let (mut head, incoming) = request.into_parts();
@@ -80,6 +80,12 @@ pub(crate) async fn handle(
     }
     if method == Method::HEAD {
         reply = reply::head_of(reply);
+    }
+    let in_memory = reply.body().in_memory();
+    match app.answers.hold(client, in_memory) {
+        Some(memory) => in_flight.keep_memory(memory),
+        // The answer goes, whatever was done: another like it can be asked for when others have been written.
+        None => reply = reply::busy(),
     }
     let (status, elapsed) = (reply.status(), started.elapsed());
     app.metrics.answered(label, &method, status, elapsed);

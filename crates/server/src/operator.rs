@@ -22,7 +22,7 @@ use crate::{
 
 /// Runs `longshore scrub`; fails when something is damaged.
 pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
-    beside(&args.store, async |core| {
+    beside(&config(&args.store)?, async |core| {
         let options = scrub::Options {
             bytes_per_second: args.rate.map(|rate| u64::from(rate.get()) << 20),
             restart: args.restart,
@@ -45,7 +45,7 @@ pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
 
 /// Runs `longshore gc`.
 pub fn run_gc(args: &GcArgs) -> anyhow::Result<()> {
-    beside(&args.store, async |core| {
+    beside(&config(&args.store)?, async |core| {
         if args.dry_run {
             return tell(&args.store, &gc::due(core).await?, |due| {
                 format!("would collect {}", garbage(due))
@@ -65,25 +65,28 @@ pub fn run_gc(args: &GcArgs) -> anyhow::Result<()> {
 }
 
 /// Opens the store and does something with it.
-fn beside(
-    args: &StoreArgs,
-    command: impl AsyncFnOnce(&Core) -> anyhow::Result<()>,
-) -> anyhow::Result<()> {
-    let config = Config::from_args(args.serve_args())?;
+pub(crate) fn beside<T>(
+    config: &Config,
+    command: impl AsyncFnOnce(&Core) -> anyhow::Result<T>,
+) -> anyhow::Result<T> {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(1)
         .enable_all()
         .build()?;
     runtime.block_on(async {
-        let core = serve::open_beside(&config)
+        let core = serve::open_beside(config)
             .await
             .context("the store cannot be opened")?;
         command(&core).await
     })
 }
 
+fn config(args: &StoreArgs) -> anyhow::Result<Config> {
+    Ok(Config::from_args(args.serve_args())?)
+}
+
 /// A bar on standard error, where that is a terminal.
-fn bar(template: &str) -> ProgressBar {
+pub(crate) fn bar(template: &str) -> ProgressBar {
     let style = ProgressStyle::with_template(template);
     ProgressBar::new(0).with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
 }

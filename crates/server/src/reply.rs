@@ -4,20 +4,30 @@ use std::{
     fmt, io,
     pin::Pin,
     task::{Context, Poll, ready},
+    time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, stream};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
 use longshore_registry::storage::blob::Download;
 use serde::Serialize;
 
-use crate::listener::InFlight;
+use crate::listener::{InFlight, streams};
+
+pub(crate) use self::memory::{AnswerMemory, Held};
+
+mod memory;
 
 type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// The body of an answer. While it lives, its request is in flight.
+/// The largest piece of an answer in memory that is handed over at a time.
+const FRAME: usize = streams::FRAME;
+/// How long an answer that is larger may take to leave memory.
+const DEADLINE: Duration = Duration::from_mins(5);
+
+/// The body of an answer. Its request is in flight until its last byte is written or dropped.
 #[derive(Debug)]
 pub(crate) struct ReplyBody {
     content: Content,
@@ -25,15 +35,68 @@ pub(crate) struct ReplyBody {
 }
 
 enum Content {
-    Whole(Bytes),
-    Pieces { pieces: Pieces, left: u64 },
+    Whole {
+        bytes: Bytes,
+        /// When the first of them was asked for.
+        begun: Option<Instant>,
+    },
+    Pieces {
+        pieces: Pieces,
+        /// What is there already.
+        piece: Bytes,
+        /// How many bytes are still to be handed over.
+        left: u64,
+    },
 }
 
 impl fmt::Debug for Content {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} more bytes", self.left())
+    }
+}
+
+impl Content {
+    fn left(&self) -> u64 {
         match self {
-            Self::Whole(bytes) => write!(f, "{} bytes", bytes.len()),
-            Self::Pieces { left, .. } => write!(f, "{left} more bytes"),
+            Self::Whole { bytes, .. } => bytes.len() as u64,
+            Self::Pieces { left, .. } => *left,
+        }
+    }
+
+    /// The next bytes, `most` of them at most.
+    fn poll_next(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Bytes>> {
+        match self {
+            Self::Whole { bytes, begun } => {
+                if begun.is_none() && bytes.len() <= FRAME {
+                    return Poll::Ready(Ok(std::mem::take(bytes)));
+                }
+                let begun = begun.get_or_insert_with(Instant::now);
+                if begun.elapsed() > DEADLINE {
+                    return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+                }
+                // A copy, so that what lies in hyper's hands keeps no more alive than itself.
+                let frame = Bytes::copy_from_slice(&bytes[..FRAME.min(bytes.len())]);
+                bytes.advance(frame.len());
+                if bytes.is_empty() {
+                    // Even an empty slice keeps all of it.
+                    *bytes = Bytes::new();
+                }
+                Poll::Ready(Ok(frame))
+            }
+            Self::Pieces {
+                pieces,
+                piece,
+                left,
+            } => {
+                if piece.is_empty() {
+                    let next = ready!(pieces.as_mut().poll_next(cx));
+                    // What ends early must not look like the end.
+                    *piece = next.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))?;
+                }
+                let bytes = piece.split_to(most.min(piece.len()));
+                *left = left.saturating_sub(bytes.len() as u64);
+                Poll::Ready(Ok(bytes))
+            }
         }
     }
 }
@@ -46,10 +109,8 @@ impl ReplyBody {
 
     /// Bytes in memory.
     pub(crate) fn whole(bytes: Bytes) -> Self {
-        Self {
-            content: Content::Whole(bytes),
-            in_flight: None,
-        }
+        let begun = None;
+        Self::of(Content::Whole { bytes, begun })
     }
 
     /// The `length` bytes of a blob, of which `first` are there already.
@@ -58,13 +119,25 @@ impl ReplyBody {
             let piece = rest.next().await?;
             Some((piece.map_err(io::Error::other), rest))
         });
-        let pieces = Box::pin(stream::StreamExt::chain(stream::iter([Ok(first)]), rest));
+        Self::of(Content::Pieces {
+            pieces: Box::pin(rest),
+            piece: first,
+            left: length,
+        })
+    }
+
+    fn of(content: Content) -> Self {
         Self {
-            content: Content::Pieces {
-                pieces,
-                left: length,
-            },
+            content,
             in_flight: None,
+        }
+    }
+
+    /// How many bytes of it are in memory for as long as it is not written; those of a blob have buffers of their own.
+    pub(crate) fn in_memory(&self) -> usize {
+        match &self.content {
+            Content::Whole { bytes, .. } => bytes.len(),
+            Content::Pieces { .. } => 0,
         }
     }
 
@@ -84,32 +157,26 @@ impl Body for ReplyBody {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<io::Result<Frame<Bytes>>>> {
-        match &mut self.content {
-            Content::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
-            Content::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
-            Content::Pieces { left: 0, .. } => Poll::Ready(None),
-            Content::Pieces { pieces, left } => {
-                let piece = ready!(pieces.as_mut().poll_next(cx));
-                // What ends early must not look like the end.
-                let piece = piece.unwrap_or_else(|| Err(io::ErrorKind::UnexpectedEof.into()))?;
-                *left = left.saturating_sub(piece.len() as u64);
-                Poll::Ready(Some(Ok(Frame::data(piece))))
-            }
+        if self.is_end_stream() {
+            return Poll::Ready(None);
         }
+        let most = streams::largest_frame();
+        let mut bytes = ready!(self.content.poll_next(cx, most))?;
+        if self.is_end_stream()
+            && let Some(in_flight) = self.in_flight.take()
+        {
+            let is_all = matches!(self.content, Content::Whole { begun: None, .. });
+            bytes = in_flight.leave_with(bytes, is_all);
+        }
+        Poll::Ready(Some(Ok(Frame::data(bytes))))
     }
 
     fn is_end_stream(&self) -> bool {
-        match &self.content {
-            Content::Whole(bytes) => bytes.is_empty(),
-            Content::Pieces { left, .. } => *left == 0,
-        }
+        self.content.left() == 0
     }
 
     fn size_hint(&self) -> SizeHint {
-        SizeHint::with_exact(match &self.content {
-            Content::Whole(bytes) => bytes.len() as u64,
-            Content::Pieces { left, .. } => *left,
-        })
+        SizeHint::with_exact(self.content.left())
     }
 }
 
@@ -120,6 +187,14 @@ pub(crate) type Reply = Response<ReplyBody>;
 pub(crate) fn empty(status: StatusCode) -> Reply {
     let mut reply = Response::new(ReplyBody::empty());
     *reply.status_mut() = status;
+    reply
+}
+
+/// There is too much to do just now. Nothing of the request was done.
+pub(crate) fn busy() -> Reply {
+    let mut reply = empty(StatusCode::SERVICE_UNAVAILABLE);
+    let headers = reply.headers_mut();
+    headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     reply
 }
 

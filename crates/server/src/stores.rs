@@ -3,8 +3,9 @@
 //! ```text
 //! <data>/lock               held by the one server
 //! <data>/master.key         unless the operator brings a master key
+//! <data>/master.key.next    while another takes its place
 //! <data>/metadata.sqlite    and its log, unless a database is named
-//! <data>/blobs/…            segments, unless they are kept in a bucket
+//! <data>/blobs/…            segments and copies of keys, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
 //! ```
 //!
@@ -20,8 +21,11 @@ use std::{
 
 use longshore_registry::bootstrap::Identity;
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool, S3Store, SegmentStore, s3::S3Error},
-    crypto::{MasterKey, MasterKeyError},
+    blob::{
+        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore,
+        s3::{S3Error, S3Objects},
+    },
+    crypto::{MasterKey, MasterKeyError, MasterKeys},
     meta::{self, DataDirLock, Metadata, SCHEMA, sqlite::Options},
 };
 
@@ -31,6 +35,10 @@ use crate::config::{BlobsUrl, Config, MasterKeySource, MetadataUrl};
 const STORE_ID: u32 = 1;
 /// The store of the segments of archived images.
 const ARCHIVE_ID: u32 = 2;
+/// The file of the master key in the data directory.
+pub(crate) const MASTER_KEY: &str = "master.key";
+/// The file of the one that takes its place, while `longshore rekey` exchanges them.
+pub(crate) const NEXT_MASTER_KEY: &str = "master.key.next";
 /// Transfer buffers of 256 KiB.
 const SLABS: usize = 64;
 
@@ -39,8 +47,8 @@ const SLABS: usize = 64;
 pub struct Stores {
     /// Held as long as the server runs.
     pub lock: DataDirLock,
-    /// The master key.
-    pub master: MasterKey,
+    /// The master key or, while it is exchanged, both.
+    pub master: MasterKeys,
     /// The metadata.
     pub meta: Metadata,
     /// The segments.
@@ -100,7 +108,7 @@ impl Stores {
             .map_err(directory)?
             .ok_or_else(|| OpenError::Locked(dir.clone()))?;
         let database = dir.join("metadata.sqlite");
-        let master = master_key(&config.master_key, dir, &database)?;
+        let master = master_keys(config, &database)?;
         let meta = metadata(&config.metadata, &database)?;
         let blobs = open_blobs(config)?;
         Ok(Self {
@@ -127,6 +135,14 @@ fn segments(url: &BlobsUrl, pool: &Pool) -> Result<Arc<dyn SegmentStore>, OpenEr
     }
 }
 
+/// Opens what lies beside the segments of a store, and those by name.
+fn objects(url: &BlobsUrl) -> Result<Arc<dyn NamedObjects>, OpenError> {
+    Ok(match url {
+        BlobsUrl::File(dir) => Arc::new(FileObjects::new(dir.join("blobs"))),
+        BlobsUrl::S3(options) => Arc::new(S3Objects::open((**options).clone())?),
+    })
+}
+
 /// Opens, or makes, the metadata where a URL says; SQLite's is `database`. Blocks.
 fn metadata(url: &MetadataUrl, database: &Path) -> Result<Metadata, OpenError> {
     Ok(match url {
@@ -141,11 +157,11 @@ fn metadata(url: &MetadataUrl, database: &Path) -> Result<Metadata, OpenError> {
 /// proves what it rests on. While the lock of a data directory is returned, none can start there.
 pub fn open_beside(
     config: &Config,
-) -> Result<(Metadata, MasterKey, Option<DataDirLock>), OpenError> {
+) -> Result<(Metadata, MasterKeys, Option<DataDirLock>), OpenError> {
     let dir = &config.data_dir;
     let database = dir.join("metadata.sqlite");
     if !config.metadata.is_in_data_dir() {
-        let master = master_key(&config.master_key, dir, &database)?;
+        let master = master_keys(config, &database)?;
         return Ok((metadata(&config.metadata, &database)?, master, None));
     }
     if !database.exists() {
@@ -155,7 +171,7 @@ pub fn open_beside(
         path: dir.clone(),
         source,
     })?;
-    let master = master_key(&config.master_key, dir, &database)?;
+    let master = master_keys(config, &database)?;
     let meta = metadata(&config.metadata, &database)?;
     Ok((meta, master, lock))
 }
@@ -166,7 +182,8 @@ pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
     let store = segments(&config.blobs, &pool)?;
     let archive = config.archive_blobs.as_ref();
     let archive = archive.map(|url| segments(url, &pool)).transpose()?;
-    let blobs = Blobs::new(store, STORE_ID, Cipher::Aes256Gcm, pool);
+    let blobs =
+        Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
         Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
         None => blobs,
@@ -202,6 +219,26 @@ fn make_directory(dir: &Path) -> io::Result<()> {
         .try_for_each(|parent| File::open(parent)?.sync_all())
 }
 
+/// The master keys that the configuration names; those in files are looked for again when they are needed.
+fn master_keys(config: &Config, database: &Path) -> Result<MasterKeys, OpenError> {
+    let dir = &config.data_dir;
+    let first = master_key(&config.master_key, dir, database)?;
+    let mut files = match &config.master_key {
+        MasterKeySource::Text(_) => Vec::new(),
+        MasterKeySource::File(path) => vec![path.clone()],
+        MasterKeySource::DataDir => vec![dir.join(MASTER_KEY), dir.join(NEXT_MASTER_KEY)],
+    };
+    let second = config.second_master_key.as_ref();
+    let second = second
+        .map(|source| master_key(source, dir, database))
+        .transpose()?;
+    if let Some(MasterKeySource::File(path)) = &config.second_master_key {
+        files.push(path.clone());
+    }
+    let keys = std::iter::once(first).chain(second).collect();
+    Ok(MasterKeys::new(keys, files))
+}
+
 /// A key is made only for a directory that holds nothing sealed with another.
 fn master_key(
     source: &MasterKeySource,
@@ -212,7 +249,7 @@ fn master_key(
         MasterKeySource::Text(text) => Ok(MasterKey::parse(text)?),
         MasterKeySource::File(path) => Ok(MasterKey::load_file(path)?),
         MasterKeySource::DataDir => {
-            let path = dir.join("master.key");
+            let path = dir.join(MASTER_KEY);
             if path.exists() {
                 Ok(MasterKey::load_file(&path)?)
             } else if database.exists() {

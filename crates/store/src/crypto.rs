@@ -5,10 +5,12 @@
 
 mod domain;
 mod master;
+mod master_keys;
 mod sealing;
 
 pub use domain::DomainKeys;
 pub use master::{MasterKey, MasterKeyError};
+pub use master_keys::MasterKeys;
 pub use sealing::{CryptoError, SEAL_OVERHEAD, SealingKey, random};
 
 pub(crate) use domain::encode_registry;

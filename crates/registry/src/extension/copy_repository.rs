@@ -28,6 +28,8 @@ use crate::{
 
 /// How many copies from the repositories of one account may be under way.
 const MAX_RUNNING: i64 = 20;
+/// How many copies of an account's repositories are remembered that have ended.
+const MAX_REMEMBERED: i64 = 200;
 
 /// From where to where; without a member, the target is like the source in it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -120,10 +122,10 @@ async fn begin<O>(cx: &Cx<'_>, permit: Permit<O>, deeds: Deeds) -> Result<Reposi
             Ok(content::count(tx, grant.repository()?.incarnation)?)
         })
         .await?;
-    let beginning = Beginning::new(cx, deeds, total)?;
+    let beginning = Beginning::new(cx, deeds, total).await?;
     let grants: Vec<Grant> = permit.grants().cloned().collect();
     let copy = cx
-        .write_all(grants, Durability::Durable, move |tx, grants| {
+        .change_all(grants, Durability::Durable, move |tx, grants| {
             let first = grants.first();
             let first = first.ok_or_else(|| Error::internal("a copy without a grant"))?;
             beginning.insert(tx, first.repository()?)
@@ -144,11 +146,11 @@ struct Beginning {
 }
 
 impl Beginning {
-    fn new(cx: &Cx<'_>, deeds: Deeds, total: i64) -> Result<Self> {
+    async fn new(cx: &Cx<'_>, deeds: Deeds, total: i64) -> Result<Self> {
         let to = &deeds.to;
         Ok(Self {
             id: CopyId::from_uuid(cx.core.fresh()),
-            target: NewRepository::new(cx.core, to.registry, to.name.clone())?,
+            target: NewRepository::new(cx.core, to.registry, to.name.clone()).await?,
             deeds,
             asker: Asker::of(cx)?,
             total,
@@ -167,6 +169,7 @@ impl Beginning {
                 "{MAX_RUNNING} copies of the account's repositories are under way, which is the limit"
             )));
         }
+        repository_copy::shorten(tx, from.registry.account(), MAX_REMEMBERED)?;
         let now = tx.now();
         let target = self.target.insert(tx)?.incarnation;
         target::hide(tx, target)?;

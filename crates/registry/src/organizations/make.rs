@@ -1,7 +1,7 @@
 //! Making an account: its row, its root and the role by which the organization's management gets in, at once.
 
 use longshore_store::{
-    crypto::{self, MasterKey},
+    crypto::{self, MasterKeys},
     meta::{Durability, Metadata, Tx},
 };
 use longshore_types::{account::AccountId, arn::PrincipalArn, time::Timestamp};
@@ -10,7 +10,7 @@ use crate::{
     bootstrap::{self, Refused},
     error::{Error, Result},
     iam::id,
-    keys::Keys,
+    keys,
     secret::AccessKeyPair,
     table::{
         attachment, identity, identity_tag,
@@ -207,7 +207,7 @@ pub(super) fn request_id(unique: uuid::Uuid) -> String {
 /// Makes an account for an operator, beside a running server or without one, with a key of its root.
 pub async fn create(
     meta: &Metadata,
-    master: &MasterKey,
+    master: &MasterKeys,
     wanted: NewAccount,
 ) -> Result<MadeAccount, NotMade> {
     let checked =
@@ -217,8 +217,9 @@ pub async fn create(
         checked(super::member::check_email(&wanted.email))?;
     }
     let key = AccessKeyPair::of_user().map_err(Refused::Store)?;
-    let sealed = Keys::seal_secret_with(master, &key.id, &key.secret).map_err(Refused::Store)?;
-    let check = master.check_value();
+    bootstrap::check(meta, master).await?;
+    let sealed = keys::seal_secret(master, meta, &key.id, &key.secret).await;
+    let sealed = sealed.map_err(Refused::Store)?;
     let ids = match wanted.id {
         Some(id) => vec![id],
         None => draw_ids().map_err(Refused::Store)?,
@@ -227,7 +228,7 @@ pub async fn create(
     let (key_id, email) = (key.id.clone(), wanted.email.clone());
     let made = meta
         .write(Durability::Durable, move |tx| {
-            let management = bootstrap::first_account_under(tx, &check)?;
+            let management = bootstrap::first_account(tx).map_err(Refused::Store)?;
             let plan = Plan {
                 management,
                 most: None,
@@ -241,7 +242,8 @@ pub async fn create(
             };
             let made = plan.carry_out(tx, "").map_err(Refused::Store)?;
             if let Some(account) = made.account {
-                principal::insert_key(tx, &key_id, account.as_str(), &sealed)?;
+                let sealed = sealed.prove(tx).map_err(Refused::Store)?;
+                principal::insert_key(tx, &key_id, account.as_str(), sealed)?;
             }
             Ok::<_, Refused>((made.account, ids.first().copied()))
         })

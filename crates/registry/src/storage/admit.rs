@@ -1,7 +1,7 @@
 //! Admission: the transactions that make a received body part of an upload, and an upload a blob.
 
 use longshore_store::meta::Tx;
-use longshore_types::{digest::Digest, id::UploadId};
+use longshore_types::{digest::Digest, id::UploadId, time::Timestamp};
 
 use super::{content_of, receive::Piece};
 use crate::{
@@ -25,6 +25,8 @@ pub(crate) struct Admission {
     pub(crate) bytes: i64,
     pub(crate) piece: Option<Piece>,
     pub(crate) limits: UploadLimits,
+    /// Until when what its keys have sealed may go into rows.
+    pub(crate) seals_until: Timestamp,
 }
 
 /// What closing an upload found.
@@ -141,6 +143,10 @@ impl Admission {
     }
 
     fn hang(&self, tx: &mut dyn Tx) -> Result<()> {
+        // Later the key may be gone that sealed the piece, and the hash state with it.
+        if tx.now() > self.seals_until {
+            return Err(Error::BodyBroken("the upload took too long".to_owned()));
+        }
         let content = content_of(self.upload);
         match &self.piece {
             None => {}

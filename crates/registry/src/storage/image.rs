@@ -20,7 +20,7 @@ use crate::{
         image::{self, NewImage},
         image_storage::{self, Status},
         lifecycle::subject,
-        link, relocation, repository,
+        link, relocation,
         repository_copy::change,
         tag,
     },
@@ -79,6 +79,7 @@ pub(crate) fn prepare(
         sealed: keys
             .seal(&manifest_aad(&digest), bytes)
             .map_err(Error::internal)?,
+        seals_until: keys.seals_until(),
         layers: layers(manifest),
         children: children(manifest),
     })
@@ -123,6 +124,10 @@ pub(crate) fn put(
     wire: Wire,
     limits: &PushLimits,
 ) -> Result<Vec<Digest>> {
+    // Later the key may be gone that sealed the manifest.
+    if tx.now() > image.seals_until {
+        return Err(Error::Unavailable);
+    }
     let repository = grant.repository()?;
     let incarnation = repository.incarnation;
     let mut absent = Vec::new();
@@ -162,8 +167,7 @@ pub(crate) fn put(
         absent = absent_layers(tx, grant, image, wire)?;
         if !absent.is_empty() {
             // Whoever brings one of them looks for images that lack it: either sees the other.
-            repository::hold(tx, incarnation)?;
-            absent = absent_layers(tx, grant, image, wire)?;
+            grant.require_alone()?;
         }
         let size = check_children(tx, grant, image, wire)?;
         if !exists {

@@ -13,6 +13,7 @@ use super::{
     admit::{Admission, Closed},
     content_of,
     receive::{self, Head, Received, Target},
+    upload_hash_aad,
 };
 use crate::{
     authz::Grant,
@@ -72,13 +73,13 @@ pub(crate) async fn append(
 ) -> Result<Upload> {
     let before = find(cx, grant, id).await?;
     check_start(grant, &before, at)?;
-    let keys = cx.core.domain_keys(grant).await?;
     let head = receive::peek(body, before.inline_bytes).await?;
+    let keys = cx.core.domain_keys(grant).await?;
     let received = receive_after(cx, grant, &before, &keys, at, head, body).await?;
     let state = keys
-        .seal(&hash_aad(id), &received.hash.save())
+        .seal(&upload_hash_aad(id.as_bytes()), &received.hash.save())
         .map_err(Error::internal)?;
-    let admission = admission(cx, grant, id, before.received, &received);
+    let admission = admission(cx, grant, id, before.received, &received, &keys);
     let admitted = cx
         .write(grant, Durability::Soft, move |tx, grant| {
             admission.append(tx, grant, &before, part, state.clone())
@@ -99,8 +100,8 @@ pub(crate) async fn close(
     digests: &[Digest],
     body: &mut dyn Body,
 ) -> Result<(Digest, Closed)> {
-    let keys = cx.core.domain_keys(grant).await?;
     let head = receive::peek(body, 0).await?;
+    let keys = cx.core.domain_keys(grant).await?;
     if let Some(done) = close_small(cx, grant, id, at, digests, &head, &keys).await? {
         return Ok(done);
     }
@@ -135,7 +136,7 @@ async fn close_small(
         return Ok(None);
     };
     check_length(cx, &received, at, head.announced).await?;
-    let admission = admission(cx, grant, id, 0, &received);
+    let admission = admission(cx, grant, id, 0, &received, keys);
     let closed = cx
         .write(
             grant,
@@ -163,11 +164,11 @@ async fn admit_close(
     let digest = match matching(received.hash.clone(), digests) {
         Some(digest) => digest,
         None if wants_sha512(digests) && !before.sha512 => {
-            rehash(cx, keys, &before, received, digests).await?
+            rehash(cx, grant, &before, received, digests).await?
         }
         None => return Err(Error::InvalidLayer),
     };
-    let admission = admission(cx, grant, before.id, before.received, received);
+    let admission = admission(cx, grant, before.id, before.received, received, keys);
     let closed = cx
         .write(grant, Durability::Durable, move |tx, grant| {
             admission.close(tx, grant, &before, &digest)
@@ -187,11 +188,11 @@ pub(crate) async fn whole(
         UploadId::from_uuid(cx.core.fresh()),
         wants_sha512(&[digest]),
     );
-    let keys = cx.core.domain_keys(grant).await?;
     let head = receive::peek(body, 0).await?;
+    let keys = cx.core.domain_keys(grant).await?;
     let received = receive_after(cx, grant, &before, &keys, None, head, body).await?;
     let done = if matching(received.hash.clone(), &[digest]).is_some() {
-        let admission = admission(cx, grant, before.id, 0, &received);
+        let admission = admission(cx, grant, before.id, 0, &received, &keys);
         cx.write(grant, Durability::Durable, move |tx, grant| {
             admission.whole(tx, grant, &digest)
         })
@@ -348,7 +349,7 @@ fn hash_before(before: &Upload, keys: &DomainKeys) -> Result<UploadHash> {
         None => Ok(UploadHash::new(before.sha512.then_some(Algorithm::Sha512))),
         Some(sealed) => {
             let state = keys
-                .open(&hash_aad(before.id), sealed)
+                .open(&upload_hash_aad(before.id.as_bytes()), sealed)
                 .map_err(Error::internal)?;
             UploadHash::restore(&state).map_err(Error::internal)
         }
@@ -358,13 +359,16 @@ fn hash_before(before: &Upload, keys: &DomainKeys) -> Result<UploadHash> {
 /// SHA-512 was not announced, so the whole content is read once more.
 async fn rehash(
     cx: &Cx<'_>,
-    keys: &Arc<DomainKeys>,
+    grant: &Grant,
     before: &Upload,
     received: &Received,
     digests: &[Digest],
 ) -> Result<Digest> {
+    // While the body came, what was uploaded before may have been sealed under a newer key.
+    let keys = cx.core.domain_keys(grant).await?;
+
     let mut hash = UploadHash::new(Some(Algorithm::Sha512));
-    let mut pieces = super::blob::open_upload(cx, keys, before, received).await?;
+    let mut pieces = super::blob::open_upload(cx, &keys, before, received).await?;
     while let Some(bytes) = pieces.next().await {
         let bytes: Bytes = bytes?;
         hash.update(&bytes);
@@ -393,8 +397,10 @@ fn admission(
     upload: UploadId,
     start: i64,
     received: &Received,
+    keys: &DomainKeys,
 ) -> Admission {
     Admission {
+        seals_until: keys.seals_until(),
         limits: limits(cx, grant),
         upload,
         start,
@@ -405,8 +411,4 @@ fn admission(
 
 fn limits(cx: &Cx<'_>, grant: &Grant) -> UploadLimits {
     cx.core.quotas.upload(grant.registry().kind())
-}
-
-fn hash_aad(id: UploadId) -> Vec<u8> {
-    [b"upload hash\0".as_slice(), id.as_bytes()].concat()
 }

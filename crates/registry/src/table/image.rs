@@ -10,6 +10,7 @@ use longshore_types::{
     digest::{Algorithm, Digest},
     id::Incarnation,
     name::{ImageTag, Reference},
+    time::Timestamp,
 };
 
 pub(crate) use self::{
@@ -199,6 +200,8 @@ pub(crate) struct NewImage {
     pub(crate) subject: Option<Digest>,
     pub(crate) annotations: Option<String>,
     pub(crate) sealed: Vec<u8>,
+    /// Until when that may go into a row.
+    pub(crate) seals_until: Timestamp,
     /// Blobs that must be linked, once each, with their media types.
     pub(crate) layers: Vec<(Digest, String)>,
     /// Manifests that an index names, once each.

@@ -17,3 +17,15 @@ pub(crate) fn insert(tx: &mut dyn Tx, name: &str, value: &[u8]) -> Result<bool> 
     )?;
     Ok(inserted == 1)
 }
+
+/// Returns the value of `name`, and keeps it as it is until the transaction ends.
+pub(crate) fn hold(tx: &mut dyn Tx, name: &str) -> Result<Option<Vec<u8>>> {
+    let sql = "SELECT value FROM setting WHERE name = ?1 /*for share*/";
+    tx.row(sql, args![name])
+}
+
+/// Puts `next` in the place of `value`; returns whether that was the value.
+pub(crate) fn replace(tx: &mut dyn Tx, name: &str, value: &[u8], next: &[u8]) -> Result<bool> {
+    let sql = "UPDATE setting SET value = ?3 WHERE name = ?1 AND value = ?2";
+    Ok(tx.execute(sql, args![name, value, next])? == 1)
+}

@@ -7,6 +7,7 @@
 
 mod gate;
 mod pairs;
+mod replicas;
 mod schedules;
 mod soak;
 mod uploads;

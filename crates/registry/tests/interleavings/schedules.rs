@@ -22,6 +22,8 @@ use self::{
 
 /// How many orders of each scene are tried.
 const ORDERS: usize = 150;
+/// The seed of the orders that are tried.
+const SEED: u64 = 3;
 /// In how many places an order departs from running one after the other.
 const DEPTH: usize = 4;
 
@@ -123,7 +125,7 @@ fn nothing_is_lost_in_any_order_of_push_mount_delete_and_collection() {
     }
     let mut tried = 0;
     for meeting in [&DELETION, &REPOSITORY, &PULL] {
-        tried += explore(PctScheduler::new_from_seed(7, DEPTH, ORDERS), meeting);
+        tried += explore(PctScheduler::new_from_seed(SEED, DEPTH, ORDERS), meeting);
     }
     println!("{tried} orders tried");
 }
@@ -137,23 +139,24 @@ fn a_mount_and_the_deletion_of_the_last_image_are_tried_in_all_orders() {
     println!("{tried} orders, which are all");
 }
 
-/// The test above sees what guards prevent: run without one of them, it fails, and says what is lost. (Without the grace time
-/// a pull that finds no file finds no blob either, and says so; one that is cut is the soak's to see.)
+/// The test above sees what guards prevent: run without one of them, it fails by one seed or another, and says what is lost.
 #[test]
 fn without_a_guard_an_order_is_found_that_loses_something() {
     if postgres::is_chosen() {
         return;
     }
-    for guard in ["promise", "foreign-keys"] {
-        let test = "schedules::nothing_is_lost_in_any_order_of_push_mount_delete_and_collection";
-        let run = Command::new(env::current_exe().unwrap())
-            .args([test, "--exact"])
-            .env("LONGSHORE_SOAK_WITHOUT", guard)
-            .output()
-            .unwrap();
-        let told = [run.stdout, run.stderr].concat();
-        let told = String::from_utf8_lossy(&told);
-        assert!(!run.status.success(), "nothing lost without {guard}");
-        assert!(told.contains("lost: ["), "without {guard}: {told}");
+    let test = "schedules::nothing_is_lost_in_any_order_of_push_mount_delete_and_collection";
+    for guard in ["promise", "grace", "foreign-keys"] {
+        let loses = |seed: u64| {
+            let run = Command::new(env::current_exe().unwrap())
+                .args([test, "--exact"])
+                .env("LONGSHORE_SOAK_WITHOUT", guard)
+                .env("SHUTTLE_RANDOM_SEED", seed.to_string())
+                .output()
+                .unwrap();
+            let told = [run.stdout, run.stderr].concat();
+            String::from_utf8_lossy(&told).contains("lost: [")
+        };
+        assert!((SEED..SEED + 12).any(loses), "nothing lost without {guard}");
     }
 }

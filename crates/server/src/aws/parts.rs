@@ -21,14 +21,18 @@ use crate::{
     app::App,
     body::{
         RequestBody,
-        room::{Room, Standing, Taken},
+        pace::Pace,
+        room::{Room, Sender, Shares, Taken},
     },
 };
 
 /// How many parts of full size are held at a time.
-const PARTS: usize = 3;
-/// How many of those are of senders who have proven nothing.
-const PARTS_OF_UNPROVEN: usize = 1;
+const PARTS: Shares = Shares {
+    all: 4,
+    account: 3,
+    principal: 2,
+    unproven: 1,
+};
 /// How long a part may take to come in.
 const DEADLINE: Duration = Duration::from_mins(5);
 
@@ -37,10 +41,10 @@ const DEADLINE: Duration = Duration::from_mins(5);
 pub struct PartMemory(Room);
 
 impl PartMemory {
-    /// Room for three parts of 20 MiB, of which senders who have proven nothing take one at most; a further one waits,
-    /// unread, for `wait`.
+    /// Room for four parts of 20 MiB, of which a principal takes two at most, an account three, and those who have proven
+    /// nothing one; a further one waits, unread, for `wait`.
     pub fn new(wait: Duration) -> Self {
-        Self(Room::new(PARTS, PARTS_OF_UNPROVEN, wait))
+        Self(Room::new(PARTS, wait))
     }
 
     /// How many parts still find memory.
@@ -98,12 +102,12 @@ impl Part {
 pub(crate) async fn receive(
     app: &App,
     body: &mut RequestBody,
-    standing: Standing,
+    sender: &Sender,
 ) -> Result<Part, AwsError> {
-    let room = app.parts.0.take(1, standing).await;
-    let room = room.map_err(error::wire)?;
-    // Whoever holds room must use it: a trickle would keep others out.
-    match timeout(DEADLINE, read(room, body)).await {
+    let mut room = app.parts.0.enter(1, sender).await.map_err(error::wire)?;
+    room.grow(1).await.map_err(error::wire)?;
+    let pace = Pace::new(app.bodies.pace);
+    match timeout(DEADLINE, read(room, body, pace)).await {
         Ok(part) => part,
         Err(_) => Err(AwsError::new(
             "RequestTimeoutException",
@@ -113,13 +117,13 @@ pub(crate) async fn receive(
     }
 }
 
-async fn read(room: Taken, body: &mut RequestBody) -> Result<Part, AwsError> {
+async fn read(room: Taken, body: &mut RequestBody, mut pace: Pace) -> Result<Part, AwsError> {
     let limit = body_limit(super::STREAMED);
     let mut reader = LayerPartReader::new();
     let mut bytes = BytesMut::with_capacity(expected(body.announced()));
     let mut hash = digest::Context::new(&digest::SHA256);
     let mut received = 0;
-    while let Some(chunk) = body.piece().await {
+    while let Some(chunk) = pace.piece(body).await {
         let chunk = chunk.map_err(error::wire)?;
         received += chunk.len();
         if received > limit {

@@ -80,20 +80,18 @@ async fn run_signed(
     signed: &SignedRequest,
     id: RequestId,
 ) -> Result<Response<Bytes>, QueryError> {
+    let client = call.origin.client;
+    let claimed = super::known(app, client, signed, service.signing_name()).await?;
+    let awaiting = claimed.awaiting(app, client, signed, call.body.was_read());
     let Claimed {
         key,
         region,
-        standing,
-    } = super::known(app, call.origin.client, signed, service.signing_name()).await?;
-    let body = call.body.whole(BODY_LIMIT, standing).await?;
+        sender,
+    } = claimed;
+    let body = call.body.whole(BODY_LIMIT, &sender).await?;
     let body = body.ok_or(Refusal::BodyTooLarge)?;
-    super::verify(
-        app,
-        call.origin.client,
-        signed,
-        &key,
-        PayloadHash::of(&body),
-    )?;
+    drop(awaiting);
+    super::verify(app, client, signed, &key, PayloadHash::of(&body))?;
     if service == Service::Iam && !key.known.is_known_to_iam() {
         return Err(SignatureError::UnknownKey.into());
     }

@@ -5,77 +5,102 @@ use std::{fmt, time::Duration};
 use bytes::Bytes;
 use longshore_registry::Error;
 
-use super::room::{Room, Standing, Taken};
+use super::room::{Room, Sender, Shares, Taken};
 
-/// How many bytes of whole bodies are held at a time.
-const BYTES: usize = 32 * 1024 * 1024;
-/// How many of those are of senders who have proven nothing: enough for the largest body of all.
-const BYTES_OF_UNPROVEN: usize = 12 * 1024 * 1024;
-/// How many bytes of bodies that nobody signs are held at a time; such a body has a few thousand.
-const BYTES_OF_STRANGERS: usize = 2 * 1024 * 1024;
+/// Bytes of whole bodies that are held at a time. The largest body of all, 12 MiB, fits into the smallest share.
+const LARGE: Shares = Shares {
+    all: 32 * 1024 * 1024,
+    account: 24 * 1024 * 1024,
+    principal: 12 * 1024 * 1024,
+    unproven: 12 * 1024 * 1024,
+};
+/// The same of bodies that announce little, as nearly all do: they never wait behind large ones.
+const SMALL: Shares = Shares {
+    all: 4 * 1024 * 1024,
+    account: 3 * 1024 * 1024,
+    principal: 2 * 1024 * 1024,
+    unproven: 1024 * 1024,
+};
+/// What is little.
+pub(crate) const LITTLE: usize = 64 * 1024;
+/// Bytes of bodies that nobody signs; such a body has a few thousand.
+const OF_STRANGERS: Shares = Shares {
+    all: 2 * 1024 * 1024,
+    account: 0,
+    principal: 0,
+    unproven: 2 * 1024 * 1024,
+};
 
 /// What is left of the memory.
 #[derive(Clone)]
-pub struct BodyMemory(Room);
+pub struct BodyMemory {
+    large: Room,
+    small: Room,
+}
 
 impl BodyMemory {
-    /// 32 MiB; a body that finds them taken waits, unread, for `wait` and is then throttled.
+    /// 32 MiB and 4 MiB for small bodies; one that finds them taken waits, unread, for `wait` and is then throttled.
     pub fn new(wait: Duration) -> Self {
-        Self(Room::new(BYTES, BYTES_OF_UNPROVEN, wait))
+        Self {
+            large: Room::new(LARGE, wait),
+            small: Room::new(SMALL, wait),
+        }
     }
 
     /// 2 MiB for bodies that nobody signs.
     pub(super) fn of_strangers(wait: Duration) -> Self {
-        Self(Room::new(BYTES_OF_STRANGERS, BYTES_OF_STRANGERS, wait))
-    }
-
-    /// How many bytes of it are free.
-    pub(crate) fn free(&self) -> usize {
-        self.0.free()
-    }
-
-    /// Takes room for a body of which nothing has come yet.
-    pub(super) fn claim(&self, standing: Standing) -> Claim {
-        Claim {
-            room: self.0.clone(),
-            standing,
-            taken: None,
+        let room = Room::new(OF_STRANGERS, wait);
+        Self {
+            large: room.clone(),
+            small: room,
         }
+    }
+
+    /// How many bytes are free for bodies that are not small.
+    pub(crate) fn free(&self) -> usize {
+        self.large.free()
+    }
+
+    /// How many bytes are free for small bodies.
+    pub(crate) fn free_for_small(&self) -> usize {
+        self.small.free()
+    }
+
+    /// Lets a body in that will have up to `most` bytes, of which nothing has come yet.
+    pub(super) async fn claim(&self, most: usize, sender: &Sender) -> Result<Claim, Error> {
+        let room = if most <= LITTLE {
+            &self.small
+        } else {
+            &self.large
+        };
+        Ok(Claim(room.enter(most, sender).await?))
     }
 }
 
 impl fmt::Debug for BodyMemory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("BodyMemory")
-            .field("free", &self.free())
-            .finish_non_exhaustive()
+            .field("large", &self.large)
+            .field("small", &self.small)
+            .finish()
     }
 }
 
 /// The room of one body, which grows by what really comes: announcing much takes nothing from others.
-pub(super) struct Claim {
-    room: Room,
-    standing: Standing,
-    taken: Option<Taken>,
-}
+pub(super) struct Claim(Taken);
 
 impl Claim {
     /// Takes room for `bytes` more.
     pub(super) async fn grow(&mut self, bytes: usize) -> Result<(), Error> {
-        let more = self.room.take(bytes, self.standing).await?;
-        match &mut self.taken {
-            Some(taken) => taken.merge(more),
-            None => self.taken = Some(more),
-        }
-        Ok(())
+        self.0.grow(bytes).await
     }
 
     /// Ties the room to the body: it is free again when the last of its bytes is dropped.
     pub(super) fn hold(self, body: Bytes) -> Bytes {
-        match self.taken {
-            Some(room) => Bytes::from_owner(Held { body, _room: room }),
-            None => body,
-        }
+        Bytes::from_owner(Held {
+            body,
+            _room: self.0,
+        })
     }
 }
 
@@ -94,35 +119,38 @@ impl AsRef<[u8]> for Held {
 mod tests {
     use super::*;
 
-    fn memory() -> BodyMemory {
-        BodyMemory(Room::new(10, 4, Duration::from_millis(10)))
+    const MIB: usize = 1024 * 1024;
+
+    fn sender(principal: &str) -> Sender {
+        Sender::Proven {
+            account: "1".to_owned(),
+            principal: principal.to_owned(),
+        }
     }
 
     #[tokio::test]
     async fn room_is_taken_as_bytes_come_and_given_back_with_the_last_of_them() {
-        let memory = memory();
-        let mut claim = memory.claim(Standing::Proven);
+        let memory = BodyMemory::new(Duration::from_millis(10));
+        let mut claim = memory.claim(MIB, &sender("a")).await.unwrap();
+        let all = memory.free();
         claim.grow(4).await.unwrap();
         claim.grow(2).await.unwrap();
         let body = claim.hold(Bytes::from_static(b"sixsix"));
         let part = body.slice(..1);
         drop(body);
-        assert_eq!(memory.free(), 4);
+        assert_eq!(memory.free(), all - 6);
         drop(part);
-        assert_eq!(memory.free(), 10);
+        assert_eq!(memory.free(), all);
     }
 
     #[tokio::test]
-    async fn a_body_too_many_is_throttled_and_what_it_had_is_free() {
-        let memory = memory();
-        let (mut first, mut second) = (
-            memory.claim(Standing::Proven),
-            memory.claim(Standing::Proven),
-        );
-        first.grow(8).await.unwrap();
-        second.grow(2).await.unwrap();
-        assert!(matches!(second.grow(1).await, Err(Error::Throttled(_))));
-        drop(second);
-        first.grow(2).await.unwrap();
+    async fn a_small_body_does_not_wait_behind_large_ones() {
+        let memory = BodyMemory::new(Duration::from_millis(10));
+        let mut large = memory.claim(12 * MIB, &sender("a")).await.unwrap();
+        large.grow(12 * MIB).await.unwrap();
+        let refused = memory.claim(LITTLE + 1, &sender("a")).await;
+        assert!(matches!(refused.err(), Some(Error::Throttled(_))));
+        let mut small = memory.claim(LITTLE, &sender("a")).await.unwrap();
+        small.grow(LITTLE).await.unwrap();
     }
 }

@@ -5,7 +5,12 @@ use std::sync::{
     atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
 };
 
-/// Shared by the parts of one connection, which all run in one task; the atomics only satisfy `Send`.
+use bytes::Bytes;
+use tokio::sync::OwnedSemaphorePermit;
+
+use crate::reply::Held;
+
+/// Shared by the parts of one connection.
 #[derive(Debug, Default)]
 pub(super) struct Activity {
     moved: AtomicBool,
@@ -13,6 +18,9 @@ pub(super) struct Activity {
     ended: AtomicBool,
     partial: AtomicBool,
     in_flight: AtomicUsize,
+    /// Answers of which all was handed over to be written: since the last check, and before it, by turns.
+    leaving: [AtomicUsize; 2],
+    checks: AtomicUsize,
 }
 
 impl Activity {
@@ -45,7 +53,7 @@ impl Activity {
         !moved
             && !self.blocked.load(Relaxed)
             && !self.partial.load(Relaxed)
-            && self.in_flight.load(Relaxed) == 0
+            && self.has_no_requests()
     }
 
     /// Whether no request is in flight.
@@ -53,22 +61,123 @@ impl Activity {
         self.in_flight.load(Relaxed) == 0
     }
 
+    /// Whether nothing is in flight but answers that were wholly handed over, which the peer does not take.
+    pub(super) fn only_leaves(&self) -> bool {
+        let leaving: usize = self.leaving.iter().map(|n| n.load(Relaxed)).sum();
+        self.in_flight.load(Relaxed) <= leaving
+    }
+
+    /// Whether an answer was wholly handed over before the last call of this, and is not written yet.
+    pub(super) fn is_stuck(&self) -> bool {
+        let next = self.checks.fetch_add(1, Relaxed) + 1;
+        self.leaving[next % 2].load(Relaxed) > 0
+    }
+
     /// A request's head is complete; it is in flight until the guard goes.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.partial.store(false, Relaxed);
-        self.in_flight.fetch_add(1, Relaxed);
-        InFlight(self.clone())
+        let before = self.in_flight.fetch_add(1, Relaxed);
+        InFlight {
+            activity: self.clone(),
+            is_alone: before == 0,
+            leaving: None,
+            place: None,
+            memory: None,
+        }
     }
 }
 
 /// A request whose answer is not wholly written.
 #[derive(Debug)]
-pub struct InFlight(Arc<Activity>);
+pub struct InFlight {
+    activity: Arc<Activity>,
+    is_alone: bool,
+    /// Where it is counted once all of the answer was handed over.
+    leaving: Option<usize>,
+    /// Its place among the requests that connections have beyond their first.
+    place: Option<OwnedSemaphorePermit>,
+    /// The memory of its answer.
+    memory: Option<Held>,
+}
+
+impl InFlight {
+    /// Whether its connection had no other when it began.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.is_alone
+    }
+
+    /// Keeps a place among the requests beyond connections' first.
+    pub(crate) fn keep_place(&mut self, place: OwnedSemaphorePermit) {
+        self.place = Some(place);
+    }
+
+    /// Keeps the memory that its answer takes.
+    pub(crate) fn keep_memory(&mut self, memory: Held) {
+        self.memory = Some(memory);
+    }
+
+    /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped. What it has of
+    /// memory is kept as long, if they are all of the answer.
+    pub(crate) fn leave_with(mut self, last: Bytes, are_all: bool) -> Bytes {
+        if !are_all {
+            self.memory = None;
+        }
+        let slot = self.activity.checks.load(Relaxed) % 2;
+        self.activity.leaving[slot].fetch_add(1, Relaxed);
+        self.leaving = Some(slot);
+        Bytes::from_owner(Last { last, _of: self })
+    }
+}
 
 impl Drop for InFlight {
     fn drop(&mut self) {
+        if let Some(slot) = self.leaving {
+            self.activity.leaving[slot].fetch_sub(1, Relaxed);
+        }
         // The request's body may have left bytes behind that are no head.
-        self.0.partial.store(false, Relaxed);
-        self.0.in_flight.fetch_sub(1, Relaxed);
+        self.activity.partial.store(false, Relaxed);
+        self.activity.in_flight.fetch_sub(1, Relaxed);
+    }
+}
+
+struct Last {
+    last: Bytes,
+    _of: InFlight,
+}
+
+impl AsRef<[u8]> for Last {
+    fn as_ref(&self) -> &[u8] {
+        &self.last
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_is_in_flight_until_its_last_byte_is_dropped() {
+        let activity = Arc::new(Activity::default());
+        let last = activity
+            .begin()
+            .leave_with(Bytes::from_static(b"last"), true);
+        let part = last.slice(..1);
+        drop(last);
+        assert!(!activity.has_no_requests() && activity.only_leaves());
+        drop(part);
+        assert!(activity.has_no_requests());
+    }
+
+    #[test]
+    fn an_answer_that_was_handed_over_before_the_last_check_is_stuck() {
+        let activity = Arc::new(Activity::default());
+        assert!(!activity.is_stuck());
+        let slow = activity.begin();
+        assert!(!activity.is_stuck() && !activity.is_stuck());
+        let last = slow.leave_with(Bytes::from_static(b"last"), true);
+        assert!(!activity.is_stuck());
+        assert!(activity.is_stuck());
+        drop(last);
+        assert!(!activity.is_stuck());
     }
 }

@@ -1,6 +1,10 @@
 //! One connection from its first byte to its last: TLS, which HTTP, and the limits on both.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+};
 
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -28,15 +32,18 @@ pub(super) struct Connections {
     http1: Http1,
     http2: Http2,
     wide: Arc<Semaphore>,
+    places: Arc<Semaphore>,
 }
 
 impl Connections {
+    /// `most` requests are taken at a time beyond the first of each connection.
     pub(super) fn new(
         app: Arc<App>,
         tls: Option<Tls>,
         limits: Limits,
         stop: CancellationToken,
         abort: CancellationToken,
+        most: usize,
     ) -> Self {
         let http1 = Http1::new(&limits, stop.clone());
         let http2 = Http2::new(&limits, stop.clone());
@@ -49,7 +56,13 @@ impl Connections {
             http1,
             http2,
             wide: Arc::new(Semaphore::new(WIDE)),
+            places: Arc::new(Semaphore::new(most)),
         }
+    }
+
+    /// Whether whoever connects from there stands for others.
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.app.proxies.trusts(peer)
     }
 
     /// Counts a connection that was turned away.
@@ -84,7 +97,12 @@ impl Connections {
         };
         let activity = Arc::new(Activity::default());
         let stream = Stream::new(io, activity.clone(), self.limits.stall);
-        let service = Service::new(self.app.clone(), peer, activity.clone());
+        let service = Service::new(
+            self.app.clone(),
+            peer,
+            activity.clone(),
+            self.places.clone(),
+        );
         if is_http2 {
             // Boxed, so that the connections that are not HTTP/2 do not pay for its state.
             let wide = self.wide.clone().try_acquire_owned().ok();

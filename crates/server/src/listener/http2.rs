@@ -10,14 +10,14 @@ use std::{
 };
 
 use hyper::server::conn::http2::Builder;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     sync::OwnedSemaphorePermit,
     time::{Instant, sleep},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{activity::Activity, service::Service, stream::Stream};
+use super::{activity::Activity, service::Service, stream::Stream, streams::Streams};
 use crate::config::Limits;
 
 /// RFC 9113 asks for 100 at least, which clients count on before they have heard.
@@ -36,14 +36,15 @@ const PING_ANSWER: Duration = Duration::from_secs(20);
 /// Serves HTTP/2 connections.
 #[derive(Clone, Debug)]
 pub(super) struct Http2 {
-    builder: Builder<TokioExecutor>,
+    builder: Builder<Streams>,
     idle: Duration,
+    stall: Duration,
     stop: CancellationToken,
 }
 
 impl Http2 {
     pub(super) fn new(limits: &Limits, stop: CancellationToken) -> Self {
-        let mut builder = Builder::new(TokioExecutor::new());
+        let mut builder = Builder::new(Streams::new(limits.stall));
         builder
             .timer(TokioTimer::new())
             .max_concurrent_streams(STREAMS)
@@ -56,6 +57,7 @@ impl Http2 {
         Self {
             builder,
             idle: limits.idle,
+            stall: limits.stall,
             stop,
         }
     }
@@ -74,24 +76,31 @@ impl Http2 {
             .initial_connection_window_size(window);
         let mut wire = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopped = pin!(self.stop.cancelled());
-        let mut check = pin!(sleep(self.idle));
-        let mut stopping = false;
+        let mut idle = pin!(sleep(self.idle));
+        let mut look = pin!(sleep(self.stall));
+        let mut stopping: Option<Instant> = None;
         let ended = poll_fn(|cx| {
-            if !stopping && stopped.as_mut().poll(cx).is_ready() {
-                stopping = true;
+            let is_told = stopping.is_none() && stopped.as_mut().poll(cx).is_ready();
+            let mut is_over = is_told;
+            while idle.as_mut().poll(cx).is_ready() {
+                is_over |= activity.has_no_requests();
+                idle.as_mut().reset(Instant::now() + self.idle);
+            }
+            while look.as_mut().poll(cx).is_ready() {
+                let is_stuck = activity.is_stuck();
+                // Answers of which nothing is left but what the peer does not take end with the connection.
+                let is_left = activity.has_no_requests() || is_stuck && activity.only_leaves();
+                if stopping.is_some_and(|since| since.elapsed() >= self.stall) && is_left {
+                    return Poll::Ready(Ok(()));
+                }
+                is_over |= is_stuck;
+                look.as_mut().reset(Instant::now() + self.stall);
+            }
+            if is_over && stopping.is_none() {
+                stopping = Some(Instant::now());
                 wire.as_mut().graceful_shutdown();
             }
-            if let Poll::Ready(ended) = Pin::new(&mut wire).poll(cx) {
-                return Poll::Ready(ended);
-            }
-            while check.as_mut().poll(cx).is_ready() {
-                if activity.has_no_requests() && !stopping {
-                    stopping = true;
-                    wire.as_mut().graceful_shutdown();
-                }
-                check.as_mut().reset(Instant::now() + self.idle);
-            }
-            Poll::Pending
+            Pin::new(&mut wire).poll(cx)
         })
         .await;
         ended.map_err(io::Error::other)

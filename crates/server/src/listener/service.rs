@@ -1,12 +1,17 @@
 //! Where hyper hands requests over.
 
-use std::{convert::Infallible, fmt, net::SocketAddr, pin::Pin, sync::Arc};
+use std::{convert::Infallible, fmt, future::ready, net::SocketAddr, pin::Pin, sync::Arc};
 
 use http::{Request, Response};
 use hyper::body::Incoming;
+use tokio::sync::Semaphore;
 
 use super::activity::Activity;
-use crate::{app::App, handle, reply::ReplyBody};
+use crate::{
+    app::App,
+    handle,
+    reply::{self, ReplyBody},
+};
 
 /// Answers the requests of one connection.
 #[derive(Clone)]
@@ -14,14 +19,22 @@ pub(super) struct Service {
     app: Arc<App>,
     peer: SocketAddr,
     activity: Arc<Activity>,
+    /// Places for the requests that connections have beyond their first.
+    places: Arc<Semaphore>,
 }
 
 impl Service {
-    pub(super) fn new(app: Arc<App>, peer: SocketAddr, activity: Arc<Activity>) -> Self {
+    pub(super) fn new(
+        app: Arc<App>,
+        peer: SocketAddr,
+        activity: Arc<Activity>,
+        places: Arc<Semaphore>,
+    ) -> Self {
         Self {
             app,
             peer,
             activity,
+            places,
         }
     }
 }
@@ -41,7 +54,13 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
 
     fn call(&self, request: Request<Incoming>) -> Self::Future {
-        let in_flight = self.activity.begin();
+        let mut in_flight = self.activity.begin();
+        if !in_flight.is_alone() {
+            match self.places.clone().try_acquire_owned() {
+                Ok(place) => in_flight.keep_place(place),
+                Err(_) => return Box::pin(ready(Ok(reply::busy()))),
+            }
+        }
         let (app, peer) = (self.app.clone(), self.peer);
         Box::pin(async move { Ok(handle::handle(app, peer, request, in_flight).await) })
     }

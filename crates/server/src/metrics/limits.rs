@@ -10,7 +10,7 @@ use prometheus_client::{
 };
 
 use super::store::gauge;
-use crate::{aws::parts::PartMemory, body::memory::BodyMemory};
+use crate::{aws::parts::PartMemory, body::memory::BodyMemory, reply::AnswerMemory};
 
 /// The bounds that are shown.
 #[derive(Debug)]
@@ -21,6 +21,8 @@ pub(crate) struct Limits {
     pub(crate) bodies: BodyMemory,
     /// Memory for layer parts.
     pub(crate) parts: PartMemory,
+    /// Memory for answers.
+    pub(crate) answers: AnswerMemory,
 }
 
 impl Collector for Limits {
@@ -32,9 +34,19 @@ impl Collector for Limits {
                 self.bodies.free(),
             ),
             (
+                "small_body_memory_free_bytes",
+                "Memory left for bodies that are kept whole and announce little",
+                self.bodies.free_for_small(),
+            ),
+            (
                 "layer_parts_free",
                 "Layer parts of the API that still find memory",
                 self.parts.free(),
+            ),
+            (
+                "answer_memory_free_bytes",
+                "Memory left for answers that wait to be written",
+                self.answers.free(),
             ),
         ] {
             gauge(&mut encoder, name, help, value as u64)?;

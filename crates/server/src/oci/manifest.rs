@@ -1,8 +1,9 @@
 //! `/v2/NAME/manifests/REFERENCE`.
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use longshore_registry::{
-    Error, execute,
+    Error, allow, execute,
     oci::manifest::{Accept, DeleteManifest, MAX_TAGS, PullManifest, PushManifest},
 };
 use longshore_types::{
@@ -13,7 +14,7 @@ use longshore_types::{
 
 use super::{CONTENT_DIGEST, Request, error::Wire};
 use crate::{
-    body::room::Standing,
+    body::room::Sender,
     reply::{self, Reply, ReplyBody},
 };
 
@@ -89,26 +90,24 @@ async fn push(
     let media_type = content_type(request.headers)?;
     // Before the body, which is kept whole: nobody makes the server hold one without a name.
     let caller = request.cx.caller.known();
-    caller.ok_or(Error::AuthenticationRequired)?;
-    let bytes = request
-        .body
-        .whole(MAX_MANIFEST_BYTES, Standing::Proven)
-        .await?;
-    let bytes = bytes.ok_or(Error::Manifest(ManifestError::TooLarge(
+    let sender = Sender::proven(caller.ok_or(Error::AuthenticationRequired)?);
+    let mut push = PushManifest {
+        repository: request.repository()?,
+        reference,
+        tags,
+        media_type,
+        bytes: Bytes::new(),
+    };
+    // Nor somebody who may not push, if it is large; for what is small it is enough to be asked once.
+    if !request.body.is_small() {
+        allow(&request.cx, &push).await?;
+    }
+    let bytes = request.body.whole(MAX_MANIFEST_BYTES, &sender).await?;
+    push.bytes = bytes.ok_or(Error::Manifest(ManifestError::TooLarge(
         MAX_MANIFEST_BYTES + 1,
     )))?;
     let location = format!("/v2/{name}/manifests/");
-    let pushed = execute(
-        &request.cx,
-        PushManifest {
-            repository: request.repository()?,
-            reference,
-            tags,
-            media_type,
-            bytes,
-        },
-    )
-    .await?;
+    let pushed = execute(&request.cx, push).await?;
     let mut reply = reply::empty(StatusCode::CREATED);
     reply::set(
         &mut reply,

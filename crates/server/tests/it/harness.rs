@@ -2,6 +2,7 @@
 
 mod account;
 mod client;
+mod frames;
 mod image;
 mod issuer;
 mod person;
@@ -11,7 +12,8 @@ pub(crate) mod storage;
 
 pub(crate) use self::{
     account::{Account, Call, Signer, trust_in},
-    client::{Answer, Request},
+    client::{Answer, Connection, Request, connect},
+    frames::{Frame, Frames},
     image::{Image, digest_of},
     issuer::{Issuer, signed},
     person::{Person, policy, trust},

@@ -4,17 +4,20 @@ use std::collections::BTreeMap;
 
 use longshore_types::account::Registry;
 use longshore_types::id::{DomainId, PhysicalId};
+use longshore_types::time::Timestamp;
 
 use super::sealing::{CryptoError, SealingKey};
 
 const VERSION_LEN: usize = 4;
 
-/// The unwrapped keys of an encryption domain by version; the highest one seals, all open.
+/// The unwrapped keys of an encryption domain by version; the highest one seals unless another is chosen, all open.
 #[derive(Debug)]
 pub struct DomainKeys {
     registry: Registry,
     domain: DomainId,
     keys: BTreeMap<u32, SealingKey>,
+    sealing: u32,
+    seals_until: Timestamp,
 }
 
 impl DomainKeys {
@@ -24,6 +27,8 @@ impl DomainKeys {
             registry,
             domain,
             keys: BTreeMap::from([(version, key)]),
+            sealing: version,
+            seals_until: Timestamp::from_millis(i64::MAX),
         }
     }
 
@@ -31,7 +36,36 @@ impl DomainKeys {
     #[must_use]
     pub fn with(mut self, version: u32, key: SealingKey) -> Self {
         self.keys.insert(version, key);
+        self.sealing = self.sealing.max(version);
         self
+    }
+
+    /// Lets the key of a version seal, be it the highest or not.
+    #[must_use]
+    pub fn sealing_by(self, version: u32) -> Self {
+        Self {
+            sealing: version,
+            ..self
+        }
+    }
+
+    /// Says until when what these keys have sealed may go into rows; for ever unless this was said.
+    #[must_use]
+    pub fn sealing_until(self, time: Timestamp) -> Self {
+        Self {
+            seals_until: time,
+            ..self
+        }
+    }
+
+    /// Returns until when what these keys have sealed may go into rows.
+    pub const fn seals_until(&self) -> Timestamp {
+        self.seals_until
+    }
+
+    /// Returns the version of the key that seals.
+    pub const fn sealing_version(&self) -> u32 {
+        self.sealing
     }
 
     /// Returns the registry the domain belongs to.
@@ -44,10 +78,10 @@ impl DomainKeys {
         self.domain
     }
 
-    /// Seals a message of this domain under the newest key, whose version goes in front.
+    /// Seals a message of this domain under the key that seals, whose version goes in front.
     pub fn seal(&self, aad: &[u8], plaintext: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let (version, key) = self.newest()?;
-        let mut sealed = version.to_be_bytes().to_vec();
+        let key = self.version(self.sealing)?;
+        let mut sealed = self.sealing.to_be_bytes().to_vec();
         sealed.extend(key.seal(&self.bind(aad), plaintext)?);
         Ok(sealed)
     }
@@ -67,11 +101,33 @@ impl DomainKeys {
         segment: PhysicalId,
         data_key: &SealingKey,
     ) -> Result<(u32, Vec<u8>), CryptoError> {
-        let (version, key) = self.newest()?;
+        let key = self.version(self.sealing)?;
         Ok((
-            version,
+            self.sealing,
             key.wrap_key(&self.bind(segment.as_bytes()), data_key)?,
         ))
+    }
+
+    /// Wraps the data key of a segment anew that the key of a version had wrapped; returns the version of the key that
+    /// did it.
+    pub fn rewrap(
+        &self,
+        segment: PhysicalId,
+        version: u32,
+        wrapped: &[u8],
+    ) -> Result<(u32, Vec<u8>), CryptoError> {
+        self.wrap_key(segment, &self.unwrap_key(segment, version, wrapped)?)
+    }
+
+    /// Wraps the data key of a segment anew that `other` keys of the domain had wrapped.
+    pub fn rewrap_from(
+        &self,
+        other: &Self,
+        segment: PhysicalId,
+        version: u32,
+        wrapped: &[u8],
+    ) -> Result<(u32, Vec<u8>), CryptoError> {
+        self.wrap_key(segment, &other.unwrap_key(segment, version, wrapped)?)
     }
 
     pub(crate) fn unwrap_key(
@@ -82,14 +138,6 @@ impl DomainKeys {
     ) -> Result<SealingKey, CryptoError> {
         let key = self.version(version)?;
         key.unwrap_key(&self.bind(segment.as_bytes()), wrapped)
-    }
-
-    fn newest(&self) -> Result<(u32, &SealingKey), CryptoError> {
-        let newest = self
-            .keys
-            .last_key_value()
-            .ok_or(CryptoError::KeyVersion(0))?;
-        Ok((*newest.0, newest.1))
     }
 
     fn version(&self, version: u32) -> Result<&SealingKey, CryptoError> {
@@ -141,6 +189,8 @@ mod tests {
             keys("123456789012", 1).open(b"x", &sealed),
             Err(CryptoError::KeyVersion(2))
         );
+        let sealed = new.sealing_by(1).seal(b"x", b"text").unwrap();
+        assert!(keys("123456789012", 1).open(b"x", &sealed).is_ok());
     }
 
     #[test]
@@ -169,6 +219,11 @@ mod tests {
             .wrap_key(one, &SealingKey::from_bytes([7; 32]))
             .unwrap();
         assert!(keys.unwrap_key(one, version, &wrapped).is_ok());
+        let keys = keys.with(2, SealingKey::from_bytes([2; 32]));
+        let (newer, again) = keys.rewrap(one, version, &wrapped).unwrap();
+        assert_eq!(newer, 2);
+        assert!(keys.unwrap_key(one, newer, &again).is_ok());
+        assert!(keys.rewrap(two, version, &wrapped).is_err());
         assert_eq!(
             keys.unwrap_key(two, version, &wrapped).err(),
             Some(CryptoError::Open)

@@ -60,17 +60,19 @@ impl Operation for CreateAccessKey {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedAccessKey> {
         let caller = holder::caller(cx);
         let key = AccessKeyPair::of_user()?;
-        let sealed = cx.core.keys.seal_secret(&key.id, &key.secret)?;
+        let keys = &cx.core.keys;
+        let sealed = keys.seal_secret(&cx.core.meta, &key.id, &key.secret).await?;
         let id = key.id.clone();
         let (user_name, create_date) = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let name = self.user_name.as_deref();
                 let holder = holder::find(tx, account, name, caller.as_deref())?;
                 let owner = holder.id(account);
                 let count = access_key::count(tx, &owner)?;
                 quota::check("AccessKeysPerUser", count, quota::ACCESS_KEYS_PER_USER)?;
-                principal::insert_key(tx, &id, &owner, &sealed)?;
+                let sealed = sealed.prove(tx)?;
+                principal::insert_key(tx, &id, &owner, sealed)?;
                 account::bump(tx, account)?;
                 Ok((holder.name(), tx.now()))
             })

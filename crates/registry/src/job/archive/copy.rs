@@ -11,13 +11,14 @@ use longshore_store::{
 use longshore_types::{
     digest::{Algorithm, Digest},
     id::{PhysicalId, UploadId},
+    time::Timestamp,
 };
 
 use super::relocate::Move;
 use crate::{
     core::Core,
     error::{Error, Result},
-    storage::{blob as content, receive::release},
+    storage::{blob as content, move_hash_aad, receive::release},
     table::{domain, doomed, link::KEEP},
 };
 
@@ -29,6 +30,8 @@ pub(super) struct Copied {
     pub(super) end: i64,
     /// The sealed hash state there.
     pub(super) hash: Vec<u8>,
+    /// Until when that may go into rows.
+    pub(super) seals_until: Timestamp,
 }
 
 /// Copies the stretch after what is copied already.
@@ -86,8 +89,9 @@ async fn copy(
     Ok(Copied {
         end: progress.copied + i64::try_from(row.size).map_err(Error::internal)?,
         segment: row,
+        seals_until: keys.seals_until(),
         hash: keys
-            .seal(&hash_aad(found), &hash.save())
+            .seal(&move_hash_aad(found.progress.target.as_bytes()), &hash.save())
             .map_err(Error::internal)?,
     })
 }
@@ -118,7 +122,7 @@ fn hash_before(found: &Move, keys: &DomainKeys) -> Result<UploadHash> {
         return Ok(UploadHash::new(Some(found.of.digest.algorithm())));
     };
     let state = keys
-        .open(&hash_aad(found), sealed)
+        .open(&move_hash_aad(found.progress.target.as_bytes()), sealed)
         .map_err(Error::internal)?;
     UploadHash::restore(&state).map_err(Error::internal)
 }
@@ -131,10 +135,3 @@ fn is_of(hash: &UploadHash, digest: &Digest) -> bool {
     }
 }
 
-fn hash_aad(found: &Move) -> Vec<u8> {
-    [
-        b"relocation hash\0".as_slice(),
-        found.progress.target.as_bytes(),
-    ]
-    .concat()
-}

@@ -143,7 +143,7 @@ fn admit(tx: &mut dyn Tx, found: &Move, copied: &Copied) -> Result<bool> {
     if !relocation::advance(tx, of, progress, copied.end, &copied.hash)? {
         return Ok(false);
     }
-    if !doomed::claim(tx, copied.segment.physical_id)? {
+    if tx.now() > copied.seals_until || !doomed::claim(tx, copied.segment.physical_id)? {
         return Err(Error::internal("a segment took too long to copy"));
     }
     segment::insert(tx, progress.target, &copied.segment)?;

@@ -5,6 +5,7 @@ use longshore_store::{hash::UploadHash, meta::Durability};
 use longshore_types::{
     digest::{Algorithm, Digest},
     id::UploadId,
+    time::Timestamp,
 };
 
 use super::Work;
@@ -67,7 +68,7 @@ pub(super) async fn copy(work: &Work<'_, '_>, layer: Digest) -> Result<u64> {
         hash: UploadHash::new(sha512),
     };
     let received = receive::own(cx.core, into, &mut Reading(download)).await?;
-    let admitted = admit(work, upload, &received, layer).await;
+    let admitted = admit(work, upload, &received, layer, keys.seals_until()).await;
     if admitted.is_err() {
         receive::forget(cx.core, received.piece.as_ref()).await;
     }
@@ -91,6 +92,7 @@ async fn admit(
     upload: UploadId,
     received: &Received,
     layer: Digest,
+    seals_until: Timestamp,
 ) -> Result<()> {
     if matching(received.hash.clone(), &[layer]).is_none() {
         return Err(Error::internal(
@@ -103,6 +105,7 @@ async fn admit(
         bytes: received.bytes,
         piece: received.piece.clone(),
         limits: UNLIMITED,
+        seals_until,
     };
     let (id, incarnation) = (work.copy.id, work.copy.target);
     work.cx

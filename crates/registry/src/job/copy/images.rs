@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use longshore_store::meta::Tx;
-use longshore_types::digest::Digest;
+use longshore_types::{digest::Digest, time::Timestamp};
 
 use super::{Work, advance, blob};
 use crate::{
@@ -33,11 +33,19 @@ const BYTES: u64 = 64 << 20;
 /// How many bytes of manifests one step holds.
 const MANIFESTS: usize = 8 << 20;
 
+/// A manifest that was sealed anew.
+#[derive(Debug)]
+pub(super) struct Resealed {
+    bytes: Vec<u8>,
+    /// Until when it may go into a row.
+    seals_until: Timestamp,
+}
+
 /// An image whose layers the target has, and its manifest if that had to be sealed anew.
 #[derive(Clone, Debug)]
 pub(super) struct Ready {
     pub(super) image: Digest,
-    pub(super) sealed: Option<Arc<Vec<u8>>>,
+    pub(super) sealed: Option<Arc<Resealed>>,
 }
 
 /// Copies the next images.
@@ -60,12 +68,15 @@ pub(super) async fn step(work: Work<'_, '_>) -> Result<()> {
     advance(core, work.copy, move |tx, copy| {
         let mut rows = 0;
         for Ready { image, sealed } in &ready {
-            let Some(more) = put(tx, copy.pair(), within, image, sealed.as_deref())? else {
-                break;
-            };
-            rows += more;
+            // What was gone when it was looked at, and has been pushed again, is found with what has changed.
+            if within || sealed.is_some() {
+                let Some(more) = put(tx, copy.pair(), within, image, sealed.as_deref())? else {
+                    break;
+                };
+                rows += more;
+                copy.images += 1;
+            }
             copy.cursor = image.to_key();
-            copy.images += 1;
             if rows > ROWS {
                 break;
             }
@@ -81,10 +92,13 @@ pub(super) fn put(
     pair: Pair,
     within_domain: bool,
     image: &Digest,
-    sealed: Option<&Vec<u8>>,
+    sealed: Option<&Resealed>,
 ) -> Result<Option<u64>> {
     if !content::hold_image(tx, pair.source, image)? {
         return Ok(Some(0));
+    }
+    if sealed.is_some_and(|sealed| tx.now() > sealed.seals_until) {
+        return Err(Error::Unavailable);
     }
     let mut rows = 0;
     if within_domain {
@@ -92,7 +106,7 @@ pub(super) fn put(
     } else if !content::missing_layers(tx, pair, image)?.is_empty() {
         return Ok(None);
     }
-    rows += content::put_image(tx, pair, image, sealed)?;
+    rows += content::put_image(tx, pair, image, sealed.map(|sealed| &sealed.bytes))?;
     match image_storage::status(tx, pair.target, image)? {
         Status::Archived => {
             link::withdraw_archived(tx, pair.target, image)?;
@@ -126,7 +140,7 @@ pub(super) async fn ready(work: &Work<'_, '_>, images: &[Digest]) -> Result<Vec<
             layers += 1;
         }
         let sealed = reseal(work, *image).await?;
-        held += sealed.as_ref().map_or(0, |sealed| sealed.len());
+        held += sealed.as_ref().map_or(0, |sealed| sealed.bytes.len());
         ready.push(Ready {
             image: *image,
             sealed,
@@ -149,7 +163,7 @@ async fn missing(work: &Work<'_, '_>, image: Digest) -> Result<Vec<Digest>> {
 }
 
 /// Seals the manifest of an image for the target, having checked what it is; there is none of an image that is gone.
-async fn reseal(work: &Work<'_, '_>, image: Digest) -> Result<Option<Arc<Vec<u8>>>> {
+async fn reseal(work: &Work<'_, '_>, image: Digest) -> Result<Option<Arc<Resealed>>> {
     let core = work.cx.core;
     let source = work.copy.source;
     let sealed = core
@@ -171,5 +185,8 @@ async fn reseal(work: &Work<'_, '_>, image: Digest) -> Result<Option<Arc<Vec<u8>
     }
     let keys = keys(&work.target).await?;
     let sealed = keys.seal(&manifest_aad(&image), &bytes);
-    Ok(Some(Arc::new(sealed.map_err(Error::internal)?)))
+    Ok(Some(Arc::new(Resealed {
+        bytes: sealed.map_err(Error::internal)?,
+        seals_until: keys.seals_until(),
+    })))
 }

@@ -72,7 +72,7 @@ impl Operation for CreateRepository {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedRepository> {
         let grant = permit.grant();
-        let new = self.new_repository(cx, grant)?;
+        let new = self.new_repository(cx, grant).await?;
         let row = cx
             .write(grant, Durability::Durable, move |tx, _| new.insert(tx))
             .await?;
@@ -83,10 +83,10 @@ impl Operation for CreateRepository {
 }
 
 impl CreateRepository {
-    fn new_repository(&self, cx: &Cx<'_>, grant: &Grant) -> Result<NewRepository> {
+    async fn new_repository(&self, cx: &Cx<'_>, grant: &Grant) -> Result<NewRepository> {
         let name = self.repository_name.required("repositoryName")?;
         let scanning = self.image_scanning_configuration.as_ref();
-        let mut new = NewRepository::new(cx.core, *grant.registry(), name.clone())?;
+        let mut new = NewRepository::new(cx.core, *grant.registry(), name.clone()).await?;
         new.tags = self.tags(&name)?;
         new.mutability = self.mutability()?;
         new.scan_on_push = scanning.is_some_and(|scanning| scanning.scan_on_push);

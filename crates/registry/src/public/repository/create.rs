@@ -63,7 +63,7 @@ impl Operation for CreateRepository {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedRepository> {
         let grant = permit.grant();
         let name = self.name(&cx.scope)?;
-        let mut new = NewRepository::new(cx.core, *grant.registry(), name.clone())?;
+        let mut new = NewRepository::new(cx.core, *grant.registry(), name.clone()).await?;
         new.tags = self.tags(&name)?;
         let change = self.catalog_data.map(|data| data.change(cx.core));
         let drawn = alias::draw()?;

@@ -9,6 +9,8 @@ pub(crate) struct Image {
     config: Vec<u8>,
     layers: Vec<Vec<u8>>,
     subject: Option<Value>,
+    /// How many bytes one annotation has.
+    padding: usize,
 }
 
 impl Image {
@@ -22,12 +24,19 @@ impl Image {
             config: config.to_string().into_bytes(),
             layers: (0..n_layers).map(layer).collect(),
             subject: None,
+            padding: 0,
         }
     }
 
     /// Makes it refer to another image.
     pub(crate) fn about(mut self, subject: &Self) -> Self {
         self.subject = Some(descriptor(Self::MEDIA_TYPE, &subject.manifest()));
+        self
+    }
+
+    /// Gives its manifest at least so many bytes.
+    pub(crate) fn padded(mut self, n_bytes: usize) -> Self {
+        self.padding = n_bytes;
         self
     }
 
@@ -45,6 +54,9 @@ impl Image {
             "config": descriptor("application/vnd.oci.image.config.v1+json", &self.config),
             "layers": self.layers.iter().map(layer).collect::<Vec<_>>(),
         });
+        if self.padding > 0 {
+            manifest["annotations"] = json!({ "padding": " ".repeat(self.padding) });
+        }
         if let Some(subject) = &self.subject {
             manifest["subject"] = subject.clone();
         }

@@ -6,8 +6,6 @@ use serde_json::json;
 
 use crate::harness::{Image, TestServer};
 
-const MIB: usize = 1024 * 1024;
-
 #[tokio::test]
 async fn a_head_that_is_too_large_is_431() {
     let t = TestServer::start().await;
@@ -95,36 +93,6 @@ async fn a_whole_body_that_trickles_in_is_cut_off() {
     };
     let refused = trickle.await.expect(400);
     assert_eq!(refused.fault(), "RequestAbortedException");
-}
-
-#[tokio::test]
-async fn bodies_that_are_kept_whole_share_one_memory() {
-    const ALL: usize = 32 * MIB;
-    let t = TestServer::with(|config| {
-        config.limits.memory_wait = Duration::from_millis(100);
-        config.metrics_listen = Some("127.0.0.1:0".to_owned());
-    })
-    .await;
-    t.aws("DescribeRegistry", &json!({})).await.expect(200);
-    assert_eq!(memory_left(&t).await, ALL);
-    // Nobody's signature is known before the body is whole, so all of these count.
-    let mut held = Vec::new();
-    for sent in [11 * MIB, 11 * MIB, 10 * MIB] {
-        let head = t
-            .sign(t.call("PutImage", &json!({})))
-            .header("Content-Length", (12 * MIB).to_string());
-        let mut connection = t.connect().await;
-        connection
-            .write(&head.body(vec![b' '; sent]).to_bytes())
-            .await;
-        held.push(connection);
-    }
-    while memory_left(&t).await > 0 {}
-    let refused = t.aws("DescribeRegistry", &json!({})).await.expect(400);
-    assert_eq!(refused.fault(), "ThrottlingException");
-    drop(held);
-    while memory_left(&t).await < ALL {}
-    t.aws("DescribeRegistry", &json!({})).await.expect(200);
 }
 
 #[tokio::test]

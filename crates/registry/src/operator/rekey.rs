@@ -1,0 +1,4 @@
+//! `rekey`: exchanges keys while servers run.
+
+pub mod domains;
+pub mod master;

@@ -1,0 +1,146 @@
+//! Clients of HTTP/2 that ask for much and take nothing: what they hold has a bound and an end.
+
+use std::time::Duration;
+
+use crate::harness::{Frame, Frames, Image, TestServer};
+
+const MIB: usize = 1024 * 1024;
+
+/// A server with an image of which the manifest is as large as one may be, and a password for it.
+async fn with_large_manifest(stall: Option<Duration>) -> (TestServer, String) {
+    let t = TestServer::with(|config| {
+        config.metrics_listen = Some("127.0.0.1:0".to_owned());
+        config.limits.stall = stall.unwrap_or(config.limits.stall);
+    })
+    .await;
+    t.create("app").await;
+    let password = t.password().await;
+    let image = Image::new("large", 1).padded(4 * MIB - 4096);
+    t.push(&password, "app", "large", &image).await;
+    (t, password)
+}
+
+async fn free(t: &TestServer) -> usize {
+    let metrics = t.metrics().await;
+    let name = "longshore_answer_memory_free_bytes ";
+    let line = metrics.lines().find_map(|line| line.strip_prefix(name));
+    line.unwrap().parse().unwrap()
+}
+
+fn ask(t: &TestServer, stream: u32, password: &str, path: &str) -> Frame {
+    let bearer = format!("Bearer {password}");
+    Frame::get(stream, &t.host(), path, &[("authorization", &bearer)])
+}
+
+#[tokio::test]
+async fn answers_that_nobody_takes_are_few_whoever_asks_for_them() {
+    let (t, password) = with_large_manifest(None).await;
+    let all = free(&t).await;
+    let mut clients = Vec::new();
+    for _ in 0..2 {
+        let mut client = Frames::open(t.address(), 0).await;
+        for at in 0..100 {
+            let head = ask(&t, 2 * at + 1, &password, "/v2/app/manifests/large");
+            client.send(&head).await;
+        }
+        clients.push(client);
+    }
+    let mut n_given = 0;
+    for client in &mut clients {
+        for _ in 0..100 {
+            let head = client.next_of(Frame::HEADERS).await.unwrap();
+            n_given += usize::from(head.is_ok());
+            // Who is refused gets a whole answer, without a body.
+            assert_ne!(head.is_ok(), head.ends_stream());
+        }
+    }
+    assert_eq!(n_given, 4);
+    let taken = all - free(&t).await;
+    assert!(taken <= 16 * MIB, "{taken}");
+    // What is small is given to them, too.
+    let head = ask(&t, 201, &password, "/v2/");
+    clients[0].send(&head).await;
+    let head = clients[0].next_of(Frame::HEADERS).await.unwrap();
+    assert!(head.is_ok());
+    drop(clients);
+    while free(&t).await < all {}
+}
+
+#[tokio::test]
+async fn a_stream_of_which_nothing_is_taken_is_reset_and_the_others_go_on() {
+    let (t, password) = with_large_manifest(Some(Duration::from_millis(300))).await;
+    let all = free(&t).await;
+    let mut client = Frames::open(t.address(), 0).await;
+    let stuck = ask(&t, 1, &password, "/v2/app/manifests/large");
+    client.send(&stuck).await;
+    assert!(client.next_of(Frame::HEADERS).await.unwrap().is_ok());
+    let reset = client.next_of(Frame::RESET).await.unwrap();
+    assert_eq!(reset.stream, 1);
+    client.send(&ask(&t, 3, &password, "/v2/")).await;
+    assert!(client.next_of(Frame::HEADERS).await.unwrap().is_ok());
+    client.send(&Frame::window(3, 1024)).await;
+    let data = client.next_of(Frame::DATA).await.unwrap();
+    assert_eq!((data.stream, data.payload), (3, b"{}".to_vec()));
+    while free(&t).await < all {}
+}
+
+#[tokio::test]
+async fn a_client_that_takes_a_byte_of_each_answer_is_sent_away() {
+    let (t, password) = with_large_manifest(Some(Duration::from_millis(300))).await;
+    let all = free(&t).await;
+    let mut client = Frames::open(t.address(), 1).await;
+    client.send(&ask(&t, 1, &password, "/v2/")).await;
+    let data = client.next_of(Frame::DATA).await.unwrap();
+    assert_eq!(data.payload, b"{");
+    client.next_of(Frame::GO_AWAY).await.unwrap();
+    while client.next().await.is_some() {}
+    while free(&t).await < all {}
+}
+
+#[tokio::test]
+async fn a_download_that_is_taken_slowly_arrives() {
+    let stall = Duration::from_millis(300);
+    let t = TestServer::with(|config| config.limits.stall = stall).await;
+    t.create("app").await;
+    let password = t.password().await;
+    let blob: Vec<u8> = (0..100_000_u32).flat_map(u32::to_le_bytes).collect();
+    let digest = t.push_blob(&password, "app", &blob).await;
+    let mut client = Frames::open(t.address(), 0).await;
+    let path = format!("/v2/app/blobs/{digest}");
+    client.send(&ask(&t, 1, &password, &path)).await;
+    let mut taken = Vec::new();
+    while taken.len() < blob.len() {
+        // Longer, all in all, than nothing may be taken.
+        tokio::time::sleep(stall / 4).await;
+        for stream in [0, 1] {
+            client.send(&Frame::window(stream, 64 * 1024)).await;
+        }
+        let enough = blob.len().min(taken.len() + 64 * 1024);
+        while taken.len() < enough {
+            taken.extend(client.next_of(Frame::DATA).await.unwrap().payload);
+        }
+    }
+    assert!(taken == blob);
+}
+
+#[tokio::test]
+async fn requests_beyond_the_first_of_each_connection_have_a_bound() {
+    let t = TestServer::with(|config| config.limits.connections = Some(3)).await;
+    let mut clients = Vec::new();
+    let mut n_given = 0;
+    for _ in 0..2 {
+        let mut client = Frames::open(t.address(), 0).await;
+        for at in 0..50 {
+            let head = Frame::get(2 * at + 1, &t.host(), "/healthz", &[]);
+            client.send(&head).await;
+        }
+        for _ in 0..50 {
+            let head = client.next_of(Frame::HEADERS).await.unwrap();
+            n_given += usize::from(head.is_ok());
+        }
+        clients.push(client);
+    }
+    assert_eq!(n_given, 2 + 3);
+    // A connection's first is never among them.
+    t.get("/healthz").await.expect(200);
+}
