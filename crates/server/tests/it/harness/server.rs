@@ -105,16 +105,18 @@ impl TestServer {
         }
     }
 
-    /// The variables by which a command finds the metadata.
+    pub(crate) fn keeps_blobs_in_its_directory(&self) -> bool {
+        matches!(self.blobs, BlobsUrl::File(_))
+    }
+
+    /// The variables by which a command finds the stores.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let database = self.database.iter();
-        let variables = database.flat_map(|database| {
-            [
-                ("LONGSHORE_METADATA", database.url()),
-                ("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()),
-            ]
-        });
-        variables.collect()
+        let mut variables = storage::environment(self.data_dir());
+        if let Some(database) = &self.database {
+            variables.push(("LONGSHORE_METADATA", database.url()));
+            variables.push(("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()));
+        }
+        variables
     }
 
     /// Stops the server, has something done to its directory, and starts another there whose administrator has the key that
