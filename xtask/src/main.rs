@@ -92,7 +92,7 @@ fn on_postgres(root: &PathBuf) -> Result<()> {
 /// The product once more with blobs in a bucket, which also fails at each call.
 fn on_s3(root: &PathBuf) -> Result<()> {
     let suites: [&[&str]; 2] = [
-        &["--test", "it", "--test", "model"],
+        &["--test", "it"],
         &["--test", "faults", "--", "a_segment_store", "a_full_bucket"],
     ];
     for suite in suites {
