@@ -142,9 +142,16 @@ impl Server {
         fs::write(self.dir.path().join("kept"), "").unwrap();
         let pid = fs::read_to_string(self.data().join("postmaster.pid")).unwrap();
         let pid = pid.lines().next().unwrap().to_owned();
+        let children = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children"));
+        let children = children.unwrap_or_default();
         signal("KILL", &pid);
         self.stop();
         // Its children end when they find it gone, and a new server refuses to start before.
+        let lives = |child: &str| Path::new("/proc").join(child).exists();
+        let until = Instant::now() + Duration::from_mins(1);
+        while children.split_whitespace().any(lives) && Instant::now() < until {
+            thread::sleep(Duration::from_millis(20));
+        }
         thread::sleep(Duration::from_millis(200));
     }
 

@@ -18,8 +18,8 @@ use crate::payload::mix;
 use crate::registry::MANIFEST;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
-/// With so many images, some are deleted for each that is pushed.
-const MOST_KEPT: usize = 2_000;
+/// With so many images, some are deleted for each that is pushed: so few that most layers are without one now and then.
+const MOST_KEPT: usize = 120;
 /// How long a positive answer holds: twelve hours, of which a server that starts may take a part, as it goes by a time that
 /// was kept ahead of it.
 const PROMISED_HOURS: i64 = 11;
