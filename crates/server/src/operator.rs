@@ -12,6 +12,7 @@ use longshore_registry::{
         scrub::{self, Scrubbed},
     },
 };
+use longshore_types::time::Timestamp;
 use serde::Serialize;
 
 use crate::{
@@ -103,10 +104,17 @@ fn tell<T: Serialize>(
 }
 
 fn garbage(garbage: &Garbage) -> String {
-    format!(
+    let counted = format!(
         "{} abandoned uploads, {} links, {} blobs ({} bytes), {} files",
         garbage.uploads, garbage.links, garbage.blobs, garbage.bytes, garbage.files
-    )
+    );
+    match garbage.paused_until.map(Timestamp::from_millis) {
+        Some(until) => {
+            let until = until.to_rfc3339();
+            format!("{counted}; collection pauses until {until}, as the clock has jumped or the store was restored")
+        }
+        None => counted,
+    }
 }
 
 fn scrubbed(done: &Scrubbed) -> String {
