@@ -28,6 +28,7 @@ pub(crate) mod inline_policy;
 pub(crate) mod lease;
 pub(crate) mod lifecycle;
 pub(crate) mod link;
+pub(crate) mod lost;
 pub(crate) mod managed_policy;
 pub(crate) mod oidc_provider;
 pub(crate) mod operator_task;

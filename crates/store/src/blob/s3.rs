@@ -15,6 +15,7 @@ mod body;
 mod client;
 mod connection;
 mod multipart;
+mod named;
 mod object;
 mod options;
 mod part;
@@ -35,6 +36,7 @@ use async_trait::async_trait;
 use longshore_types::id::PhysicalId;
 use tokio::task::JoinSet;
 
+pub use self::named::S3Objects;
 pub use self::options::{Patience, S3Error, S3Options};
 
 use self::client::{Client, Failure};
