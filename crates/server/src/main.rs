@@ -35,6 +35,8 @@ fn main() -> ExitCode {
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
         Command::Rekey(args) => rekey::run(&args),
+        Command::Backup(args) => operator::backup::run(&args),
+        Command::Restore(args) => operator::restore::run(&args),
         Command::Alias(args) => alias::run(args),
         Command::ReportInUse(args) => match report_in_use::run(&args) {
             Ok(true) => Ok(()),

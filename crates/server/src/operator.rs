@@ -3,6 +3,9 @@
 //! Like `longshore account`, they open the store themselves, beside a running server or without one: every step proves
 //! what it rests on in its own transaction, as a second server would.
 
+pub mod backup;
+pub mod restore;
+
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_registry::{
@@ -111,7 +114,9 @@ fn garbage(garbage: &Garbage) -> String {
     match garbage.paused_until.map(Timestamp::from_millis) {
         Some(until) => {
             let until = until.to_rfc3339();
-            format!("{counted}; collection pauses until {until}, as the clock has jumped or the store was restored")
+            format!(
+                "{counted}; collection pauses until {until}, as the clock has jumped or the store was restored"
+            )
         }
         None => counted,
     }

@@ -30,7 +30,9 @@ use longshore_store::{
 use serde::Serialize;
 
 use self::{chunk::ChunkKey, hold::Held, manifest::Begin};
+pub(crate) use self::{copy::is_damage, manifest::from_base64};
 pub use self::{
+    copy::verify,
     manifest::Manifest,
     place::{Backup, Place},
 };

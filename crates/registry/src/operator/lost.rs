@@ -1,9 +1,12 @@
 //! What is lost with bytes that are missing or damaged: which blobs, and which images need them.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use longshore_store::meta::Metadata;
-use longshore_types::{digest::Digest, id::{ContentId, DomainId}};
+use longshore_types::{
+    digest::Digest,
+    id::{ContentId, DomainId},
+};
 use serde::Serialize;
 
 use crate::{
@@ -50,7 +53,10 @@ pub struct NeededBy {
 }
 
 /// Finds the blobs whose contents are damaged, in the order of their keys; reads all blobs.
-pub(crate) async fn find(meta: &Metadata, damaged: &HashMap<ContentId, String>) -> Result<Vec<Lost>> {
+pub(crate) async fn find(
+    meta: &Metadata,
+    damaged: &BTreeMap<ContentId, String>,
+) -> Result<Vec<Lost>> {
     let mut found: Vec<Lost> = Vec::new();
     let mut after = (Vec::new(), Vec::new());
     loop {

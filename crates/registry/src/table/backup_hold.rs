@@ -26,10 +26,7 @@ pub(crate) struct Hold {
 /// was taken.
 pub(crate) fn take(tx: &mut dyn Tx, hold: &Hold, is_alone: bool) -> Result<bool> {
     let now = tx.now();
-    tx.execute(
-        "DELETE FROM backup_hold WHERE held_until <= ?1",
-        args![now],
-    )?;
+    tx.execute("DELETE FROM backup_hold WHERE held_until <= ?1", args![now])?;
     if is_alone {
         let sql = "DELETE FROM backup_hold WHERE place = ?1";
         tx.execute(sql, args![&hold.place])?;
@@ -64,5 +61,7 @@ pub(crate) fn protects_from(tx: &mut dyn Tx) -> Result<Timestamp> {
     let since: Option<Option<Timestamp>> = tx.row(sql, args![now])?;
     Ok(since
         .flatten()
-        .map_or(Timestamp::from_millis(i64::MAX), |since| since.minus(MARGIN)))
+        .map_or(Timestamp::from_millis(i64::MAX), |since| {
+            since.minus(MARGIN)
+        }))
 }

@@ -3,10 +3,10 @@
 use longshore_store::meta::{Columns, Result, Row, Tx};
 use longshore_types::{
     digest::Digest,
-    id::{DomainId, Incarnation},
+    id::{ContentId, DomainId, Incarnation},
 };
 
-use super::args;
+use super::{args, doomed};
 use crate::operator::lost::NeededBy;
 
 /// How many images, and how many tags of one, are named.
@@ -59,4 +59,21 @@ pub(crate) fn users(tx: &mut dyn Tx, domain: DomainId, blob: &Digest) -> Result<
         }
     }
     Ok(all)
+}
+
+/// Ends an upload, or a move between stores, of which bytes are lost: it must not become a blob.
+pub(crate) fn forget(tx: &mut dyn Tx, content: ContentId) -> crate::Result<()> {
+    let uploads = tx.execute(
+        "DELETE FROM upload WHERE id = ?1",
+        args![content.as_bytes()],
+    )?;
+    let moves = tx.execute(
+        "UPDATE relocation SET source = NULL, target = NULL, store = NULL, copied = 0, hash = NULL WHERE target = ?1",
+        args![content.as_bytes()],
+    )?;
+    if uploads + moves > 0 {
+        let now = tx.now();
+        doomed::content(tx, content.as_bytes(), now)?;
+    }
+    Ok(())
 }

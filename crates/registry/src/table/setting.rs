@@ -49,3 +49,9 @@ pub(crate) fn remove(tx: &mut dyn Tx, name: &str) -> Result<()> {
 pub(crate) fn all(tx: &mut dyn Tx) -> Result<Vec<(String, Vec<u8>)>> {
     tx.rows("SELECT name, value FROM setting ORDER BY name", args![])
 }
+
+/// Returns the value of `name`, which nobody else changes until the transaction ends.
+pub(crate) fn lock(tx: &mut dyn Tx, name: &str) -> Result<Option<Vec<u8>>> {
+    let sql = "SELECT value FROM setting WHERE name = ?1 /*for update*/";
+    tx.row(sql, args![name])
+}

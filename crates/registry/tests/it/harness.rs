@@ -1,7 +1,7 @@
 //! A whole product in a temporary directory.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -77,13 +77,13 @@ pub(crate) struct TestCore {
 }
 
 /// The metadata, on the engine that is tested.
-fn metadata(database: Option<&Database>, clock: &Arc<Hands>) -> Metadata {
+fn metadata(dir: &Path, database: Option<&Database>, clock: &Arc<Hands>) -> Metadata {
     let opened = if let Some(database) = database {
         let mut options = engine::options(&database.url());
         options.clock = Some(clock.clone());
         Metadata::postgres(options)
     } else {
-        let mut options = sqlite::Options::temporary(SCHEMA);
+        let mut options = sqlite::Options::file(dir.join("metadata.sqlite"), SCHEMA);
         options.clock = clock.clone();
         Metadata::sqlite(options)
     };
@@ -126,7 +126,7 @@ impl TestCore {
     ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
         let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
-        let meta = metadata(database.as_ref(), &clock);
+        let meta = metadata(dir.path(), database.as_ref(), &clock);
         let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
@@ -176,9 +176,23 @@ impl TestCore {
     /// Such a server with these master keys.
     pub(crate) async fn replica_with(&self, master: MasterKeys) -> Self {
         let meta = match self.database.as_deref() {
-            Some(database) => metadata(Some(database), &self.clock),
+            Some(_) => self.open_again(),
             None => self.core.meta.clone(),
         };
+        self.with_metadata(meta, master).await
+    }
+
+    /// Another process on the same stores.
+    pub(crate) async fn another_process(&self) -> Self {
+        let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
+        self.with_metadata(self.open_again(), master.into()).await
+    }
+
+    fn open_again(&self) -> Metadata {
+        metadata(self.dir.path(), self.database.as_deref(), &self.clock)
+    }
+
+    async fn with_metadata(&self, meta: Metadata, master: MasterKeys) -> Self {
         let core = Core::open(
             meta,
             self.core.blobs.clone(),
@@ -188,6 +202,18 @@ impl TestCore {
         );
         Self {
             core: core.await.unwrap(),
+            caller: self.caller.clone(),
+            endpoints: self.endpoints.clone(),
+            clock: self.clock.clone(),
+            dir: self.dir.clone(),
+            database: self.database.clone(),
+        }
+    }
+
+    /// The same questions to another product.
+    pub(crate) fn over_core(&self, core: Core) -> Self {
+        Self {
+            core,
             caller: self.caller.clone(),
             endpoints: self.endpoints.clone(),
             clock: self.clock.clone(),
@@ -317,6 +343,17 @@ impl TestCore {
         self.clock.0.fetch_add(millis, Ordering::Relaxed);
     }
 
+    /// Sets the clock back.
+    pub(crate) fn set_back(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.clock.0.fetch_sub(millis, Ordering::Relaxed);
+    }
+
+    /// The source of the store's time.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// Runs all sweepers until they have nothing to do.
     pub(crate) async fn sweep(&self) {
         while job::tick(&self.core).await.unwrap() {}
@@ -333,7 +370,7 @@ impl TestCore {
     }
 
     /// Where the archive store is.
-    pub(crate) fn archive_dir(&self) -> std::path::PathBuf {
+    pub(crate) fn archive_dir(&self) -> PathBuf {
         self.dir.path().join("archive/blobs")
     }
 
@@ -424,7 +461,7 @@ impl TestCore {
     }
 }
 
-fn count(blobs: &std::path::Path) -> usize {
+fn count(blobs: &Path) -> usize {
     // A bucket has no empty directories.
     let shards = std::fs::read_dir(blobs).into_iter().flatten();
     shards

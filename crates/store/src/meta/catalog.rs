@@ -98,9 +98,8 @@ fn table(connection: &Connection, name: String) -> Result<Table> {
     let read = || -> rusqlite::Result<Vec<(String, String, i64)>> {
         let sql = "SELECT name, type, pk FROM pragma_table_info(?1) ORDER BY cid";
         let mut statement = connection.prepare(sql)?;
-        let rows = statement.query_map([&name], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })?;
+        let rows =
+            statement.query_map([&name], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?;
         rows.collect()
     };
     for (column, declared, place) in read().map_err(Error::engine)? {
@@ -151,7 +150,11 @@ mod tests {
         assert!(at("image") < at("tag") && at("expired_image") < at("expired_layer"));
         assert_eq!(catalog.version, SCHEMA.last().unwrap().version);
         let layer = catalog.table("image_layer").unwrap();
-        let key: Vec<_> = layer.key.iter().map(|at| &*layer.columns[*at].name).collect();
+        let key: Vec<_> = layer
+            .key
+            .iter()
+            .map(|at| &*layer.columns[*at].name)
+            .collect();
         assert_eq!(key, ["incarnation", "image", "layer"]);
         let blob = catalog.table("blob").unwrap();
         assert!(blob.columns.contains(&ColumnDef {

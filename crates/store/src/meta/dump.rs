@@ -71,11 +71,7 @@ pub fn page(tx: &mut dyn Tx, table: &Table, after: Option<&[Cell]>) -> Result<Ve
         table.name,
         page_len(table)
     );
-    let args: Vec<Value<'_>> = after
-        .unwrap_or_default()
-        .iter()
-        .map(Value::from)
-        .collect();
+    let args: Vec<Value<'_>> = after.unwrap_or_default().iter().map(Value::from).collect();
     let mut rows = Vec::new();
     tx.query(&sql, &args, &mut |columns| {
         rows.push(read(table, columns)?);

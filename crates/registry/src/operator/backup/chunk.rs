@@ -51,8 +51,11 @@ impl ChunkKey {
 
     /// Authenticates what is not secret.
     pub(crate) fn mac(&self, bytes: &[u8]) -> [u8; 32] {
-        self.key
-            .mac(&[b"longshore backup manifest\0", self.backup.as_bytes(), bytes])
+        self.key.mac(&[
+            b"longshore backup manifest\0",
+            self.backup.as_bytes(),
+            bytes,
+        ])
     }
 
     fn aad(&self, index: usize) -> Vec<u8> {
@@ -110,15 +113,15 @@ impl Lines {
 
 /// Rows of one table.
 #[derive(Debug)]
-pub(crate) struct Rows {
+pub(crate) struct TableRows {
     pub(crate) table: String,
     pub(crate) columns: Vec<ColumnDef>,
     pub(crate) rows: Vec<Vec<Cell>>,
 }
 
 /// Reads the lines of a chunk.
-pub(crate) fn read(lines: &[u8]) -> Option<Vec<Rows>> {
-    let mut all: Vec<Rows> = Vec::new();
+pub(crate) fn read(lines: &[u8]) -> Option<Vec<TableRows>> {
+    let mut all: Vec<TableRows> = Vec::new();
     let lines = lines.split(|byte| *byte == b'\n');
     for line in lines.filter(|line| !line.is_empty()) {
         if line.starts_with(b"{") {
@@ -127,7 +130,7 @@ pub(crate) fn read(lines: &[u8]) -> Option<Vec<Rows>> {
                 let kind = kind_of(&kind)?;
                 Some(ColumnDef { name, kind })
             });
-            all.push(Rows {
+            all.push(TableRows {
                 table: header.table,
                 columns: columns.collect::<Option<_>>()?,
                 rows: Vec::new(),
@@ -171,7 +174,7 @@ fn kind_of(name: &str) -> Option<Kind> {
         .find(|kind| self::name(*kind) == name)
 }
 
-impl Rows {
+impl TableRows {
     /// The table that these are rows of, which must be as it is in the catalog.
     pub(crate) fn check(&self, table: Option<&Table>) -> Result<Table, BackupError> {
         match table {
@@ -207,8 +210,16 @@ mod tests {
     #[test]
     fn rows_come_back_as_they_went_in_and_a_changed_chunk_does_not_open() {
         let rows = vec![
-            vec![Cell::Int(i64::MIN), Cell::Text("é\n\"\\".to_owned()), Cell::Null],
-            vec![Cell::Int(i64::MAX), Cell::Text(String::new()), Cell::Blob(vec![0, 255, 7])],
+            vec![
+                Cell::Int(i64::MIN),
+                Cell::Text("é\n\"\\".to_owned()),
+                Cell::Null,
+            ],
+            vec![
+                Cell::Int(i64::MAX),
+                Cell::Text(String::new()),
+                Cell::Blob(vec![0, 255, 7]),
+            ],
             vec![Cell::Null, Cell::Null, Cell::Blob(Vec::new())],
         ];
         let mut lines = Lines::default();

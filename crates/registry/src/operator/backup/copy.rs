@@ -1,9 +1,12 @@
 //! The segments that a snapshot names: those that the place has not yet come to it, each proven on its way.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
-use longshore_store::blob::{BlobError, CopyError};
+use longshore_store::{
+    blob::{BlobError, CopyError},
+    meta::Metadata,
+};
 use longshore_types::id::ContentId;
 
 use super::{
@@ -11,7 +14,11 @@ use super::{
     hold::Held,
     place::{Backup, Piece, Place, pieces},
 };
-use crate::{core::Core, keys::Keys, operator::lost};
+use crate::{
+    core::Core,
+    keys::Keys,
+    operator::{lost, restore::replace},
+};
 
 /// What came of one segment.
 enum Outcome {
@@ -31,7 +38,7 @@ pub(super) async fn segments(
     done: &mut BackedUp,
     progress: &mut impl FnMut(&BackedUp),
 ) -> Result<(), BackupError> {
-    let mut damaged: HashMap<ContentId, String> = HashMap::new();
+    let mut damaged: BTreeMap<ContentId, String> = BTreeMap::new();
     for index in backup.chunks_of("segment") {
         let pieces = pieces(place.rows(backup, index).await?)?;
         let copies = pieces.into_iter().map(|piece| async move {
@@ -83,10 +90,7 @@ async fn copy(core: &Core, place: &Place, piece: &Piece) -> Result<Outcome, Back
         id,
         store: row.store,
     })?;
-    // Of another length: nothing that a backup wrote.
-    if to.store().stat(id).await?.is_some() {
-        to.delete(id).await?;
-    }
+    replace(to, row).await?;
     match from.copy(row, &keys, to, |_| {}).await {
         Ok(()) => Ok(Outcome::Copied),
         Err(CopyError::Source(error)) if is_damage(&error) => Ok(Outcome::Damaged(error)),
@@ -103,14 +107,14 @@ pub(crate) const fn is_damage(error: &BlobError) -> bool {
 }
 
 /// Reads everything that a backup names once more; returns the contents that are missing or damaged, and why.
-pub(crate) async fn verify(
+pub async fn verify(
     place: &Place,
     backup: &Backup,
     keys: &Keys,
-    meta: &longshore_store::meta::Metadata,
+    meta: &Metadata,
     mut progress: impl FnMut(u64, u64),
-) -> Result<HashMap<ContentId, String>, BackupError> {
-    let mut damaged = HashMap::new();
+) -> Result<BTreeMap<ContentId, String>, BackupError> {
+    let mut damaged = BTreeMap::new();
     let (mut segments, mut bytes) = (0, 0);
     for index in 0..backup.manifest.chunks.len() {
         let pieces = pieces(place.rows(backup, index).await?)?;

@@ -1,10 +1,6 @@
 //! The place of backups: which there are, and what belongs to one.
 
-use std::{
-    collections::BTreeMap,
-    io,
-    sync::Arc,
-};
+use std::{collections::BTreeMap, io, sync::Arc};
 
 use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
 use bytes::Bytes;
@@ -17,14 +13,10 @@ use longshore_types::id::{ContentId, PhysicalId};
 
 use super::{
     BackupError,
-    chunk::{self, ChunkKey, Rows},
+    chunk::{self, ChunkKey, TableRows},
     manifest::{Begin, FORMAT, Manifest, from_base64, hex, key_aad},
 };
-use crate::{
-    error::Error,
-    keys::Keys,
-    table::segment,
-};
+use crate::{error::Error, keys::Keys, table::segment};
 
 const PLACE_ID: &str = "place-id";
 const BACKUPS: &str = "backups";
@@ -137,7 +129,8 @@ impl Place {
         let (manifest, mac) = parse(&name, &bytes)?;
         let line = bytes.split(|byte| *byte == b'\n').next();
         let expected = hex(&key.mac(line.unwrap_or_default()));
-        if verify_slices_are_equal(expected.as_bytes(), mac.as_bytes()).is_err() || manifest.id != *id
+        if verify_slices_are_equal(expected.as_bytes(), mac.as_bytes()).is_err()
+            || manifest.id != *id
         {
             return Err(damaged(&name, "it was changed"));
         }
@@ -217,7 +210,11 @@ impl Place {
     }
 
     /// Returns the rows of a chunk, which are what the manifest says.
-    pub(crate) async fn rows(&self, backup: &Backup, index: usize) -> Result<Vec<Rows>, BackupError> {
+    pub(crate) async fn rows(
+        &self,
+        backup: &Backup,
+        index: usize,
+    ) -> Result<Vec<TableRows>, BackupError> {
         let name = chunk_name(&backup.manifest.id, index);
         let bytes = self.get(&name).await?;
         let bytes = bytes.ok_or_else(|| damaged(&name, "it is gone"))?;
@@ -234,7 +231,7 @@ impl Place {
         key: &ChunkKey,
         id: &str,
         index: usize,
-    ) -> Result<Option<Vec<Rows>>, BackupError> {
+    ) -> Result<Option<Vec<TableRows>>, BackupError> {
         let name = chunk_name(id, index);
         let Some(bytes) = self.get(&name).await? else {
             return Ok(None);
@@ -253,7 +250,10 @@ impl Place {
         let names = self.objects.list(&format!("{BACKUPS}/{id}")).await;
         // `begin` comes before `chunk-…` in the order of names.
         for name in names.map_err(BackupError::Place)?.iter().rev() {
-            self.objects.delete(name).await.map_err(BackupError::Place)?;
+            self.objects
+                .delete(name)
+                .await
+                .map_err(BackupError::Place)?;
         }
         Ok(())
     }
@@ -274,7 +274,7 @@ impl Backup {
 }
 
 /// The segments among the rows of a chunk.
-pub(crate) fn pieces(rows: Vec<Rows>) -> Result<Vec<Piece>, BackupError> {
+pub(crate) fn pieces(rows: Vec<TableRows>) -> Result<Vec<Piece>, BackupError> {
     let mut pieces = Vec::new();
     for rows in rows.into_iter().filter(|rows| rows.table == "segment") {
         for row in &rows.rows {
@@ -285,7 +285,7 @@ pub(crate) fn pieces(rows: Vec<Rows>) -> Result<Vec<Piece>, BackupError> {
 }
 
 /// Reads a row of `segment`.
-pub(crate) fn piece(rows: &Rows, row: &[Cell]) -> Result<Piece, BackupError> {
+pub(crate) fn piece(rows: &TableRows, row: &[Cell]) -> Result<Piece, BackupError> {
     let cell = |name: &str| {
         let at = rows.columns.iter().position(|column| column.name == name);
         at.and_then(|at| row.get(at))
@@ -300,7 +300,7 @@ fn open_chunk(
     name: &str,
     index: usize,
     bytes: &[u8],
-) -> Result<Vec<Rows>, BackupError> {
+) -> Result<Vec<TableRows>, BackupError> {
     let lines = key.open(index, bytes);
     let lines = lines.ok_or_else(|| damaged(name, "it does not open"))?;
     chunk::read(&lines).ok_or_else(|| damaged(name, "it is malformed"))

@@ -23,6 +23,13 @@ pub(super) async fn run(
         .collect();
     let n_gone = complete.len().saturating_sub(keep.unwrap_or(usize::MAX));
     let (gone, kept) = complete.split_at(n_gone);
+    // What a backup needs that was made under another master key, nobody can tell; so everything stays.
+    for id in &complete {
+        if let Err(BackupError::Refused(why)) = place.key(id, &core.keys).await {
+            tracing::warn!(backup = %id, why, "no backup is removed, since one of them cannot be read");
+            return Ok(());
+        }
+    }
     for id in gone {
         place.remove_manifest(id).await?;
         done.removed_backups.push((*id).clone());
@@ -42,12 +49,18 @@ async fn remove(
     kept: &[&String],
     done: &mut BackedUp,
 ) -> Result<(), BackupError> {
-    // Of another master key, say: its segments stay, as nobody can tell which they are.
-    if let Ok(key) = place.key(id, keys).await {
+    let key = match place.key(id, keys).await {
+        Ok(key) => Some(key),
+        // Without its key, nobody can tell which segments are its own.
+        Err(BackupError::Refused(_)) => return Ok(()),
+        Err(BackupError::Damaged { .. }) => None,
+        Err(error) => return Err(error),
+    };
+    if let Some(key) = key {
         let mut needed = Vec::new();
         for id in kept {
             let backup = place.open(Some(id), keys).await?;
-            needed.push(Ids::new(backup));
+            needed.push(Needed::new(backup));
         }
         for index in 0.. {
             let Some(rows) = place.rows_of_part(&key, id, index).await? else {
@@ -70,13 +83,13 @@ async fn remove(
 }
 
 /// The segments of a backup in the order of their ids, as its rows are.
-struct Ids {
+struct Needed {
     backup: Backup,
     chunks: std::vec::IntoIter<usize>,
     ids: std::iter::Peekable<std::vec::IntoIter<PhysicalId>>,
 }
 
-impl Ids {
+impl Needed {
     fn new(backup: Backup) -> Self {
         Self {
             chunks: backup.chunks_of("segment").into_iter(),
@@ -96,10 +109,7 @@ impl Ids {
                 return Ok(false);
             };
             let pieces = pieces(place.rows(&self.backup, index).await?)?;
-            let ids: Vec<PhysicalId> = pieces
-                .iter()
-                .map(|piece| piece.row.physical_id)
-                .collect();
+            let ids: Vec<PhysicalId> = pieces.iter().map(|piece| piece.row.physical_id).collect();
             self.ids = ids.into_iter().peekable();
         }
     }

@@ -16,7 +16,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender, error::TrySendError};
 
 use super::{
     BackupError,
-    chunk::{ChunkKey, Lines, Rows},
+    chunk::{ChunkKey, Lines, TableRows},
     manifest::{Begin, ChunkInfo, FORMAT, Manifest, base64},
     place::{Place, piece, sha256},
 };
@@ -149,7 +149,7 @@ impl Snapshot {
 
     fn row(&mut self, tx: &mut dyn Tx, table: &Table, row: &[Cell]) -> Result<(), BackupError> {
         if table.name == "segment" {
-            let rows = Rows {
+            let rows = TableRows {
                 table: table.name.clone(),
                 columns: table.columns.clone(),
                 rows: Vec::new(),

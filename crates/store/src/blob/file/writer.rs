@@ -54,7 +54,10 @@ impl FileWriter {
     }
 
     fn make_durable(&self) -> Result<(), BlobError> {
-        let synced = self.file.sync_data().and_then(|()| self.tree.complete(self.id));
+        let synced = self
+            .file
+            .sync_data()
+            .and_then(|()| self.tree.complete(self.id));
         synced.map_err(|error| self.failed("sync", error))
     }
 

@@ -108,7 +108,11 @@ impl Verifier {
                 edges.tag.copy_from_slice(tag);
                 let opened = sealing.key.open(Place { index, last }, &edges, frame);
                 opened.map_err(|_| Damage::Frame(index))?;
-                Ok(if last { Part::Footer } else { Part::Frame(index + 1) })
+                Ok(if last {
+                    Part::Footer
+                } else {
+                    Part::Frame(index + 1)
+                })
             }
             (Proof::Sealed(sealing), Part::Footer) => {
                 let footer = Footer::open(&sealing.data_key, &sealing.header_hash, &self.pending)?;
@@ -127,7 +131,11 @@ impl Verifier {
                     return Err(Damage::Check(index));
                 }
                 let end = (index + 1) * CHECK_LEN as u64 >= self.layout.size;
-                Ok(if end { Part::End } else { Part::Check(index + 1) })
+                Ok(if end {
+                    Part::End
+                } else {
+                    Part::Check(index + 1)
+                })
             }
             (_, Part::End) => Err(Damage::Footer),
             _ => Err(Damage::Foreign),
