@@ -12,7 +12,10 @@ use longshore_store::{
 };
 use longshore_types::{account::Registry, id::DomainId};
 
-pub(crate) use self::{check::KeyCheck, sealed::Sealed};
+pub(crate) use self::{
+    check::{KeyCheck, SETTING as KEY_CHECK},
+    sealed::Sealed,
+};
 use crate::{
     error::{Error, Result},
     table::domain::{self, DomainKeyRow},

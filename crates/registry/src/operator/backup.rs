@@ -121,7 +121,7 @@ pub async fn backup(
     let identity = bootstrap::identity(&core.meta).await?;
     place.bind(&identity.store_id).await?;
     let held = Held::take(core, place).await?;
-    let (begin, key) = begin(core, &identity.store_id)?;
+    let (begin, key) = begin(core, &identity.store_id).await?;
     let mut done = BackedUp {
         id: begin.id.clone(),
         ..BackedUp::default()
@@ -150,18 +150,19 @@ pub async fn backup(
 }
 
 /// Makes the id and the key of a backup.
-fn begin(core: &Core, store_id: &str) -> Result<(Begin, ChunkKey), BackupError> {
+async fn begin(core: &Core, store_id: &str) -> Result<(Begin, ChunkKey), BackupError> {
     let draw: [u8; 4] = crypto::random().map_err(Error::internal)?;
     let time = core.meta.now().to_rfc3339().replace(['-', ':'], "");
     let id = format!("{time}-{:08x}", u32::from_be_bytes(draw));
     let aad = manifest::key_aad(&id);
-    let wrapped = core.keys.generate(&aad)?;
-    let key: SealingKey = core.keys.unwrap(&aad, &wrapped)?;
+    let sealed = core.keys.generate(&core.meta, &aad).await?;
+    let (wrapped, check) = sealed.apart();
+    let key: SealingKey = core.keys.unwrap(&aad, wrapped)?;
     let begin = Begin {
         id: id.clone(),
         store_id: store_id.to_owned(),
-        key_check: manifest::hex(&core.keys.check_value()),
-        key: manifest::base64(&wrapped),
+        key_check: manifest::hex(check),
+        key: manifest::base64(wrapped),
     };
     Ok((begin, ChunkKey::new(key, id)))
 }

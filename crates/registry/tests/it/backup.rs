@@ -47,7 +47,7 @@ use crate::{
 const LARGE: usize = 150_000;
 
 fn keys() -> Keys {
-    Keys::new(MasterKey::parse(&"5a".repeat(32)).unwrap())
+    Keys::new(MasterKey::parse(&"5a".repeat(32)).unwrap().into())
 }
 
 /// A place in a directory.
@@ -141,7 +141,7 @@ impl Elsewhere {
         let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
         let (meta, ids) = (self.metadata(), Box::new(TimeOrdered));
         bootstrap::check_whole(&meta).await.unwrap();
-        Core::open(meta, self.blobs(), master, settings, ids)
+        Core::open(meta, self.blobs(), master.into(), settings, ids)
             .await
             .unwrap()
     }
@@ -496,7 +496,7 @@ async fn a_changed_backup_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     let done = backed_up(&t, dir.path()).await;
     let place = place(dir.path());
-    let wrong = Keys::new(MasterKey::parse(&"5b".repeat(32)).unwrap());
+    let wrong = Keys::new(MasterKey::parse(&"5b".repeat(32)).unwrap().into());
     let error = place.open(None, &wrong).await.unwrap_err().to_string();
     assert!(error.contains("the master key is not the one"), "{error}");
 

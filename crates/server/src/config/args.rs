@@ -306,6 +306,10 @@ pub struct BackupArgs {
 
 /// The flags of `longshore restore`.
 #[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
 pub struct RestoreArgs {
     /// Where the backup is: a directory or `s3://BUCKET/PREFIX`, as for `longshore backup`
     #[arg(long, value_name = "PLACE")]

@@ -40,7 +40,7 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
             return list(args, place).await;
         }
         let config = Config::from_args(args.store.serve_args())?;
-        let keys = Keys::new(stores::master_key_that_is(&config)?);
+        let keys = Keys::new(stores::master_keys_that_are(&config)?);
         let backup = place.open(args.backup.as_deref(), &keys).await?;
         let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
         if args.verify {

@@ -14,9 +14,13 @@ use longshore_types::id::{ContentId, PhysicalId};
 use super::{
     BackupError,
     chunk::{self, ChunkKey, TableRows},
-    manifest::{Begin, FORMAT, Manifest, from_base64, hex, key_aad},
+    manifest::{Begin, FORMAT, Manifest, from_base64, from_hex, hex, key_aad},
 };
-use crate::{error::Error, keys::Keys, table::segment};
+use crate::{
+    error::Error,
+    keys::{KEY_CHECK, KeyCheck, Keys},
+    table::segment,
+};
 
 const PLACE_ID: &str = "place-id";
 const BACKUPS: &str = "backups";
@@ -140,6 +144,15 @@ impl Place {
                 manifest.format
             )));
         }
+        let check = manifest.settings.get(KEY_CHECK);
+        let check = check.and_then(|text| from_base64(text));
+        let check = check.and_then(|check| KeyCheck::decode(&check).ok());
+        if !check.is_some_and(|check| check.is_met_by(keys.master())) {
+            return Err(BackupError::Refused(
+                "the backup was made while its master key was exchanged: give the other one with --second-master-key-file"
+                    .to_owned(),
+            ));
+        }
         let key = Arc::new(key);
         Ok(Backup { manifest, key })
     }
@@ -151,7 +164,8 @@ impl Place {
         let bytes = bytes.ok_or_else(|| damaged(&name, "it is gone"))?;
         let malformed = || damaged(&name, "it is malformed");
         let begin: Begin = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
-        if begin.key_check != hex(&keys.check_value()) {
+        let check = from_hex(&begin.key_check).ok_or_else(malformed)?;
+        if keys.master().of_check(&check).is_none() {
             return Err(BackupError::Refused(
                 "the master key is not the one that the backup was made under: no backup holds the key itself".to_owned(),
             ));
