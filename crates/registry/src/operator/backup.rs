@@ -116,12 +116,27 @@ pub async fn backup(
     core: &Core,
     place: &Place,
     options: Options,
-    mut progress: impl FnMut(&BackedUp),
+    progress: impl FnMut(&BackedUp),
 ) -> Result<BackedUp, BackupError> {
     let identity = bootstrap::identity(&core.meta).await?;
     place.bind(&identity.store_id).await?;
     let held = Held::take(core, place).await?;
-    let (begin, key) = begin(core, &identity.store_id).await?;
+    let made = make(core, place, &identity.store_id, options, &held, progress).await;
+    let released = held.release().await;
+    let done = made?;
+    released?;
+    Ok(done)
+}
+
+async fn make(
+    core: &Core,
+    place: &Place,
+    store_id: &str,
+    options: Options,
+    held: &Held,
+    mut progress: impl FnMut(&BackedUp),
+) -> Result<BackedUp, BackupError> {
+    let (begin, key) = begin(core, store_id).await?;
     let mut done = BackedUp {
         id: begin.id.clone(),
         ..BackedUp::default()
@@ -138,14 +153,13 @@ pub async fn backup(
     done.segments = manifest.segments;
     done.segment_bytes = manifest.segment_bytes;
     let mut backup = Backup { manifest, key };
-    copy::segments(core, place, &backup, &held, &mut done, &mut progress).await?;
+    copy::segments(core, place, &backup, held, &mut done, &mut progress).await?;
     backup.manifest.damaged_segments = done.damaged_segments;
     backup.manifest.copied_bytes = done.copied_bytes;
     // While it lives, nothing went that the snapshot names.
     held.renew().await?;
     place.put_manifest(&backup).await?;
     prune::run(core, place, options.keep, &mut done).await?;
-    held.release().await?;
     Ok(done)
 }
 

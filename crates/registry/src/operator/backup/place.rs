@@ -76,12 +76,13 @@ impl Place {
 
     /// Returns what the place is known by, wherever it is mounted.
     pub(crate) async fn id(&self) -> Result<String, BackupError> {
-        let draw: [u8; 16] = crypto::random().map_err(Error::internal)?;
-        let fresh = Bytes::from(hex(&draw));
-        let made = self.objects.put(PLACE_ID, fresh.clone()).await;
-        if made.map_err(BackupError::Place)? {
-            return Ok(text(&fresh));
+        if let Some(kept) = self.get(PLACE_ID).await? {
+            return Ok(text(&kept));
         }
+        let draw: [u8; 16] = crypto::random().map_err(Error::internal)?;
+        let made = self.objects.put(PLACE_ID, hex(&draw).into()).await;
+        // Somebody else may have been first.
+        made.map_err(BackupError::Place)?;
         let kept = self.get(PLACE_ID).await?;
         kept.map(|kept| text(&kept))
             .ok_or_else(|| damaged(PLACE_ID, "it is gone"))

@@ -22,9 +22,16 @@ use super::{
 };
 use crate::{core::Core, error::Error, table::setting};
 
-/// What a store has for itself: its schema and clock, its holds, where its operator's commands stand; and its facts, which
-/// the manifest has.
-pub(crate) const APART: [&str; 5] = ["schema", "clock", "backup_hold", "operator_task", "setting"];
+/// What a store has for itself: its schema and clock, files that are to go, its holds, where its operator's commands stand; and
+/// its facts, which the manifest has.
+const APART: [&str; 6] = [
+    "schema",
+    "clock",
+    "doomed",
+    "backup_hold",
+    "operator_task",
+    "setting",
+];
 /// How often the engine hears of a snapshot whose rows are not taken: some end a transaction that is idle.
 const ALIVE: Duration = Duration::from_secs(5);
 
