@@ -7,7 +7,7 @@ use longshore_registry::operator::{
     restore,
 };
 
-use super::{bar, beside, tell};
+use super::{bar, beside, config, tell};
 use crate::{
     config::{BackupArgs, backup_place},
     stores,
@@ -16,7 +16,7 @@ use crate::{
 /// Runs `longshore backup`; fails when something of the store is missing or damaged, though the rest is backed up.
 pub fn run(args: &BackupArgs) -> anyhow::Result<()> {
     let url = backup_place("--to", &args.to)?;
-    beside(&args.store, async |core| {
+    beside(&config(&args.store)?, async |core| {
         let opening = tokio::task::spawn_blocking(move || stores::open_place(&url, true));
         let place = opening.await?.context("the place cannot be opened")?;
         let place = &place.place;
