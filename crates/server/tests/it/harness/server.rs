@@ -83,6 +83,7 @@ impl TestServer {
         change: impl FnOnce(&mut Config),
     ) -> Self {
         let config = config(dir.path(), database.as_ref(), change);
+        let blobs = config.blobs.clone();
         let running = serve::start(config).await.unwrap();
         assert!(running.first_start.is_none(), "it made an account");
         Self {
@@ -90,6 +91,7 @@ impl TestServer {
             credentials,
             dir,
             database: database.map(Arc::new),
+            blobs,
         }
     }
 
