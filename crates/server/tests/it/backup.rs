@@ -379,7 +379,7 @@ async fn everything_acknowledged_before_a_backup_is_there_after_restores_elsewhe
     environment.push(archive_at(first.path()));
     let told = back_up(&t, to, environment).await;
     assert_eq!(told["damagedSegments"], 0);
-    assert!(told["copiedSegments"].as_u64().unwrap() > 5, "{told}");
+    assert!(told["copiedSegments"].as_u64().unwrap() >= 5, "{told}");
     let credentials = t.credentials.clone();
     assert!(t.running.stop().await);
 
@@ -460,8 +460,10 @@ fn killed(args: &[&str], data: &Path, environment: &Environment) -> u64 {
         thread::sleep(Duration::from_millis(20 + 30 * kill));
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
+        // It may have been killed between its last transaction and its end.
+        let over = String::from_utf8_lossy(&output.stderr).contains("the store is not empty");
         if output.status.code().is_some() {
-            assert!(output.status.success(), "{output:?}");
+            assert!(output.status.success() || (over && kill > 0), "{output:?}");
             return kill;
         }
     }
