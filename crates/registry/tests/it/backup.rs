@@ -141,7 +141,7 @@ impl Elsewhere {
         let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
         let (meta, ids) = (self.metadata(), Box::new(TimeOrdered));
         bootstrap::check_whole(&meta).await.unwrap();
-        Core::open(meta, self.blobs(), master.into(), settings, ids)
+        Core::open(meta, self.blobs(), master, settings, ids)
             .await
             .unwrap()
     }
