@@ -46,6 +46,8 @@ pub struct Settings {
     pub lifecycle_interval: Duration,
     /// How many bytes of a blob that moves to another store are copied at a time, into one segment.
     pub move_bytes: i64,
+    /// Whether a pull of a blob that is one bare object is sent to that object's own URL, where there is one.
+    pub redirect_pulls: bool,
 }
 
 impl Settings {
@@ -67,6 +69,7 @@ impl Settings {
             count_quotas: Vec::new(),
             lifecycle_interval: Self::LIFECYCLE_INTERVAL,
             move_bytes: Self::MOVE_BYTES,
+            redirect_pulls: false,
         }
     }
 }

@@ -17,9 +17,11 @@ use crate::{
     principal::Caller,
 };
 
-/// How often a decision is made because what it rested on changed meanwhile: where several servers change one account
-/// without end, one of them succeeds each time, and which is chance.
+/// How often a decision is made again because what it rested on changed meanwhile.
 const DECISIONS: usize = 32;
+/// The same for what changes an account or repository. Where several servers change one without a pause, one succeeds each
+/// time, and it may be the quicker one again and again.
+const CHANGES: usize = 500;
 
 /// The registry that a request means when its members do not say.
 #[derive(Clone, Debug)]
@@ -138,8 +140,9 @@ impl Cx<'_> {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static,
     {
-        let mut turn = None;
-        for _ in 0..DECISIONS {
+        let (mut turn, mut decisions) = (None, 0);
+        while decisions < if is_alone { CHANGES } else { DECISIONS } {
+            decisions += 1;
             if is_alone && turn.is_none() {
                 let line = grants.first().map_or(0, Grant::line);
                 let taken = self.core.turns.wait(line).await;

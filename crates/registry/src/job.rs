@@ -6,6 +6,7 @@ pub mod copy;
 pub mod dead;
 pub mod doomed;
 pub mod expired;
+pub mod key_copies;
 pub mod leases;
 pub mod lifecycle;
 pub mod pause;
@@ -46,6 +47,7 @@ async fn sweep(core: &Core) -> Result<bool> {
     let may_collect = pause::until(core).await?.is_none();
     let mut swept = vec![
         dead::tick(core).await,
+        key_copies::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
         leases::tick(core).await,

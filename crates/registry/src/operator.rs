@@ -4,6 +4,7 @@
 pub mod backup;
 pub mod gc;
 pub mod lost;
+pub mod recover;
 pub mod rekey;
 pub mod restore;
 pub mod scrub;

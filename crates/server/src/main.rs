@@ -10,7 +10,7 @@ use clap::Parser;
 use longshore::{
     account, alias,
     config::{Args, Command, Config},
-    log, operator, rekey, report_in_use, repository,
+    log, operator, recover, rekey, report_in_use, repository,
     serve::{self, RunningServer},
 };
 use tokio::signal::unix::{SignalKind, signal};
@@ -34,6 +34,7 @@ fn main() -> ExitCode {
         Command::Repository(command) => repository::run(command),
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Rekey(args) => rekey::run(&args),
         Command::Backup(args) => operator::backup::run(&args),
         Command::Restore(args) => operator::restore::run(&args),

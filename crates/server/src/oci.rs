@@ -7,7 +7,7 @@ use longshore_registry::{
     Cx, Error, Scope, execute,
     oci::{Ping, Repository},
 };
-use longshore_types::name::RepositoryName;
+use longshore_types::{account::RegistryKind, name::RepositoryName};
 
 use self::{authenticate::Refusal, error::Wire, place::Place};
 use crate::{
@@ -106,7 +106,15 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
         prefix,
         kind: origin.kind,
     };
-    dispatch(route, request).await
+    let answer = dispatch(route, request).await;
+    answer.map_err(|wire| match wire {
+        Wire::Registry(Error::RepositoryNotFound { name, .. })
+            if registry.kind() == RegistryKind::Public =>
+        {
+            Wire::PublicName(name)
+        }
+        wire => wire,
+    })
 }
 
 /// Every route's future is boxed: unboxed, each request would carry room for the largest through all its callers.

@@ -244,6 +244,7 @@ fn settings(config: &Config, found: AccountId) -> Result<Settings, StartError> {
         rate_quotas: config.rate_quotas.clone(),
         count_quotas: config.count_quotas.clone(),
         lifecycle_interval: config.lifecycle_interval,
+        redirect_pulls: config.redirect_pulls,
         ..Settings::new(Registry::private(found, config.region)?)
     })
 }

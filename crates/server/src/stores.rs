@@ -5,7 +5,7 @@
 //! <data>/master.key         unless the operator brings a master key
 //! <data>/master.key.next    while another takes its place
 //! <data>/metadata.sqlite    and its log, unless a database is named
-//! <data>/blobs/…            segments, unless they are kept in a bucket
+//! <data>/blobs/…            segments and copies of keys, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
 //! ```
 //!
@@ -22,7 +22,7 @@ use std::{
 use longshore_registry::{bootstrap::Identity, operator::backup::Place};
 use longshore_store::{
     blob::{
-        Blobs, Cipher, FileObjects, FileStore, Pool, S3Store, SegmentStore, Stored,
+        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore, Stored,
         s3::{S3Error, S3Objects},
     },
     crypto::{MasterKey, MasterKeyError, MasterKeys},
@@ -142,6 +142,14 @@ fn segments(
     }
 }
 
+/// Opens what lies beside the segments of a store, and those by name.
+fn objects(url: &BlobsUrl) -> Result<Arc<dyn NamedObjects>, OpenError> {
+    Ok(match url {
+        BlobsUrl::File(dir) => Arc::new(FileObjects::new(dir.join("blobs"))),
+        BlobsUrl::S3(options) => Arc::new(S3Objects::open((**options).clone())?),
+    })
+}
+
 /// Opens, or makes, the metadata where a URL says; SQLite's is `database`. Blocks.
 fn metadata(url: &MetadataUrl, database: &Path) -> Result<Metadata, OpenError> {
     metadata_at(url, database, SCHEMA)
@@ -200,7 +208,8 @@ fn blobs(
     let store = segments(&config.blobs, &pool, &open)?;
     let archive = config.archive_blobs.as_ref();
     let archive = archive.map(|url| segments(url, &pool, &open)).transpose()?;
-    let blobs = Blobs::new(store, STORE_ID, Cipher::Aes256Gcm, pool);
+    let blobs =
+        Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
         Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
         None => blobs,

@@ -22,6 +22,8 @@ mod clock;
 pub mod dump;
 mod error;
 mod fault;
+#[cfg(feature = "faults")]
+mod gate;
 mod job;
 mod lock;
 mod migration;
@@ -46,6 +48,8 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::error::{Constraint, Error, Result};
 #[cfg(any(test, feature = "faults"))]
 pub use self::fault::{Fault, Faults, Point};
+#[cfg(feature = "faults")]
+pub use self::gate::Gate;
 pub use self::lock::DataDirLock;
 pub use self::migration::{Dialect, Migration};
 pub use self::row::{Column, Columns, Row};

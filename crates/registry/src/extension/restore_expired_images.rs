@@ -12,7 +12,7 @@ use longshore_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Grant, Longshore, Needs, Permit},
+    authz::{Ecr, Grant, Longshore, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, required_list},
@@ -71,7 +71,8 @@ impl Operation for RestoreExpiredImages {
             &self.repository_name,
         )?;
         self.ids()?;
-        Ok(needs)
+        // What comes back is pushed again.
+        Ok(needs.and(Ecr::PutImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RestoredImages> {

@@ -28,7 +28,7 @@ use longshore_registry::{
     principal::Caller,
 };
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool},
+    blob::{Blobs, Cipher, FileObjects, FileStore, Pool},
     crypto::{MasterKey, MasterKeys},
     meta::{Clock, Metadata, SCHEMA, sqlite},
 };
@@ -73,6 +73,8 @@ pub(crate) struct TestCore {
     endpoints: Endpoints,
     clock: Arc<Hands>,
     dir: Arc<TempDir>,
+    /// Where the metadata is, if it is not in PostgreSQL.
+    rows: Arc<TempDir>,
     database: Option<Arc<Database>>,
 }
 
@@ -111,6 +113,26 @@ impl TestCore {
         Self::over(dir, change, |blobs| blobs.with_archive(files, 2)).await
     }
 
+    /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.
+    pub(crate) async fn listing() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Arc::new(FileObjects::new(segments::place(dir.path())));
+        Self::over(dir, |_| {}, |blobs| blobs.with_objects(objects)).await
+    }
+
+    /// What is left when the metadata is lost: new metadata over the same blobs, with these master keys.
+    pub(crate) async fn without_metadata(&self, master: MasterKeys) -> Self {
+        let blobs = self.core.blobs.clone();
+        Self::on(
+            self.dir.clone(),
+            self.clock.clone(),
+            master,
+            |_| {},
+            |_| blobs,
+        )
+        .await
+    }
+
     /// Starts over files that take so long until nothing sent to them takes effect any more.
     pub(crate) async fn settling(after: Duration) -> Self {
         let dir = tempfile::tempdir().unwrap();
@@ -125,9 +147,20 @@ impl TestCore {
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
-        let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
-        let meta = metadata(dir.path(), database.as_ref(), &clock);
         let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
+        Self::on(Arc::new(dir), clock, master, change, stores).await
+    }
+
+    async fn on(
+        dir: Arc<TempDir>,
+        clock: Arc<Hands>,
+        master: MasterKeys,
+        change: impl FnOnce(&mut Settings),
+        stores: impl FnOnce(Blobs) -> Blobs,
+    ) -> Self {
+        let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
+        let rows = tempfile::tempdir().unwrap();
+        let meta = metadata(rows.path(), database.as_ref(), &clock);
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
         let key = AdministratorKey::of_user().unwrap();
@@ -162,7 +195,8 @@ impl TestCore {
             core,
             endpoints,
             clock,
-            dir: Arc::new(dir),
+            dir,
+            rows: Arc::new(rows),
             database: database.map(Arc::new),
         }
     }
@@ -189,7 +223,7 @@ impl TestCore {
     }
 
     fn open_again(&self) -> Metadata {
-        metadata(self.dir.path(), self.database.as_deref(), &self.clock)
+        metadata(self.rows.path(), self.database.as_deref(), &self.clock)
     }
 
     async fn with_metadata(&self, meta: Metadata, master: MasterKeys) -> Self {
@@ -206,6 +240,7 @@ impl TestCore {
             endpoints: self.endpoints.clone(),
             clock: self.clock.clone(),
             dir: self.dir.clone(),
+            rows: self.rows.clone(),
             database: self.database.clone(),
         }
     }
@@ -218,6 +253,7 @@ impl TestCore {
             endpoints: self.endpoints.clone(),
             clock: self.clock.clone(),
             dir: self.dir.clone(),
+            rows: self.rows.clone(),
             database: self.database.clone(),
         }
     }
@@ -383,8 +419,8 @@ impl TestCore {
 
     /// All segment files, with what is in them.
     pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let shards = std::fs::read_dir(segments::place(self.dir.path())).unwrap();
-        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+        let shards = shards(&segments::place(self.dir.path()));
+        let files = shards.flat_map(|shard| std::fs::read_dir(shard).unwrap());
         let paths = files.map(|file| file.unwrap().path());
         paths
             .map(|path| (path.clone(), std::fs::read(path).unwrap()))
@@ -462,11 +498,17 @@ impl TestCore {
 }
 
 fn count(blobs: &Path) -> usize {
-    // A bucket has no empty directories.
-    let shards = std::fs::read_dir(blobs).into_iter().flatten();
-    shards
-        .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
+    shards(blobs)
+        .map(|shard| std::fs::read_dir(shard).unwrap().count())
         .sum()
+}
+
+/// The folders of segments; copies of keys lie beside them.
+fn shards(blobs: &std::path::Path) -> impl Iterator<Item = PathBuf> + use<> {
+    // A bucket has no empty directories.
+    let folders = std::fs::read_dir(blobs).into_iter().flatten();
+    let paths = folders.map(|folder| folder.unwrap().path());
+    paths.filter(|path| !path.ends_with("keys"))
 }
 
 /// The variant's name, which both wires derive their codes from.

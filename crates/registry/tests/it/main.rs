@@ -27,6 +27,7 @@ mod public;
 mod pull_time_exclusion;
 mod quota;
 mod rate;
+mod recover;
 mod registry;
 mod rekey;
 mod reports;

@@ -3,6 +3,7 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use longshore_store::blob::Cipher;
 use serde::Deserialize;
 
 /// A container registry that speaks Amazon ECR's language.
@@ -37,6 +38,14 @@ pub enum Command {
     /// Collect all garbage that is due, beside a running server or without one.
     #[command(after_help = "Example: longshore gc --data-dir /var/lib/longshore --dry-run")]
     Gc(GcArgs),
+    /// Make blobs again of segments that no row names, beside a running server or without one.
+    ///
+    /// They are linked in a repository `recovered` of their registry and kept there for 30 days, so that images which are
+    /// pushed again find their layers. Nothing is removed. Manifests are in rows alone: what brings those back is a backup.
+    #[command(
+        after_help = "Run again, it goes on with what is left.\n\nExample: longshore recover --data-dir /var/lib/longshore --new-metadata"
+    )]
+    Recover(RecoverArgs),
     /// Exchange keys, beside running servers or without one.
     ///
     /// With `--domains`, every encryption domain gets a new key, which seals from then on, and what the old ones sealed is
@@ -269,6 +278,21 @@ pub struct GcArgs {
     pub store: StoreArgs,
 }
 
+/// The flags of `longshore recover`.
+#[derive(Debug, clap::Args)]
+pub struct RecoverArgs {
+    /// All metadata is lost: make new one for the blobs and the master key that are there, with no server running; prints
+    /// the key of a new administrator, once
+    #[arg(long)]
+    pub new_metadata: bool,
+    /// The first account of new metadata [default: 000000000000]
+    #[arg(long, value_name = "ID", requires = "new_metadata")]
+    pub account: Option<String>,
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
 /// The flags of `longshore rekey`.
 #[derive(Debug, clap::Args)]
 pub struct RekeyArgs {
@@ -398,6 +422,26 @@ impl StoreArgs {
     }
 }
 
+/// How new segments are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobCipher {
+    /// Frames of AES-256-GCM.
+    #[default]
+    Aes256Gcm,
+    /// Not at all: a file or object is the bare bytes of a body, checked by hashes in its row.
+    None,
+}
+
+impl From<BlobCipher> for Cipher {
+    fn from(chosen: BlobCipher) -> Self {
+        match chosen {
+            BlobCipher::Aes256Gcm => Self::Aes256Gcm,
+            BlobCipher::None => Self::None,
+        }
+    }
+}
+
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -465,6 +509,12 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub archive_blobs: Option<String>,
+    /// How new blobs are encrypted where they are kept; those that are there stay as they are [default: aes256-gcm]
+    #[arg(long, env = "LONGSHORE_BLOB_CIPHER", value_enum, value_name = "CIPHER")]
+    pub blob_cipher: Option<BlobCipher>,
+    /// Send pulls of a blob that is one unencrypted object to the bucket, by a URL that is good for five minutes
+    #[arg(long, env = "LONGSHORE_REDIRECT_PULLS")]
+    pub redirect_pulls: bool,
     /// A set of quotas: `ecr` has the rates, counts and sizes of Amazon's [default: none]
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,

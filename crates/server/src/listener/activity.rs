@@ -116,8 +116,12 @@ impl InFlight {
         self.memory = Some(memory);
     }
 
-    /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped.
-    pub(crate) fn leave_with(mut self, last: Bytes) -> Bytes {
+    /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped. What it has of
+    /// memory is kept as long, if they are all of the answer.
+    pub(crate) fn leave_with(mut self, last: Bytes, are_all: bool) -> Bytes {
+        if !are_all {
+            self.memory = None;
+        }
         let slot = self.activity.checks.load(Relaxed) % 2;
         self.activity.leaving[slot].fetch_add(1, Relaxed);
         self.leaving = Some(slot);
@@ -154,7 +158,9 @@ mod tests {
     #[test]
     fn an_answer_is_in_flight_until_its_last_byte_is_dropped() {
         let activity = Arc::new(Activity::default());
-        let last = activity.begin().leave_with(Bytes::from_static(b"last"));
+        let last = activity
+            .begin()
+            .leave_with(Bytes::from_static(b"last"), true);
         let part = last.slice(..1);
         drop(last);
         assert!(!activity.has_no_requests() && activity.only_leaves());
@@ -168,7 +174,7 @@ mod tests {
         assert!(!activity.is_stuck());
         let slow = activity.begin();
         assert!(!activity.is_stuck() && !activity.is_stuck());
-        let last = slow.leave_with(Bytes::from_static(b"last"));
+        let last = slow.leave_with(Bytes::from_static(b"last"), true);
         assert!(!activity.is_stuck());
         assert!(activity.is_stuck());
         drop(last);

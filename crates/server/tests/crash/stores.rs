@@ -123,9 +123,13 @@ fn files(folder: &Path) -> BTreeSet<String> {
     let mut found = BTreeSet::new();
     for entry in std::fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
+        // No row names the mark and the copies of keys.
+        if path.ends_with("keys") || path.ends_with("store-id") {
+            continue;
+        }
         if path.is_dir() {
             found.append(&mut files(&path));
-        } else if !path.ends_with("store-id") {
+        } else {
             found.insert(path.file_name().unwrap().to_string_lossy().into_owned());
         }
     }
@@ -135,7 +139,8 @@ fn files(folder: &Path) -> BTreeSet<String> {
 /// The names of segments under a prefix of a bucket.
 pub(crate) fn objects(server: &S3Server, prefix: &str) -> BTreeSet<String> {
     let (objects, _) = server.names(prefix);
-    let names = objects.iter().filter_map(|name| name.rsplit('/').next());
+    let segments = objects.iter().filter(|name| !name.contains("/keys/"));
+    let names = segments.filter_map(|name| name.rsplit('/').next());
     let segments = names.filter(|name| *name != "store-id");
     segments.map(str::to_owned).collect()
 }

@@ -120,6 +120,11 @@ impl SegmentStore for S3Store {
         }
     }
 
+    fn location(&self, id: PhysicalId, lifetime: Duration) -> Option<String> {
+        let objects = &self.shared.objects;
+        Some(objects.client.presigned(&objects.key(id), lifetime))
+    }
+
     async fn delete(&self, id: PhysicalId) -> Result<(), BlobError> {
         let objects = &self.shared.objects;
         let deleted = objects.delete(&objects.key(id)).await;

@@ -65,7 +65,10 @@ impl Operation for PutRegistryPolicy {
                 if scope_of(tx, grant)? == PolicyScope::Narrow && !is_narrow(&policy) {
                     return Err(policy.refusal());
                 }
-                region::check(tx, registry)?;
+                // The operation has no error of a limit.
+                if region::is_one_too_many(tx, registry)? {
+                    return Err(policy.refusal());
+                }
                 let row = policy.bind(tx)?;
                 registry_policy::put(tx, registry, &row)?;
                 account::bump(tx, registry.account())?;

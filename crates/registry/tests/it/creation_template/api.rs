@@ -193,7 +193,16 @@ async fn inputs_that_no_template_can_have_are_refused() {
             json!([tag("a", ""), tag("a", "")]),
             "'resourceTags'",
         ),
-        ("resourceTags", json!([{"Key": "a"}]), "'tags.Value'"),
+        (
+            "resourceTags",
+            json!([{"Key": "a"}]),
+            "'resourceTags.Value'",
+        ),
+        (
+            "resourceTags",
+            json!([{"Value": "a"}]),
+            "'resourceTags.Key'",
+        ),
         (
             "imageTagMutability",
             json!("SOMETIMES"),
@@ -295,8 +304,9 @@ async fn pages_joined_are_the_list_and_prefixes_that_are_not_there_are_left_out(
     }
     let some = json!({"prefixes": ["c", "a/b", "none", "a/b/"]});
     assert_eq!(described(&t, some).await, ["a/b", "c"]);
+    let none = described(&t, json!({"prefixes": []})).await;
+    assert_eq!(none, described(&t, json!({})).await);
     for bad in [
-        json!({"prefixes": []}),
         json!({"prefixes": vec!["a"; 101]}),
         json!({"prefixes": ["A"]}),
         json!({"maxResults": 0}),

@@ -8,6 +8,7 @@ use longshore::{
     first_start::Credentials,
     serve::{self, RunningServer, StartError},
 };
+use longshore_registry::bootstrap::AdministratorKey;
 use longshore_store::meta::{Metadata, SCHEMA, postgres::Options};
 use longshore_testbed::postgres::{self, Database};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -134,6 +135,22 @@ impl TestServer {
             ]
         });
         variables.collect()
+    }
+
+    /// Stops the server, has something done to its directory, and starts another there whose administrator has the key that
+    /// this tells.
+    pub(crate) async fn restart_after(self, done: impl FnOnce(&Path) -> (String, String)) -> Self {
+        assert!(self.running.stop().await, "requests were left behind");
+        let (id, secret) = done(self.dir.path());
+        let config = config(self.dir.path(), self.database.as_deref(), |_| {});
+        let mut credentials = self.credentials;
+        credentials.key = AdministratorKey { id, secret };
+        Self {
+            running: serve::start(config).await.unwrap(),
+            credentials,
+            dir: self.dir,
+            database: self.database,
+        }
     }
 
     /// Stops the server and starts another on the same directory.
