@@ -104,12 +104,12 @@ impl Blobs {
 
     /// The store that holds a segment.
     fn holding(&self, store: u32, id: PhysicalId) -> Result<Arc<dyn SegmentStore>, BlobError> {
-        self.objects(store)
+        self.segments_of(store)
             .ok_or(BlobError::Unconfigured { id, store })
     }
 
     /// The store of that number.
-    pub(super) fn objects(&self, store: u32) -> Option<Arc<dyn SegmentStore>> {
+    pub(super) fn segments_of(&self, store: u32) -> Option<Arc<dyn SegmentStore>> {
         match &self.archive {
             Some((archive, objects)) if *archive == store => Some(Arc::clone(objects)),
             _ if self.store_id == store => Some(Arc::clone(&self.store)),

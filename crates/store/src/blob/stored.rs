@@ -134,7 +134,7 @@ impl Stored {
 impl Blobs {
     /// Returns the objects of the store of that number.
     pub fn stored(&self, store: u32) -> Option<Stored> {
-        let objects = self.objects(store)?;
+        let objects = self.segments_of(store)?;
         Some(Stored::new(objects, self.pool().clone()))
     }
 }
