@@ -8,3 +8,4 @@ pub mod recover;
 pub mod rekey;
 pub mod restore;
 pub mod scrub;
+pub mod session;

@@ -10,8 +10,9 @@ use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
     AccountCommand, AliasArgs, Args, BackupArgs, BlobCipher, Command, CopyArgs, CreateAccountArgs,
-    GcArgs, ListAccountsArgs, LogFormat, RecoverArgs, RekeyArgs, RenameArgs, ReportInUseArgs,
-    RepositoryCommand, RepositoryStatusArgs, RestoreArgs, ScrubArgs, StopArgs, StoreArgs,
+    ExportArgs, GcArgs, ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RecoverArgs,
+    RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, RestoreArgs,
+    ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;

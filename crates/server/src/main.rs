@@ -12,6 +12,7 @@ use longshore::{
     config::{Args, Command, Config},
     log, operator, recover, rekey, report_in_use, repository,
     serve::{self, RunningServer},
+    transfer,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +39,9 @@ fn main() -> ExitCode {
         Command::Rekey(args) => rekey::run(&args),
         Command::Backup(args) => operator::backup::run(&args),
         Command::Restore(args) => operator::restore::run(&args),
+        Command::Export(args) => transfer::export(&args),
+        Command::Import(args) => transfer::import(&args),
+        Command::Migrate(args) => transfer::migrate(&args),
         Command::Alias(args) => alias::run(args),
         Command::ReportInUse(args) => match report_in_use::run(&args) {
             Ok(true) => Ok(()),

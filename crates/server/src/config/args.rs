@@ -6,6 +6,8 @@ use clap::{Parser, Subcommand, ValueEnum};
 use longshore_store::blob::Cipher;
 use serde::Deserialize;
 
+mod transfer;
+
 /// A container registry that speaks Amazon ECR's language.
 #[derive(Debug, Parser)]
 #[command(name = "longshore", version, about)]
@@ -70,6 +72,34 @@ pub enum Command {
         after_help = "A restore that is stopped goes on when it is run again.\n\nExample: longshore restore --from /mnt/backup --data-dir /var/lib/longshore"
     )]
     Restore(RestoreArgs),
+    /// Write images to an OCI image layout, a directory or a tar archive, with all that belongs to them.
+    ///
+    /// Without a name the whole registry is written. It is the registry of a store, where a flag says where that is, or
+    /// else of the running server that `AWS_ENDPOINT_URL` and the other variables of AWS's tools name.
+    #[command(
+        after_help = "An export that was stopped goes on where it was, and one into the same directory writes what is new.\n\n\
+                      Example: longshore export team/app:v1 team/web --to images.tar\n\
+                      Example: longshore export --data-dir /var/lib/longshore --to /mnt/registry"
+    )]
+    Export(Box<ExportArgs>),
+    /// Push the images of an OCI image layout, a directory or a tar archive, that this or another program has written.
+    ///
+    /// The registry is found as `longshore export` finds it. Repositories that are missing are made.
+    #[command(
+        after_help = "An import that was stopped goes on when it is run again: what is there is not sent twice.\n\n\
+                      Example: longshore import images.tar --prefix mirror/\n\
+                      Example: docker save busybox | longshore import - --data-dir /var/lib/longshore"
+    )]
+    Import(Box<ImportArgs>),
+    /// Copy repositories of any registry here, and compare all of them by digest.
+    ///
+    /// The registry here is found as `longshore export` finds it. Of a registry of Amazon, or another that speaks ECR's
+    /// API, untagged images come, too, when `LONGSHORE_SOURCE_AWS_ACCESS_KEY_ID` and
+    /// `LONGSHORE_SOURCE_AWS_SECRET_ACCESS_KEY` are set.
+    #[command(after_help = "Run again, it copies what is new.\n\n\
+                      Example: longshore migrate --from harbor.example --repositories 'team/*' --source-user robot --source-password-file secret\n\
+                      Example: longshore migrate --from 123456789012.dkr.ecr.eu-west-3.amazonaws.com --verify")]
+    Migrate(Box<MigrateArgs>),
     /// Give the public registry of an account an alias, which its URIs are printed with from then on.
     #[command(after_help = "Example: longshore alias my-team --account 123456789012")]
     Alias(AliasArgs),
@@ -83,6 +113,8 @@ pub enum Command {
     )]
     ReportInUse(ReportInUseArgs),
 }
+
+pub use self::transfer::{ExportArgs, ImportArgs, MigrateArgs, OwnArgs};
 
 /// What can be done about accounts.
 #[derive(Debug, Subcommand)]

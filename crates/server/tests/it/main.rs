@@ -30,4 +30,5 @@ mod repository_copies;
 mod revocation;
 mod secrets;
 mod sts;
+mod transfer;
 mod walk;

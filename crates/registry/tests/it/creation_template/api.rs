@@ -184,15 +184,12 @@ async fn inputs_that_no_template_can_have_are_refused() {
     let tags: Vec<Value> = (0..51).map(|idx| tag(&format!("k{idx}"), "")).collect();
     let unknown = grant("ecr:BatchGetImage", "arn:aws:iam::123456789012:user/nobody");
     let kms = "arn:aws:kms:eu-central-1:123456789012:key/a";
+    let twice = json!([tag("a", ""), tag("a", "")]);
     for (member, value, says) in [
         ("description", json!("x".repeat(257)), "'description'"),
         ("resourceTags", json!(tags), "'resourceTags'"),
         ("resourceTags", json!([tag("aws:x", "")]), "'resourceTags'"),
-        (
-            "resourceTags",
-            json!([tag("a", ""), tag("a", "")]),
-            "'resourceTags'",
-        ),
+        ("resourceTags", twice, "'resourceTags'"),
         (
             "resourceTags",
             json!([{"Key": "a"}]),

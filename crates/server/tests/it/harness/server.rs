@@ -150,6 +150,7 @@ impl TestServer {
             credentials,
             dir: self.dir,
             database: self.database,
+            blobs: self.blobs,
         }
     }
 
