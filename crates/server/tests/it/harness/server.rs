@@ -76,6 +76,26 @@ impl TestServer {
         }
     }
 
+    /// Starts a server on what is in a directory, and in a database if there is one, as whoever has these credentials.
+    pub(crate) async fn over(
+        dir: TempDir,
+        database: Option<Database>,
+        credentials: Credentials,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let config = config(dir.path(), database.as_ref(), change);
+        let blobs = config.blobs.clone();
+        let running = serve::start(config).await.unwrap();
+        assert!(running.first_start.is_none(), "it made an account");
+        Self {
+            running,
+            credentials,
+            dir,
+            database: database.map(Arc::new),
+            blobs,
+        }
+    }
+
     /// Starts another server on the same database, with a directory of its own but for the blobs.
     pub(crate) async fn replica(&self) -> Self {
         self.replica_with(|_| {}).await
