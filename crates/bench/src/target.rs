@@ -106,16 +106,22 @@ impl Target {
         let Some(command) = &self.config.prepare else {
             return Ok(());
         };
-        if !self.is_new(repository) {
+        if self.is_done(repository) {
             return Ok(());
         }
-        self.shell("prepare", &command.replace("{repository}", repository))
-            .map(drop)
+        self.shell("prepare", &command.replace("{repository}", repository))?;
+        self.done(repository);
+        Ok(())
     }
 
-    /// Whether this was not asked about `thing` before.
-    pub fn is_new(&self, thing: &str) -> bool {
-        self.prepared.borrow_mut().insert(thing.to_owned())
+    /// Whether `thing` was put in place.
+    pub fn is_done(&self, thing: &str) -> bool {
+        self.prepared.borrow().contains(thing)
+    }
+
+    /// Remembers that `thing` was put in place.
+    pub fn done(&self, thing: &str) {
+        self.prepared.borrow_mut().insert(thing.to_owned());
     }
 
     /// Returns the key for ECR's API.
@@ -132,15 +138,14 @@ impl Target {
     /// Runs the `preload_repositories` command once; `false` when there is none.
     pub fn preload_repositories(&self, repository: &str, count: u64) -> Result<bool> {
         let command = self.config.preload_repositories.as_deref();
-        let is_done = !self.is_new(&format!("{count} like {repository}"));
-        Ok(is_done
-            || self.preload(
-                "preload_repositories",
-                command,
-                repository,
-                "{repositories}",
-                count,
-            )?)
+        let thing = format!("{count} like {repository}");
+        if self.is_done(&thing) {
+            return Ok(true);
+        }
+        let name = "preload_repositories";
+        let is_done = self.preload(name, command, repository, "{repositories}", count)?;
+        self.done(&thing);
+        Ok(is_done)
     }
 
     /// Runs the `preload_tags` command; `false` when there is none.

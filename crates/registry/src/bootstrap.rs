@@ -17,7 +17,9 @@ use crate::{
     table::{doomed, principal, segment, setting},
 };
 
-const STORE_ID: &str = "store id";
+pub(crate) const STORE_ID: &str = "store id";
+/// Says how far a restore is that did not end.
+pub(crate) const RESTORING: &str = "restoring";
 const FIRST_ACCOUNT: &str = "first account";
 
 /// Why a store does not open with this master key.
@@ -31,6 +33,11 @@ pub enum Refused {
         "the master key is being exchanged by `longshore rekey`, so both keys are needed: give the other one with --second-master-key-file or LONGSHORE_SECOND_MASTER_KEY"
     )]
     SecondMasterKey,
+    /// A restore has begun and did not end.
+    #[error(
+        "the store is being restored from a backup: let `longshore restore` end, or run it again"
+    )]
+    Restoring,
     /// The store failed.
     #[error(transparent)]
     Store(#[from] Error),
@@ -57,6 +64,7 @@ pub async fn bootstrap(
     let key_id = administrator.id.clone();
     meta.write(Durability::Durable, move |tx| {
         setting::insert(tx, STORE_ID, &store_id)?;
+        refuse_restoring(tx)?;
         KeyCheck::of(first).insert(tx)?;
         let made = create_account(tx, account, &key_id, &sealed)?;
         if setting::get(tx, FIRST_ACCOUNT)?.is_none() {
@@ -84,8 +92,9 @@ pub async fn adopt(meta: &Metadata, store_id: &str) -> Result<(), Error> {
     }
 }
 
-/// Fails unless the store has no master key yet, or `master` holds all that it needs.
+/// Fails unless the store is whole, and has no master key yet or `master` holds all that it needs.
 pub async fn check(meta: &Metadata, master: &MasterKeys) -> Result<(), Refused> {
+    check_whole(meta).await?;
     let Some(check) = meta.query(|tx| KeyCheck::get(tx)).await? else {
         return Ok(());
     };
@@ -96,6 +105,18 @@ pub async fn check(meta: &Metadata, master: &MasterKeys) -> Result<(), Refused> 
     } else {
         Err(Refused::MasterKey)
     }
+}
+
+/// Refuses a store that is only half restored from a backup.
+pub async fn check_whole(meta: &Metadata) -> Result<(), Refused> {
+    meta.read(|tx| refuse_restoring(tx)).await
+}
+
+fn refuse_restoring(tx: &mut dyn Tx) -> Result<(), Refused> {
+    if setting::get(tx, RESTORING)?.is_some() {
+        return Err(Refused::Restoring);
+    }
+    Ok(())
 }
 
 /// What the files and the operator of a store must agree with.

@@ -9,6 +9,7 @@ pub mod expired;
 pub mod key_copies;
 pub mod leases;
 pub mod lifecycle;
+pub mod pause;
 pub mod pulls;
 pub mod uploads;
 pub mod usage;
@@ -33,8 +34,6 @@ pub struct Swept {
 const REST: Duration = Duration::from_secs(10);
 /// How long they pause between two steps, so that requests come first.
 const BREATH: Duration = Duration::from_millis(20);
-/// How long collection waits after the clock was seen to jump: a full promise.
-const AFTER_JUMP: Duration = crate::table::link::KEEP;
 
 /// Runs one step of everything. Returns whether any has more to do now; one that fails holds up none of the others.
 pub async fn tick(core: &Core) -> Result<bool> {
@@ -45,7 +44,7 @@ pub async fn tick(core: &Core) -> Result<bool> {
 
 /// Runs one step of every sweeper that touches the metadata and removes files.
 async fn sweep(core: &Core) -> Result<bool> {
-    let may_collect = may_collect(core);
+    let may_collect = pause::until(core).await?.is_none();
     let mut swept = vec![
         dead::tick(core).await,
         key_copies::tick(core).await,
@@ -63,13 +62,6 @@ async fn sweep(core: &Core) -> Result<bool> {
     swept
         .into_iter()
         .try_fold(false, |more, swept| Ok(more || swept?.more))
-}
-
-/// After a jump of the clock every promise could seem to have ended, every upload to be abandoned, every image to be old.
-fn may_collect(core: &Core) -> bool {
-    core.meta
-        .clock_jumped_at()
-        .is_none_or(|jumped| jumped.plus(AFTER_JUMP) <= core.meta.now())
 }
 
 /// Writes what requests have left in memory to be written: for a server that stops.

@@ -12,7 +12,11 @@ use longshore_store::{
 };
 use longshore_types::{account::Registry, id::DomainId};
 
-pub(crate) use self::{check::KeyCheck, copies::KeyCopy, sealed::Sealed};
+pub(crate) use self::{
+    check::{KeyCheck, SETTING as KEY_CHECK},
+    copies::KeyCopy,
+    sealed::Sealed,
+};
 use crate::{
     core::Core,
     error::{Error, Result},

@@ -9,10 +9,10 @@ use longshore_store::blob::Cipher;
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, BlobCipher, Command, CopyArgs, CreateAccountArgs, ExportArgs,
-    GcArgs, ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RecoverArgs, RekeyArgs,
-    RenameArgs, ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs,
-    StoreArgs,
+    AccountCommand, AliasArgs, Args, BackupArgs, BlobCipher, Command, CopyArgs, CreateAccountArgs,
+    ExportArgs, GcArgs, ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RecoverArgs,
+    RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, RestoreArgs,
+    ScrubArgs, StopArgs, StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;
@@ -339,6 +339,37 @@ fn limits(connections: Option<usize>, open_uploads: Option<NonZeroU32>) -> Limit
     }
 }
 
+/// Reads where backups are: a directory, `file:///DIRECTORY`, or `s3://BUCKET/PREFIX` at the server of the variables
+/// `LONGSHORE_BACKUP_S3_…`, or without them at that of the blobs.
+pub fn backup_place(setting: &'static str, text: &str) -> Result<BlobsUrl, ConfigError> {
+    if !text.contains("://") {
+        return Ok(BlobsUrl::File(text.into()));
+    }
+    let mut s3 = S3Settings::from_env("LONGSHORE_BACKUP_S3_");
+    if s3.access_key_id.is_none() && s3.endpoint.is_none() {
+        s3 = S3Settings::from_env("LONGSHORE_S3_");
+    }
+    BlobsUrl::parse(setting, text, &s3, &env::temp_dir())
+}
+
+impl S3Settings {
+    /// Reads the variables whose names begin like this.
+    fn from_env(prefix: &str) -> Self {
+        let text = |name: &str| {
+            let value = env::var(format!("{prefix}{name}")).ok();
+            value.filter(|value| !value.is_empty())
+        };
+        Self {
+            endpoint: text("ENDPOINT"),
+            region: text("REGION"),
+            access_key_id: text("ACCESS_KEY_ID"),
+            secret_access_key: text("SECRET_ACCESS_KEY"),
+            session_token: text("SESSION_TOKEN"),
+            ca_file: text("CA_FILE").map(PathBuf::from),
+        }
+    }
+}
+
 /// What only the environment may carry, because a command line and a settings file are read by others.
 #[derive(Default)]
 struct Secrets {
@@ -361,14 +392,7 @@ impl Secrets {
             second_master_key_file: text("LONGSHORE_SECOND_MASTER_KEY_FILE").map(PathBuf::from),
             root_id: text("LONGSHORE_ROOT_ACCESS_KEY_ID"),
             root_secret: text("LONGSHORE_ROOT_SECRET_ACCESS_KEY"),
-            s3: S3Settings {
-                endpoint: text("LONGSHORE_S3_ENDPOINT"),
-                region: text("LONGSHORE_S3_REGION"),
-                access_key_id: text("LONGSHORE_S3_ACCESS_KEY_ID"),
-                secret_access_key: text("LONGSHORE_S3_SECRET_ACCESS_KEY"),
-                session_token: text("LONGSHORE_S3_SESSION_TOKEN"),
-                ca_file: text("LONGSHORE_S3_CA_FILE").map(PathBuf::from),
-            },
+            s3: S3Settings::from_env("LONGSHORE_S3_"),
         }
     }
 

@@ -37,6 +37,8 @@ fn main() -> ExitCode {
         Command::Gc(args) => operator::run_gc(&args),
         Command::Recover(args) => recover::run(&args),
         Command::Rekey(args) => rekey::run(&args),
+        Command::Backup(args) => operator::backup::run(&args),
+        Command::Restore(args) => operator::restore::run(&args),
         Command::Export(args) => transfer::export(&args),
         Command::Import(args) => transfer::import(&args),
         Command::Migrate(args) => transfer::migrate(&args),

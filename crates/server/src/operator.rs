@@ -3,6 +3,9 @@
 //! Like `longshore account`, they open the store themselves, beside a running server or without one: every step proves
 //! what it rests on in its own transaction, as a second server would.
 
+pub mod backup;
+pub mod restore;
+
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_registry::{
@@ -12,6 +15,7 @@ use longshore_registry::{
         scrub::{self, Scrubbed},
     },
 };
+use longshore_types::time::Timestamp;
 use serde::Serialize;
 
 use crate::{
@@ -103,10 +107,19 @@ fn tell<T: Serialize>(
 }
 
 fn garbage(garbage: &Garbage) -> String {
-    format!(
+    let counted = format!(
         "{} abandoned uploads, {} links, {} blobs ({} bytes), {} files",
         garbage.uploads, garbage.links, garbage.blobs, garbage.bytes, garbage.files
-    )
+    );
+    match garbage.paused_until.map(Timestamp::from_millis) {
+        Some(until) => {
+            let until = until.to_rfc3339();
+            format!(
+                "{counted}; collection pauses until {until}, as the clock has jumped or the store was restored"
+            )
+        }
+        None => counted,
+    }
 }
 
 fn scrubbed(done: &Scrubbed) -> String {

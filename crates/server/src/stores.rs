@@ -19,14 +19,14 @@ use std::{
     sync::Arc,
 };
 
-use longshore_registry::bootstrap::Identity;
+use longshore_registry::{bootstrap::Identity, operator::backup::Place};
 use longshore_store::{
     blob::{
-        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore,
+        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore, Stored,
         s3::{S3Error, S3Objects},
     },
     crypto::{MasterKey, MasterKeyError, MasterKeys},
-    meta::{self, DataDirLock, Metadata, SCHEMA, sqlite::Options},
+    meta::{self, DataDirLock, Metadata, Migration, SCHEMA, sqlite::Options},
 };
 
 use crate::config::{BlobsUrl, Config, MasterKeySource, MetadataUrl};
@@ -72,9 +72,12 @@ pub enum OpenError {
     /// Another server runs on it.
     #[error("the data directory `{}` is in use by another server", .0.display())]
     Locked(PathBuf),
+    /// Another command works on a place of backups.
+    #[error("`{}` is in use: another backup or restore is under way there", .0.display())]
+    PlaceLocked(PathBuf),
     /// There is metadata but not the key it was made with.
     #[error(
-        "`{}` is missing, but the data directory was made with a master key: restore the file, or give the key with --master-key-file or LONGSHORE_MASTER_KEY",
+        "`{}` is missing, but the store was made with a master key: bring the file back, or give the key with --master-key-file or LONGSHORE_MASTER_KEY",
         .0.display()
     )]
     KeyMissing(PathBuf),
@@ -121,10 +124,14 @@ impl Stores {
 }
 
 /// Opens what holds segments where a URL says; they are asked for nothing yet. Blocks.
-fn segments(url: &BlobsUrl, pool: &Pool) -> Result<Arc<dyn SegmentStore>, OpenError> {
+fn segments(
+    url: &BlobsUrl,
+    pool: &Pool,
+    open: impl Fn(&Path) -> io::Result<FileStore>,
+) -> Result<Arc<dyn SegmentStore>, OpenError> {
     match url {
         BlobsUrl::File(dir) => {
-            let opened = make_directory(dir).and_then(|()| FileStore::open(dir));
+            let opened = make_directory(dir).and_then(|()| open(dir));
             let files = opened.map_err(|source| OpenError::Directory {
                 path: dir.clone(),
                 source,
@@ -145,9 +152,21 @@ fn objects(url: &BlobsUrl) -> Result<Arc<dyn NamedObjects>, OpenError> {
 
 /// Opens, or makes, the metadata where a URL says; SQLite's is `database`. Blocks.
 fn metadata(url: &MetadataUrl, database: &Path) -> Result<Metadata, OpenError> {
+    metadata_at(url, database, SCHEMA)
+}
+
+fn metadata_at(
+    url: &MetadataUrl,
+    database: &Path,
+    schema: &'static [Migration],
+) -> Result<Metadata, OpenError> {
     Ok(match url {
-        MetadataUrl::Sqlite => Metadata::sqlite(Options::file(database, SCHEMA))?,
-        MetadataUrl::Postgres(options) => Metadata::postgres((**options).clone())?,
+        MetadataUrl::Sqlite => Metadata::sqlite(Options::file(database, schema))?,
+        MetadataUrl::Postgres(options) => {
+            let mut options = (**options).clone();
+            options.migrations = schema;
+            Metadata::postgres(options)?
+        }
     })
 }
 
@@ -178,10 +197,17 @@ pub fn open_beside(
 
 /// Opens the segments where the configuration says they are; they are asked for nothing yet. Blocks.
 pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
+    blobs(config, FileStore::open)
+}
+
+fn blobs(
+    config: &Config,
+    open: impl Fn(&Path) -> io::Result<FileStore>,
+) -> Result<Blobs, OpenError> {
     let pool = Pool::new(SLABS);
-    let store = segments(&config.blobs, &pool)?;
+    let store = segments(&config.blobs, &pool, &open)?;
     let archive = config.archive_blobs.as_ref();
-    let archive = archive.map(|url| segments(url, &pool)).transpose()?;
+    let archive = archive.map(|url| segments(url, &pool, &open)).transpose()?;
     let blobs =
         Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
@@ -200,6 +226,112 @@ pub(crate) async fn bind(blobs: &Blobs, identity: &Identity) -> Result<(), OpenE
         .bind_archive(&identity.store_id, identity.has_archived_files)
         .await
         .map_err(OpenError::ArchiveBlobs)
+}
+
+/// What a backup is restored into.
+#[derive(Debug)]
+pub(crate) struct Target {
+    database: PathBuf,
+    config: Config,
+    _lock: DataDirLock,
+}
+
+impl Target {
+    /// Takes the data directory, which is made. Blocks.
+    pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
+        let dir = &config.data_dir;
+        let directory = |source| OpenError::Directory {
+            path: dir.clone(),
+            source,
+        };
+        make_directory(dir).map_err(directory)?;
+        let lock = DataDirLock::acquire(dir)
+            .map_err(directory)?
+            .ok_or_else(|| OpenError::Locked(dir.clone()))?;
+        Ok(Self {
+            database: dir.join("metadata.sqlite"),
+            config: config.clone(),
+            _lock: lock,
+        })
+    }
+
+    /// Opens the metadata with this schema. Blocks.
+    pub(crate) fn metadata(&self, schema: &'static [Migration]) -> Result<Metadata, OpenError> {
+        metadata_at(&self.config.metadata, &self.database, schema)
+    }
+
+    /// Opens the segments, so that none has its name before it is whole. Blocks.
+    pub(crate) fn blobs(&self) -> Result<Blobs, OpenError> {
+        blobs(&self.config, FileStore::open_for_copies)
+    }
+}
+
+/// Reads the master keys for a store that is to be restored: one that was made now would open nothing.
+pub(crate) fn master_keys_that_are(config: &Config) -> Result<MasterKeys, OpenError> {
+    let path = config.data_dir.join(MASTER_KEY);
+    if matches!(config.master_key, MasterKeySource::DataDir) && !path.exists() {
+        return Err(OpenError::KeyMissing(path));
+    }
+    master_keys(config, &config.data_dir.join("metadata.sqlite"))
+}
+
+/// A place of backups, and what keeps other processes from it.
+#[derive(Debug)]
+pub(crate) struct BackupPlace {
+    pub(crate) place: Place,
+    _lock: Option<DataDirLock>,
+}
+
+/// Opens a place of backups. One that is written is made if need be, and taken. Blocks.
+pub(crate) fn open_place(url: &BlobsUrl, write: bool) -> Result<BackupPlace, OpenError> {
+    let pool = Pool::new(SLABS);
+    let BlobsUrl::File(dir) = url else {
+        let segments_url = inside(url);
+        let segments = segments(&segments_url, &pool, FileStore::open_for_copies)?;
+        let BlobsUrl::S3(options) = url else {
+            return Err(OpenError::Absent(PathBuf::new()));
+        };
+        let objects = Arc::new(S3Objects::open((**options).clone())?);
+        return Ok(BackupPlace {
+            place: Place::new(objects, Stored::new(segments, pool), false),
+            _lock: None,
+        });
+    };
+    let directory = |source| OpenError::Directory {
+        path: dir.clone(),
+        source,
+    };
+    if write {
+        make_directory(dir).map_err(directory)?;
+    } else if !dir.join("backups").is_dir() {
+        let absent = io::Error::new(io::ErrorKind::NotFound, "there are no backups in it");
+        return Err(directory(absent));
+    }
+    let lock = match DataDirLock::acquire(dir) {
+        Ok(Some(lock)) => Some(lock),
+        Ok(None) => return Err(OpenError::PlaceLocked(dir.clone())),
+        // What is only read may be of a medium that cannot be written.
+        Err(_) if !write => None,
+        Err(error) => return Err(directory(error)),
+    };
+    let segments = FileStore::open_for_copies(dir).map_err(directory)?;
+    let objects = Arc::new(FileObjects::new(dir));
+    Ok(BackupPlace {
+        place: Place::new(objects, Stored::new(Arc::new(segments), pool), true),
+        _lock: lock,
+    })
+}
+
+/// Where a place in a bucket has its segments.
+fn inside(url: &BlobsUrl) -> BlobsUrl {
+    let mut url = url.clone();
+    if let BlobsUrl::S3(options) = &mut url {
+        options.prefix = match options.prefix.as_str() {
+            "" => "blobs".to_owned(),
+            prefix => format!("{prefix}/blobs"),
+        };
+    }
+    url
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

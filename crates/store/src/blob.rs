@@ -13,6 +13,7 @@ mod row;
 pub mod s3;
 pub mod segment;
 mod store;
+mod stored;
 mod stream;
 mod writer;
 
@@ -31,5 +32,6 @@ pub use pool::Pool;
 pub use row::{Cipher, SegmentRow};
 pub use s3::S3Store;
 pub use store::{Filled, MAX_WRITING, RawReader, RawWriter, SegmentStore, Step, Written};
+pub use stored::{CopyError, Stored, StoredStream};
 pub use stream::{BlobStream, SegmentStream};
 pub use writer::{FinishedSegment, SegmentWriter};

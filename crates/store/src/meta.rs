@@ -17,7 +17,9 @@
 //! - After a statement has failed, every later one of the closure fails too and nothing of it is kept:
 //!   `ON CONFLICT … RETURNING` and row counts decide, not caught errors.
 
+pub mod catalog;
 mod clock;
+pub mod dump;
 mod error;
 mod fault;
 #[cfg(feature = "faults")]

@@ -96,11 +96,13 @@ impl Workload for Many {
             ensure!(made, "there is no command `preload_repositories`");
             return Ok(stock);
         }
-        if target.is_new(&format!("images of {repository}")) {
+        let thing = format!("images of {repository}");
+        if !target.is_done(&thing) {
             self.push(target, "first", 1).await?;
             if !target.preload_images(&repository, self.count)? {
                 self.push(target, "t", self.count).await?;
             }
+            target.done(&thing);
         }
         let (prefix, n_images) = match self.what {
             What::Get => ("get", PULLED),

@@ -7,7 +7,8 @@ use longshore_store::{
 
 use crate::table::setting;
 
-const SETTING: &str = "key check";
+/// The fact about the store that it is kept as.
+pub(crate) const SETTING: &str = "key check";
 const LEN: usize = 32;
 
 /// The check value of the store's master key or, while that is exchanged, those of the old one and the new one. It is one
@@ -67,7 +68,7 @@ impl KeyCheck {
         [self.from.as_slice(), to].concat()
     }
 
-    fn decode(bytes: &[u8]) -> meta::Result<Self> {
+    pub(crate) fn decode(bytes: &[u8]) -> meta::Result<Self> {
         let corrupt = || meta::Error::corrupt("the check value of the master key");
         let (from, to) = bytes.split_first_chunk().ok_or_else(corrupt)?;
         let to = match to {

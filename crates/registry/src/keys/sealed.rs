@@ -22,4 +22,9 @@ impl Sealed {
             _ => Err(Error::Unavailable),
         }
     }
+
+    /// Returns the bytes, and the check value of the key that they are sealed under, for what is no row of the store.
+    pub(crate) const fn apart(&self) -> (&[u8], &[u8; 32]) {
+        (self.bytes.as_slice(), &self.check)
+    }
 }

@@ -3,12 +3,13 @@
 //! It is what the sweepers of a running server do by themselves, without a rest between the steps.
 
 use longshore_store::meta::Tx;
+use longshore_types::time::Timestamp;
 use serde::Serialize;
 
 use crate::{
     core::Core,
     error::{Error, Result},
-    job::{collect, doomed, uploads},
+    job::{collect, doomed, pause, uploads},
     table::garbage,
 };
 
@@ -26,19 +27,31 @@ pub struct Garbage {
     pub bytes: u64,
     /// Files whose grace time has ended.
     pub files: u64,
+    /// Until when nothing is collected, in milliseconds since the epoch, after a jump of the clock or a restore.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_until: Option<i64>,
 }
 
 /// Counts what is due now.
 pub async fn due(core: &Core) -> Result<Garbage> {
     let settling = core.blobs.settling();
     let due = move |tx: &mut dyn Tx| Ok::<_, Error>(garbage::due(tx, settling)?);
-    core.meta.read(due).await
+    let due = core.meta.read(due).await?;
+    let paused_until = pause::until(core).await?.map(Timestamp::as_millis);
+    Ok(Garbage {
+        paused_until,
+        ..due
+    })
 }
 
-/// Collects until nothing is due; `progress` is told after every step.
+/// Collects until nothing is due, or collection pauses; `progress` is told after every step.
 pub async fn collect(core: &Core, mut progress: impl FnMut(&Garbage)) -> Result<Garbage> {
     let mut done = Garbage::default();
     loop {
+        if let Some(until) = pause::until(core).await? {
+            done.paused_until = Some(until.as_millis());
+            return Ok(done);
+        }
         let uploads = uploads::tick(core).await?;
         let collected = collect::step(core).await?;
         let files = doomed::tick(core).await?;

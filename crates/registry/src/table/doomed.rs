@@ -8,7 +8,7 @@ use longshore_store::{
 };
 use longshore_types::{id::PhysicalId, time::Timestamp};
 
-use super::{args, link::KEEP};
+use super::{args, backup_hold, link::KEEP};
 
 /// How far into the past a row is set whose file is being removed.
 const PAST: Duration = Duration::from_hours(1);
@@ -65,9 +65,10 @@ pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
 
 /// Dooms all segments of a content.
 pub(crate) fn content(tx: &mut dyn Tx, content: &[u8], not_before: Timestamp) -> Result<()> {
+    let now = tx.now();
     tx.execute(
-        "INSERT INTO doomed (physical, store, not_before) SELECT physical, store, ?2 FROM segment WHERE content = ?1",
-        args![content, not_before],
+        "INSERT INTO doomed (physical, store, not_before, segment_until) SELECT physical, store, ?2, ?3 FROM segment WHERE content = ?1",
+        args![content, not_before, now],
     )?;
     tx.execute("DELETE FROM segment WHERE content = ?1", args![content])?;
     tx.execute(
@@ -91,14 +92,14 @@ pub(crate) fn any_archived(tx: &mut dyn Tx) -> Result<bool> {
 
 /// Whether any file may go now; see [`take_due`].
 pub(crate) fn any_due(tx: &mut dyn Tx, settling: Duration) -> Result<bool> {
-    let due = tx.now().minus(settling);
-    let sql = "SELECT 1 FROM doomed WHERE not_before <= ?1 LIMIT 1";
-    Ok(tx.row::<i64>(sql, args![due])?.is_some())
+    let (due, held) = (tx.now().minus(settling), backup_hold::protects_from(tx)?);
+    let sql = "SELECT 1 FROM doomed WHERE not_before <= ?1 AND (segment_until IS NULL OR segment_until < ?2) LIMIT 1";
+    Ok(tx.row::<i64>(sql, args![due, held])?.is_some())
 }
 
-/// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first. Each
-/// waits for `settling` beyond its time: what was sent to the store may take effect so late, and nobody would know of a
-/// file that came when its row was gone.
+/// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first, but for
+/// those that a backup may still want to read. Each waits for `settling` beyond its time: what was sent to the store may
+/// take effect so late, and nobody would know of a file that came when its row was gone.
 ///
 /// They get a time that is new, so that one which cannot be removed does not hold up the rest, but well past, so that
 /// no transaction with an older clock can still claim them.
@@ -107,12 +108,12 @@ pub(crate) fn take_due(
     limit: i64,
     settling: Duration,
 ) -> Result<Vec<(PhysicalId, u32)>> {
-    let now = tx.now();
+    let (now, held) = (tx.now(), backup_hold::protects_from(tx)?);
     let rows: Vec<(PhysicalId, i64)> = tx.rows(
         "UPDATE doomed SET not_before = ?3 WHERE physical IN \
-         (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2 /*for update skip locked*/) \
-         RETURNING physical, store",
-        args![now.minus(settling), limit, now.minus(settling + PAST)],
+         (SELECT physical FROM doomed WHERE not_before <= ?1 AND (segment_until IS NULL OR segment_until < ?4) \
+         ORDER BY not_before LIMIT ?2 /*for update skip locked*/) RETURNING physical, store",
+        args![now.minus(settling), limit, now.minus(settling + PAST), held],
     )?;
     let store = |(physical, store)| {
         Ok((

@@ -45,5 +45,6 @@ pub(crate) fn due(tx: &mut dyn Tx, settling: Duration) -> Result<Garbage> {
         blobs: blobs.cast_unsigned(),
         bytes: bytes.cast_unsigned(),
         files,
+        paused_until: None,
     })
 }

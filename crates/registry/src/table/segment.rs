@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use longshore_store::{
     blob::{Cipher, SegmentRow},
-    meta::{Columns, Error, Result, Tx, Value},
+    meta::{Columns, Error, Result, Tx, Value, dump::Cell},
 };
 use longshore_types::id::{ContentId, PhysicalId};
 
@@ -92,6 +92,57 @@ pub(crate) fn of_content(tx: &mut dyn Tx, content: ContentId) -> Result<Vec<Segm
         },
     )?;
     Ok(rows)
+}
+
+/// Returns up to `limit` segments of any content after a physical id, in the order of those; empty at the start.
+pub(crate) fn all(
+    tx: &mut dyn Tx,
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<(SegmentRow, ContentId)>> {
+    let mut rows = Vec::new();
+    tx.query(
+        "SELECT physical, start, size, store, format, cipher, frame_size, header, key_version, wrapped_key, checks, content FROM segment \
+         WHERE physical > ?1 ORDER BY physical LIMIT ?2",
+        args![after, limit],
+        &mut |columns| {
+            let content = ContentId::from_slice(columns.blob(11)?);
+            let content = content.map_err(|_| Error::corrupt("segment.content"))?;
+            rows.push((read(columns, 0)?, content));
+            Ok(())
+        },
+    )?;
+    Ok(rows)
+}
+
+/// Reads a segment from the cells of its columns, by their names.
+pub(crate) fn of_cells<'c>(
+    cell: &impl Fn(&str) -> Option<&'c Cell>,
+) -> Option<(SegmentRow, ContentId)> {
+    let int = |name| match cell(name) {
+        Some(Cell::Int(int)) => Some(*int),
+        _ => None,
+    };
+    let blob = |name| match cell(name) {
+        Some(Cell::Blob(blob)) => Some(blob.clone()),
+        _ => None,
+    };
+    let number = |name| u32::try_from(int(name)?).ok();
+    let row = SegmentRow {
+        physical_id: PhysicalId::from_slice(&blob("physical")?).ok()?,
+        start: u64::try_from(int("start")?).ok()?,
+        size: u64::try_from(int("size")?).ok()?,
+        store: number("store")?,
+        format: number("format")?,
+        cipher: Cipher::from_code(u8::try_from(int("cipher")?).ok()?)?,
+        frame_size: number("frame_size")?,
+        header: blob("header")?,
+        key_version: number("key_version")?,
+        wrapped_key: blob("wrapped_key")?,
+        checks: blob("checks")?,
+    };
+    let content = ContentId::from_slice(&blob("content")?).ok()?;
+    Some((row, content))
 }
 
 /// Returns which of `physical`, at most 500, no row names: neither as a segment nor as doomed.

@@ -114,7 +114,7 @@ fn take_slot(
 /// Counts the open uploads, up to a million.
 pub(crate) fn count(tx: &mut dyn Tx) -> Result<i64> {
     tx.count(
-        "SELECT count(*) FROM (SELECT 1 FROM upload LIMIT 1000000) AS some",
+        "SELECT count(*) FROM (SELECT 1 FROM upload LIMIT 1000000) x",
         args![],
     )
 }

@@ -1,7 +1,7 @@
 //! A whole product in a temporary directory.
 
 use std::{
-    path::PathBuf,
+    path::{Path, PathBuf},
     sync::{
         Arc,
         atomic::{AtomicI64, AtomicU64, Ordering},
@@ -73,17 +73,19 @@ pub(crate) struct TestCore {
     endpoints: Endpoints,
     clock: Arc<Hands>,
     dir: Arc<TempDir>,
+    /// Where the metadata is, if it is not in PostgreSQL.
+    rows: Arc<TempDir>,
     database: Option<Arc<Database>>,
 }
 
 /// The metadata, on the engine that is tested.
-fn metadata(database: Option<&Database>, clock: &Arc<Hands>) -> Metadata {
+fn metadata(dir: &Path, database: Option<&Database>, clock: &Arc<Hands>) -> Metadata {
     let opened = if let Some(database) = database {
         let mut options = engine::options(&database.url());
         options.clock = Some(clock.clone());
         Metadata::postgres(options)
     } else {
-        let mut options = sqlite::Options::temporary(SCHEMA);
+        let mut options = sqlite::Options::file(dir.join("metadata.sqlite"), SCHEMA);
         options.clock = clock.clone();
         Metadata::sqlite(options)
     };
@@ -157,7 +159,8 @@ impl TestCore {
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
         let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
-        let meta = metadata(database.as_ref(), &clock);
+        let rows = tempfile::tempdir().unwrap();
+        let meta = metadata(rows.path(), database.as_ref(), &clock);
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
         let key = AdministratorKey::of_user().unwrap();
@@ -193,6 +196,7 @@ impl TestCore {
             endpoints,
             clock,
             dir,
+            rows: Arc::new(rows),
             database: database.map(Arc::new),
         }
     }
@@ -206,9 +210,23 @@ impl TestCore {
     /// Such a server with these master keys.
     pub(crate) async fn replica_with(&self, master: MasterKeys) -> Self {
         let meta = match self.database.as_deref() {
-            Some(database) => metadata(Some(database), &self.clock),
+            Some(_) => self.open_again(),
             None => self.core.meta.clone(),
         };
+        self.with_metadata(meta, master).await
+    }
+
+    /// Another process on the same stores.
+    pub(crate) async fn another_process(&self) -> Self {
+        let master = MasterKey::parse(&"5a".repeat(32)).unwrap();
+        self.with_metadata(self.open_again(), master.into()).await
+    }
+
+    fn open_again(&self) -> Metadata {
+        metadata(self.rows.path(), self.database.as_deref(), &self.clock)
+    }
+
+    async fn with_metadata(&self, meta: Metadata, master: MasterKeys) -> Self {
         let core = Core::open(
             meta,
             self.core.blobs.clone(),
@@ -222,6 +240,20 @@ impl TestCore {
             endpoints: self.endpoints.clone(),
             clock: self.clock.clone(),
             dir: self.dir.clone(),
+            rows: self.rows.clone(),
+            database: self.database.clone(),
+        }
+    }
+
+    /// The same questions to another product.
+    pub(crate) fn over_core(&self, core: Core) -> Self {
+        Self {
+            core,
+            caller: self.caller.clone(),
+            endpoints: self.endpoints.clone(),
+            clock: self.clock.clone(),
+            dir: self.dir.clone(),
+            rows: self.rows.clone(),
             database: self.database.clone(),
         }
     }
@@ -347,6 +379,17 @@ impl TestCore {
         self.clock.0.fetch_add(millis, Ordering::Relaxed);
     }
 
+    /// Sets the clock back.
+    pub(crate) fn set_back(&self, by: Duration) {
+        let millis = i64::try_from(by.as_millis()).unwrap();
+        self.clock.0.fetch_sub(millis, Ordering::Relaxed);
+    }
+
+    /// The source of the store's time.
+    pub(crate) fn clock(&self) -> Arc<dyn Clock> {
+        self.clock.clone()
+    }
+
     /// Runs all sweepers until they have nothing to do.
     pub(crate) async fn sweep(&self) {
         while job::tick(&self.core).await.unwrap() {}
@@ -363,7 +406,7 @@ impl TestCore {
     }
 
     /// Where the archive store is.
-    pub(crate) fn archive_dir(&self) -> std::path::PathBuf {
+    pub(crate) fn archive_dir(&self) -> PathBuf {
         self.dir.path().join("archive/blobs")
     }
 
@@ -454,7 +497,7 @@ impl TestCore {
     }
 }
 
-fn count(blobs: &std::path::Path) -> usize {
+fn count(blobs: &Path) -> usize {
     shards(blobs)
         .map(|shard| std::fs::read_dir(shard).unwrap().count())
         .sum()

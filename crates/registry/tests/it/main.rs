@@ -7,6 +7,7 @@
 
 mod archive;
 mod authz;
+mod backup;
 mod blob;
 mod collection;
 mod concurrency;

@@ -60,6 +60,18 @@ pub enum Command {
         after_help = "What is stopped goes on when it is started again.\n\nExample: openssl rand -hex 32 > new.key && longshore rekey --data-dir /var/lib/longshore --new-master-key-file new.key\n         longshore rekey --data-dir /var/lib/longshore --domains"
     )]
     Rekey(RekeyArgs),
+    /// Copy the whole store to another place, beside a running server or without one; only what is new is copied.
+    ///
+    /// The master key is not in a backup, and without it a backup is worth nothing: keep it apart.
+    #[command(
+        after_help = "A backup that is stopped is made again, and copies only what is not there yet.\n\nExample: longshore backup --to /mnt/backup --data-dir /var/lib/longshore --keep 14"
+    )]
+    Backup(BackupArgs),
+    /// Make a store of a backup, on any engine and any store of blobs; no server starts on it before it is whole.
+    #[command(
+        after_help = "A restore that is stopped goes on when it is run again.\n\nExample: longshore restore --from /mnt/backup --data-dir /var/lib/longshore"
+    )]
+    Restore(RestoreArgs),
     /// Write images to an OCI image layout, a directory or a tar archive, with all that belongs to them.
     ///
     /// Without a name the whole registry is written. It is the registry of a store, where a flag says where that is, or
@@ -326,6 +338,54 @@ pub struct RekeyArgs {
     #[arg(long, requires = "domains")]
     pub finish: bool,
     /// Which store, with the master key that it has.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The flags of `longshore backup`.
+#[derive(Debug, clap::Args)]
+pub struct BackupArgs {
+    /// Where backups are kept: a directory, or `s3://BUCKET/PREFIX` at the server of `LONGSHORE_BACKUP_S3_ENDPOINT`,
+    /// `…_REGION`, `…_ACCESS_KEY_ID`, `…_SECRET_ACCESS_KEY` [default: that of the blobs]
+    #[arg(long, value_name = "PLACE")]
+    pub to: String,
+    /// Keep so many backups there, and remove older ones with what only they need [default: all]
+    #[arg(long, value_name = "N")]
+    pub keep: Option<NonZeroU32>,
+    /// Read all of the backup again when it is made
+    #[arg(long)]
+    pub verify: bool,
+    /// What is backed up.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
+/// The flags of `longshore restore`.
+#[derive(Debug, clap::Args)]
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is a flag of the command line"
+)]
+pub struct RestoreArgs {
+    /// Where the backup is: a directory or `s3://BUCKET/PREFIX`, as for `longshore backup`
+    #[arg(long, value_name = "PLACE")]
+    pub from: String,
+    /// Which backup [default: the latest]
+    #[arg(long, value_name = "ID")]
+    pub backup: Option<String>,
+    /// List the backups, and restore none
+    #[arg(long, conflicts_with = "verify")]
+    pub list: bool,
+    /// Read all of the backup and say whether it could be restored; restore nothing
+    #[arg(long)]
+    pub verify: bool,
+    /// Go on although the backup misses bytes: what they belong to is absent until it is pushed again
+    #[arg(long)]
+    pub without_missing: bool,
+    /// The blobs of the store are still where they were, and only its metadata are lost: copy what they miss
+    #[arg(long)]
+    pub reuse_blobs: bool,
+    /// Where it is restored to.
     #[command(flatten)]
     pub store: StoreArgs,
 }

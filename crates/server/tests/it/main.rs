@@ -7,6 +7,7 @@
 
 mod advisories;
 mod archive;
+mod backup;
 mod cli;
 mod garbage;
 mod harness;

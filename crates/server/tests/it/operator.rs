@@ -13,11 +13,16 @@ use crate::harness::{Answer, TestServer, digest_of, storage};
 /// More than stays in a row.
 const LARGE: usize = 300_000;
 
-fn longshore(args: &[&str], data: &Path) -> Output {
+fn longshore(args: &[&str], data: &Path, variables: Vec<(&str, String)>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
     command.args(args).arg("--data-dir").arg(data).env_clear();
-    command.envs(storage::environment(data));
+    command.envs(variables);
     command.output().unwrap()
+}
+
+/// Runs a command on the stores of a server.
+fn beside(server: &TestServer, args: &[&str]) -> Output {
+    longshore(args, server.data_dir(), server.environment())
 }
 
 fn json(output: &Output) -> Value {
@@ -53,7 +58,7 @@ async fn pull(server: &TestServer, digest: &str) -> Answer {
 async fn scrub_finds_rot_beside_a_running_server_which_then_serves_it_no_more() {
     let (server, digest) = with_a_blob().await;
     let data = server.data_dir().to_owned();
-    let sound = longshore(&["scrub", "--json"], &data);
+    let sound = beside(&server, &["scrub", "--json"]);
     assert!(sound.status.success(), "{sound:?}");
     assert_eq!(json(&sound)["blobs"], 1);
     assert_eq!(json(&sound)["bytes"], LARGE);
@@ -63,7 +68,7 @@ async fn scrub_finds_rot_beside_a_running_server_which_then_serves_it_no_more() 
     let mut rotten = good.clone();
     rotten[LARGE / 2] ^= 1;
     fs::write(segment, &rotten).unwrap();
-    let found = longshore(&["scrub"], &data);
+    let found = beside(&server, &["scrub"]);
     assert_eq!(found.status.code(), Some(1), "{found:?}");
     let text = String::from_utf8_lossy(&found.stdout);
     assert!(
@@ -73,7 +78,7 @@ async fn scrub_finds_rot_beside_a_running_server_which_then_serves_it_no_more() 
     assert_eq!(pull(&server, &digest).await.status, 404);
 
     fs::write(segment, &good).unwrap();
-    let mended = longshore(&["scrub", "--json", "--rate", "100"], &data);
+    let mended = beside(&server, &["scrub", "--json", "--rate", "100"]);
     assert_eq!(json(&mended)["repaired"], 1, "{mended:?}");
     let pulled = pull(&server, &digest).await;
     assert_eq!((pulled.status, digest_of(&pulled.body)), (200, digest));
@@ -82,10 +87,9 @@ async fn scrub_finds_rot_beside_a_running_server_which_then_serves_it_no_more() 
 #[tokio::test(flavor = "multi_thread")]
 async fn gc_tells_and_collects_beside_a_running_server() {
     let (server, _) = with_a_blob().await;
-    let data = server.data_dir();
-    let due = longshore(&["gc", "--dry-run", "--json"], data);
+    let due = beside(&server, &["gc", "--dry-run", "--json"]);
     assert_eq!(json(&due)["links"], 0, "{due:?}");
-    let done = longshore(&["gc"], data);
+    let done = beside(&server, &["gc"]);
     assert!(done.status.success(), "{done:?}");
     let text = String::from_utf8_lossy(&done.stdout);
     assert!(
@@ -98,7 +102,7 @@ async fn gc_tells_and_collects_beside_a_running_server() {
 fn a_directory_without_a_store_is_said_to_be_none() {
     let empty = tempfile::tempdir().unwrap();
     for args in [&["scrub"][..], &["gc"], &["gc", "--dry-run"]] {
-        let refused = longshore(args, empty.path());
+        let refused = longshore(args, empty.path(), Vec::new());
         assert_eq!(refused.status.code(), Some(1));
         let text = String::from_utf8_lossy(&refused.stderr);
         assert!(text.contains("holds no store yet"), "{text}");

@@ -103,11 +103,17 @@ impl Blobs {
     }
 
     /// The store that holds a segment.
-    fn holding(&self, store: u32, id: PhysicalId) -> Result<&dyn SegmentStore, BlobError> {
+    fn holding(&self, store: u32, id: PhysicalId) -> Result<Arc<dyn SegmentStore>, BlobError> {
+        self.segments_of(store)
+            .ok_or(BlobError::Unconfigured { id, store })
+    }
+
+    /// The store of that number.
+    pub(super) fn segments_of(&self, store: u32) -> Option<Arc<dyn SegmentStore>> {
         match &self.archive {
-            Some((archive, objects)) if *archive == store => Ok(objects.as_ref()),
-            _ if self.store_id == store => Ok(self.store.as_ref()),
-            _ => Err(BlobError::Unconfigured { id, store }),
+            Some((archive, objects)) if *archive == store => Some(Arc::clone(objects)),
+            _ if self.store_id == store => Some(Arc::clone(&self.store)),
+            _ => None,
         }
     }
 
@@ -322,7 +328,7 @@ const fn frame_size(cipher: Cipher) -> u32 {
     }
 }
 
-fn sealing(data_key: SealingKey, header: Vec<u8>) -> Result<Sealing, CryptoError> {
+pub(super) fn sealing(data_key: SealingKey, header: Vec<u8>) -> Result<Sealing, CryptoError> {
     let header_hash = header_hash(&header);
     Ok(Sealing {
         key: FrameKey::new(&data_key, header_hash)?,
@@ -333,7 +339,7 @@ fn sealing(data_key: SealingKey, header: Vec<u8>) -> Result<Sealing, CryptoError
 }
 
 /// Checks that the header is that of the row, and in the domain of the keys.
-fn check_row(row: &SegmentRow, keys: &DomainKeys) -> Result<(), Damage> {
+pub(super) fn check_row(row: &SegmentRow, keys: &DomainKeys) -> Result<(), Damage> {
     let (header, length) = Header::parse(&row.header)?;
     let plausible = length == row.header.len()
         && row.format == u32::from(FORMAT)

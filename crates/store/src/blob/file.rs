@@ -37,10 +37,20 @@ pub struct FileStore {
 impl FileStore {
     /// Opens the store under a directory, which must exist, and makes it if it is new. Blocks.
     pub fn open(root: &Path) -> io::Result<Self> {
-        Ok(Self {
-            tree: Arc::new(Tree::open(root)?),
+        Ok(Self::of(Tree::open(root)?))
+    }
+
+    /// Opens the store for copies of segments that no row dooms while they are written: a file has its name only when it
+    /// is whole. Blocks.
+    pub fn open_for_copies(root: &Path) -> io::Result<Self> {
+        Ok(Self::of(Tree::open(root)?.with_drafts()))
+    }
+
+    fn of(tree: Tree) -> Self {
+        Self {
+            tree: Arc::new(tree),
             descriptors: Arc::default(),
-        })
+        }
     }
 }
 

@@ -62,7 +62,11 @@ impl NamedObjects for FileObjects {
             let draft = format!("{:016x}{DRAFT}", u64::from_le_bytes(draw));
             let draft = folder.join(draft);
             let mut options = OpenOptions::new();
-            let mut file = options.write(true).create_new(true).mode(0o600).open(&draft)?;
+            let mut file = options
+                .write(true)
+                .create_new(true)
+                .mode(0o600)
+                .open(&draft)?;
             let written = file.write_all(&bytes).and_then(|()| file.sync_all());
             // Unlike a renaming, a link never replaces.
             let linked = written.and_then(|()| fs::hard_link(&draft, path));
@@ -137,7 +141,10 @@ fn make_folder(root: &Path, folder: &Path) -> io::Result<()> {
     if folder.is_dir() {
         return Ok(());
     }
-    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(folder)?;
     let above = folder.ancestors().skip(1);
     above
         .take_while(|above| above.starts_with(root))
@@ -157,8 +164,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let objects = FileObjects::new(dir.path());
         assert_eq!(objects.get("a/b/c").await.unwrap(), None);
-        assert!(objects.put("a/b/c", Bytes::from_static(b"one")).await.unwrap());
-        assert!(!objects.put("a/b/c", Bytes::from_static(b"two")).await.unwrap());
+        assert!(
+            objects
+                .put("a/b/c", Bytes::from_static(b"one"))
+                .await
+                .unwrap()
+        );
+        assert!(
+            !objects
+                .put("a/b/c", Bytes::from_static(b"two"))
+                .await
+                .unwrap()
+        );
         assert!(objects.put("a/d", Bytes::new()).await.unwrap());
         assert_eq!(objects.get("a/b/c").await.unwrap().unwrap(), "one");
         fs::write(dir.path().join("a/half.new"), "half").unwrap();

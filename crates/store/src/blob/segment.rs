@@ -17,6 +17,7 @@ mod frame;
 mod header;
 mod layout;
 mod recover;
+mod verifier;
 
 pub use decoder::Fill;
 pub use encoder::Batch;
@@ -29,6 +30,7 @@ pub(crate) use frame::FrameKey;
 pub(crate) use header::{Header, MAX_HEADER_LEN, header_hash};
 pub(crate) use layout::{CHECK_LEN, Layout};
 pub(crate) use recover::Found;
+pub(crate) use verifier::{Proof, Verifier};
 
 /// The version of the format described here.
 pub const FORMAT: u8 = 1;

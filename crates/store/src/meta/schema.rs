@@ -69,4 +69,9 @@ pub const SCHEMA: &[Migration] = &[
         min_reader: 13,
         sql: include_str!("../../migrations/0013_lifecycle_actions.sql"),
     },
+    Migration {
+        version: 14,
+        min_reader: 14,
+        sql: include_str!("../../migrations/0014_backup.sql"),
+    },
 ];

@@ -27,9 +27,11 @@ use std::thread::{self, JoinHandle};
 
 use crossbeam_channel::{Sender, TrySendError, bounded};
 use longshore_types::time::Timestamp;
+use rusqlite::Connection;
 
 use self::batch::Write;
 use self::checkpoint::Checkpointer;
+use self::failure::Failure;
 use self::options::Place;
 use self::reader::{Read, Reader};
 use self::shared::Shared;
@@ -38,10 +40,18 @@ use self::writer::Writer;
 use super::clock::StoreClock;
 use super::error::{Error, Result};
 use super::job::Job;
+use super::migration::Migration;
 use super::stats::{Counters, Stats};
 use super::{Durability, Engine};
 
 pub use self::options::{Location, Options};
+
+/// Returns an empty database in memory, with the schema of the migrations.
+pub(super) fn in_memory(migrations: &[Migration]) -> Result<Connection> {
+    let connection = Connection::open_in_memory().map_err(Failure::sqlite)?;
+    schema::migrate(&connection, migrations)?;
+    Ok(connection)
+}
 
 /// The SQLite engine with its threads.
 pub(super) struct Sqlite {

@@ -76,6 +76,26 @@ impl TestServer {
         }
     }
 
+    /// Starts a server on what is in a directory, and in a database if there is one, as whoever has these credentials.
+    pub(crate) async fn over(
+        dir: TempDir,
+        database: Option<Database>,
+        credentials: Credentials,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
+        let config = config(dir.path(), database.as_ref(), change);
+        let blobs = config.blobs.clone();
+        let running = serve::start(config).await.unwrap();
+        assert!(running.first_start.is_none(), "it made an account");
+        Self {
+            running,
+            credentials,
+            dir,
+            database: database.map(Arc::new),
+            blobs,
+        }
+    }
+
     /// Starts another server on the same database, with a directory of its own but for the blobs.
     pub(crate) async fn replica(&self) -> Self {
         self.replica_with(|_| {}).await
@@ -105,16 +125,18 @@ impl TestServer {
         }
     }
 
-    /// The variables by which a command finds the metadata.
+    pub(crate) fn keeps_blobs_in_its_directory(&self) -> bool {
+        matches!(self.blobs, BlobsUrl::File(_))
+    }
+
+    /// The variables by which a command finds the stores.
     pub(crate) fn environment(&self) -> Vec<(&'static str, String)> {
-        let database = self.database.iter();
-        let variables = database.flat_map(|database| {
-            [
-                ("LONGSHORE_METADATA", database.url()),
-                ("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()),
-            ]
-        });
-        variables.collect()
+        let mut variables = storage::environment(self.data_dir());
+        if let Some(database) = &self.database {
+            variables.push(("LONGSHORE_METADATA", database.url()));
+            variables.push(("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()));
+        }
+        variables
     }
 
     /// Stops the server, has something done to its directory, and starts another there whose administrator has the key that

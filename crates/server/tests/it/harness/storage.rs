@@ -32,8 +32,16 @@ pub(crate) fn in_bucket(config: &mut Config) {
 
 /// The variables by which a process finds the blobs of the server with this data directory.
 pub(crate) fn environment(data_dir: &Path) -> Vec<(&'static str, String)> {
-    let chosen = s3::is_chosen().then(|| S3Server::shared().environment(&prefix(data_dir)));
-    chosen.into_iter().flatten().collect()
+    if s3::is_chosen() {
+        bucket_environment(data_dir)
+    } else {
+        Vec::new()
+    }
+}
+
+/// The variables by which a process finds the blobs that are in the bucket of tests.
+pub(crate) fn bucket_environment(data_dir: &Path) -> Vec<(&'static str, String)> {
+    S3Server::shared().environment(&prefix(data_dir)).into()
 }
 
 /// Where the blobs of the server with this data directory lie, in directories and files of the same names.

@@ -53,7 +53,8 @@ async fn an_operator_gives_an_alias() {
         let dir = scene.server.data_dir().to_str().unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
         command.arg("alias").args(args).args(["--data-dir", dir]);
-        command.env_clear().output().unwrap()
+        command.env_clear().envs(scene.server.environment());
+        command.output().unwrap()
     };
     let given = alias(&["my-team", "--account", "000000000000", "--json"]);
     assert!(given.status.success(), "{given:?}");

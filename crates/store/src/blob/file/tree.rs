@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use longshore_types::id::PhysicalId;
 use rustix::fs::{
-    Access, AtFlags, Mode, OFlags, accessat, fstat, linkat, mkdirat, openat, stat, statat, unlinkat,
+    Access, AtFlags, Mode, OFlags, accessat, fstat, linkat, mkdirat, openat, renameat, stat,
+    statat, unlinkat,
 };
 use rustix::io::Errno;
 
@@ -29,6 +30,8 @@ pub(super) struct Tree {
     durable: [AtomicBool; FAN_OUT],
     /// Whether the mark is there, unless the whole tree is gone.
     bound: AtomicBool,
+    /// Whether files are written under another name, which a later try takes over.
+    drafts: bool,
 }
 
 impl Tree {
@@ -45,7 +48,16 @@ impl Tree {
             path,
             durable,
             bound: AtomicBool::new(false),
+            drafts: false,
         })
+    }
+
+    /// From now on a file has its name only when it is whole.
+    pub(super) fn with_drafts(self) -> Self {
+        Self {
+            drafts: true,
+            ..self
+        }
     }
 
     pub(super) fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
@@ -102,8 +114,30 @@ impl Tree {
     /// Creates a file exclusively.
     pub(super) fn create(&self, id: PhysicalId) -> io::Result<File> {
         self.make_durable(id)?;
-        self.open_at(&name(id), OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+        let (name, flags) = if self.drafts {
+            (draft(id), OFlags::TRUNC)
+        } else {
+            (name(id), OFlags::EXCL)
+        };
+        self.open_at(&name, OFlags::WRONLY | OFlags::CREATE | flags)
             .map_err(|error| self.unless_all_is_gone(error))
+    }
+
+    /// Gives a file that is whole its name, durably.
+    pub(super) fn complete(&self, id: PhysicalId) -> io::Result<()> {
+        if self.drafts {
+            renameat(&self.root, draft(id), &self.root, name(id))?;
+        }
+        self.sync(id)
+    }
+
+    /// Removes a file that is not whole.
+    pub(super) fn give_up(&self, id: PhysicalId) -> io::Result<()> {
+        if self.drafts {
+            Ok(unlinkat(&self.root, draft(id), AtFlags::empty())?)
+        } else {
+            self.remove(id)
+        }
     }
 
     fn make_durable(&self, id: PhysicalId) -> io::Result<()> {
@@ -192,4 +226,8 @@ fn directory(id: PhysicalId) -> String {
 
 fn name(id: PhysicalId) -> String {
     format!("{:02x}/{id}", fan(id))
+}
+
+fn draft(id: PhysicalId) -> String {
+    format!("{}.new", name(id))
 }

@@ -54,7 +54,10 @@ impl FileWriter {
     }
 
     fn make_durable(&self) -> Result<(), BlobError> {
-        let synced = self.file.sync_data().and_then(|()| self.tree.sync(self.id));
+        let synced = self
+            .file
+            .sync_data()
+            .and_then(|()| self.tree.complete(self.id));
         synced.map_err(|error| self.failed("sync", error))
     }
 
@@ -87,7 +90,7 @@ impl RawWriter for FileWriter {
         let Self { tree, id, file, .. } = *self;
         run(id, "abort", move || {
             drop(file);
-            tree.remove(id)
+            tree.give_up(id)
         })
         .await
     }

@@ -30,7 +30,11 @@ impl S3Objects {
     }
 
     async fn read(&self, key: &str) -> Result<Bytes, Failure> {
-        let response = self.objects.client.open(&Call::new(Method::GET, key)).await?;
+        let response = self
+            .objects
+            .client
+            .open(&Call::new(Method::GET, key))
+            .await?;
         let body = Limited::new(response.into_body(), MAX_NAMED).collect();
         let patience = self.objects.client.patience.complete;
         match tokio::time::timeout(patience, body).await {

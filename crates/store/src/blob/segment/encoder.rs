@@ -26,6 +26,7 @@ pub(crate) struct Encoder {
 enum Mode {
     Sealed(Box<Sealing>),
     Bare(Checks),
+    Raw,
 }
 
 /// What frames and footer are sealed with.
@@ -54,6 +55,11 @@ impl Encoder {
         Self::new(id, hash, Mode::Bare(Checks::default()))
     }
 
+    /// Starts an object of bytes that are stored just as they come.
+    pub(crate) fn raw(id: PhysicalId) -> Self {
+        Self::new(id, UploadHash::new(None), Mode::Raw)
+    }
+
     fn new(id: PhysicalId, hash: UploadHash, mode: Mode) -> Self {
         Self {
             id,
@@ -67,7 +73,7 @@ impl Encoder {
     /// Returns the bytes encoded so far, the hash of the upload, and the checks that the row keeps.
     pub(crate) fn outcome(self) -> (u64, UploadHash, Vec<u8>) {
         let checks = match self.mode {
-            Mode::Sealed(_) => Vec::new(),
+            Mode::Sealed(_) | Mode::Raw => Vec::new(),
             Mode::Bare(checks) => [&self.hash.sha256()[..], &checks.done].concat(),
         };
         (self.size, self.hash, checks)
@@ -81,7 +87,9 @@ impl Encoder {
     }
 
     fn frame(&mut self, last: bool, bytes: &mut [u8]) -> Result<Option<Edges>, CryptoError> {
-        self.hash.update(bytes);
+        if !matches!(self.mode, Mode::Raw) {
+            self.hash.update(bytes);
+        }
         let place = Place {
             index: self.frames,
             last,
@@ -94,6 +102,7 @@ impl Encoder {
                 checks.add(bytes, last || self.size.is_multiple_of(CHECK_LEN as u64));
                 Ok(None)
             }
+            Mode::Raw => Ok(None),
         }
     }
 

@@ -1,0 +1,182 @@
+//! `backup`: a copy of the whole store in another place, made while servers go on.
+//!
+//! ```text
+//! place-id                     what this place is known by
+//! blobs/…                      segments as they are in the store, each once, however many backups need it
+//! backups/ID/begin             whose backup it is, and its key, wrapped by the master key
+//! backups/ID/chunk-000000 …    all rows of one snapshot: lines of JSON, compressed and sealed
+//! backups/ID/manifest          written last, authenticated by that key: without it there is no backup
+//! ```
+//!
+//! A hold keeps the files that the snapshot names from the sweeper for as long as the backup takes. Segments are written once
+//! under names that nobody has again, so one that is there already is not copied, and a backup that was killed goes on where
+//! it was by being made again. Each segment proves itself by its row on its way: what is rotten does not come in.
+
+pub(crate) mod chunk;
+mod copy;
+mod hold;
+mod manifest;
+mod place;
+mod prune;
+mod snapshot;
+
+use std::sync::Arc;
+
+use longshore_store::{
+    blob::BlobError,
+    crypto::{self, SealingKey},
+    meta,
+};
+use serde::Serialize;
+
+use self::{chunk::ChunkKey, hold::Held, manifest::Begin};
+pub(crate) use self::{copy::is_damage, manifest::from_base64};
+pub use self::{
+    copy::verify,
+    manifest::Manifest,
+    place::{Backup, Place},
+};
+use super::lost::Lost;
+use crate::{bootstrap, core::Core, error::Error};
+
+/// How many segments are on their way at a time.
+pub(crate) const PARALLEL: usize = 4;
+
+/// Why there is no backup, or no restore.
+#[derive(Debug, thiserror::Error)]
+pub enum BackupError {
+    /// The place cannot be read or written.
+    #[error("the place of the backups cannot be used")]
+    Place(#[source] std::io::Error),
+    /// What lies in the place is not what was written.
+    #[error("`{name}` in the place of the backups is damaged: {why}")]
+    Damaged {
+        /// The object.
+        name: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A segment cannot be read or written for now.
+    #[error("a segment cannot be copied")]
+    Segment(#[from] BlobError),
+    /// The store cannot be used.
+    #[error("the store cannot be used")]
+    Store(#[from] Error),
+    /// The metadata cannot be used.
+    #[error("the metadata cannot be used")]
+    Metadata(#[from] meta::Error),
+    /// It cannot be done as asked.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// How to back up.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Options {
+    /// How many backups stay; all without it.
+    pub keep: Option<usize>,
+}
+
+/// What a backup has done so far.
+#[derive(Clone, Debug, Default, Serialize)]
+#[serde(rename_all = "camelCase")]
+pub struct BackedUp {
+    /// Its id.
+    pub id: String,
+    /// The time of the snapshot, as RFC 3339 writes it.
+    pub snapshot_at: String,
+    /// Rows of the snapshot.
+    pub rows: u64,
+    /// Bytes of the chunks that hold them.
+    pub row_bytes: u64,
+    /// Segments that the snapshot names.
+    pub segments: u64,
+    /// Their bytes, as they are stored.
+    pub segment_bytes: u64,
+    /// Segments looked at.
+    pub done_segments: u64,
+    /// Their bytes.
+    pub done_bytes: u64,
+    /// Of those, segments that were not there before.
+    pub copied_segments: u64,
+    /// Their bytes.
+    pub copied_bytes: u64,
+    /// Segments that are missing or damaged in the store, and so in the backup.
+    pub damaged_segments: u64,
+    /// What is damaged by that, and the images that need it; at most a thousand.
+    pub lost: Vec<Lost>,
+    /// Older backups that were removed.
+    pub removed_backups: Vec<String>,
+    /// Segments that no backup needs any more, and that were removed.
+    pub removed_segments: u64,
+}
+
+/// Makes a backup; `progress` is told of what is done. Cancel by dropping it: the hold ends by itself.
+pub async fn backup(
+    core: &Core,
+    place: &Place,
+    options: Options,
+    progress: impl FnMut(&BackedUp),
+) -> Result<BackedUp, BackupError> {
+    let identity = bootstrap::identity(&core.meta).await?;
+    place.bind(&identity.store_id).await?;
+    let held = Held::take(core, place).await?;
+    let made = make(core, place, &identity.store_id, options, &held, progress).await;
+    let released = held.release().await;
+    let done = made?;
+    released?;
+    Ok(done)
+}
+
+async fn make(
+    core: &Core,
+    place: &Place,
+    store_id: &str,
+    options: Options,
+    held: &Held,
+    mut progress: impl FnMut(&BackedUp),
+) -> Result<BackedUp, BackupError> {
+    let (begin, key) = begin(core, store_id).await?;
+    let mut done = BackedUp {
+        id: begin.id.clone(),
+        ..BackedUp::default()
+    };
+    place.put_begin(&begin).await?;
+    let key = Arc::new(key);
+    let manifest = snapshot::take(core, place, &begin, key.clone(), |rows, bytes| {
+        done.rows = rows;
+        done.row_bytes = bytes;
+        progress(&done);
+    })
+    .await?;
+    done.snapshot_at = manifest.snapshot_time().to_rfc3339();
+    done.segments = manifest.segments;
+    done.segment_bytes = manifest.segment_bytes;
+    let mut backup = Backup { manifest, key };
+    copy::segments(core, place, &backup, held, &mut done, &mut progress).await?;
+    backup.manifest.damaged_segments = done.damaged_segments;
+    backup.manifest.copied_bytes = done.copied_bytes;
+    // While it lives, nothing went that the snapshot names.
+    held.renew().await?;
+    place.put_manifest(&backup).await?;
+    prune::run(core, place, options.keep, &mut done).await?;
+    Ok(done)
+}
+
+/// Makes the id and the key of a backup.
+async fn begin(core: &Core, store_id: &str) -> Result<(Begin, ChunkKey), BackupError> {
+    let draw: [u8; 4] = crypto::random().map_err(Error::internal)?;
+    let time = core.meta.now().to_rfc3339().replace(['-', ':'], "");
+    let id = format!("{time}-{:08x}", u32::from_be_bytes(draw));
+    let aad = manifest::key_aad(&id);
+    let sealed = core.keys.generate(&core.meta, &aad).await?;
+    let (wrapped, check) = sealed.apart();
+    let key: SealingKey = core.keys.unwrap(&aad, wrapped)?;
+    let begin = Begin {
+        id: id.clone(),
+        store_id: store_id.to_owned(),
+        key_check: manifest::hex(check),
+        key: manifest::base64(wrapped),
+    };
+    Ok((begin, ChunkKey::new(key, id)))
+}
