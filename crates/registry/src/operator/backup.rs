@@ -22,11 +22,7 @@ mod snapshot;
 
 use std::sync::Arc;
 
-use longshore_store::{
-    blob::BlobError,
-    crypto::{self, SealingKey},
-    meta,
-};
+use longshore_store::{blob::BlobError, crypto::SealingKey, meta};
 use serde::Serialize;
 
 use self::{chunk::ChunkKey, hold::Held, manifest::Begin};
@@ -136,7 +132,7 @@ async fn make(
     held: &Held,
     mut progress: impl FnMut(&BackedUp),
 ) -> Result<BackedUp, BackupError> {
-    let (begin, key) = begin(core, store_id).await?;
+    let (begin, key) = begin(core, place, store_id).await?;
     let mut done = BackedUp {
         id: begin.id.clone(),
         ..BackedUp::default()
@@ -164,10 +160,14 @@ async fn make(
 }
 
 /// Makes the id and the key of a backup.
-async fn begin(core: &Core, store_id: &str) -> Result<(Begin, ChunkKey), BackupError> {
-    let draw: [u8; 4] = crypto::random().map_err(Error::internal)?;
+async fn begin(
+    core: &Core,
+    place: &Place,
+    store_id: &str,
+) -> Result<(Begin, ChunkKey), BackupError> {
     let time = core.meta.now().to_rfc3339().replace(['-', ':'], "");
-    let id = format!("{time}-{:08x}", u32::from_be_bytes(draw));
+    let begun = place.begun().await?;
+    let id = next_id(&time, begun.keys().next_back());
     let aad = manifest::key_aad(&id);
     let sealed = core.keys.generate(&core.meta, &aad).await?;
     let (wrapped, check) = sealed.apart();
@@ -179,4 +179,33 @@ async fn begin(core: &Core, store_id: &str) -> Result<(Begin, ChunkKey), BackupE
         key: manifest::base64(wrapped),
     };
     Ok((begin, ChunkKey::new(key, id)))
+}
+
+/// An id that comes after all others of its place, whatever the clock says.
+fn next_id(time: &str, latest: Option<&String>) -> String {
+    let first = format!("{time}-{:06}", 0);
+    match latest {
+        Some(latest) if *latest >= first => {
+            let (time, number) = latest.rsplit_once('-').unwrap_or((latest, "0"));
+            let number: u64 = number.parse().unwrap_or_default();
+            format!("{time}-{:06}", number + 1)
+        }
+        _ => first,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::next_id;
+
+    #[test]
+    fn a_later_backup_has_a_higher_id() {
+        let next = |time: &str, latest: &str| next_id(time, Some(&latest.to_owned()));
+        let first = next_id("20261121T200000Z", None);
+        assert_eq!(first, "20261121T200000Z-000000");
+        assert_eq!(next("20261121T200000Z", &first), "20261121T200000Z-000001");
+        assert_eq!(next("20261121T200001Z", &first), "20261121T200001Z-000000");
+        // A clock that was set back.
+        assert_eq!(next("20261120T000000Z", &first), "20261121T200000Z-000001");
+    }
 }

@@ -251,10 +251,12 @@ async fn what_no_kept_backup_needs_is_removed() {
     assert!(pulled(&other, "app", &images[1].1).await.is_some());
 }
 
-/// Objects whose chunks wait to be kept.
+/// Objects of which some wait to be kept.
 #[derive(Debug)]
 struct Gate {
     inner: FileObjects,
+    /// What the names of those hold.
+    of: &'static str,
     reached: Arc<Semaphore>,
     open: Arc<Semaphore>,
 }
@@ -262,7 +264,7 @@ struct Gate {
 #[async_trait]
 impl NamedObjects for Gate {
     async fn put(&self, name: &str, bytes: Bytes) -> io::Result<bool> {
-        if name.contains("/chunk-") {
+        if name.contains(self.of) {
             self.reached.add_permits(1);
             self.open.acquire().await.unwrap().forget();
         }
@@ -317,6 +319,7 @@ async fn a_file_of_the_snapshot_stays_until_the_backup_has_it() {
         dir.path(),
         Arc::new(Gate {
             inner: FileObjects::new(dir.path()),
+            of: "/chunk-",
             reached: reached.clone(),
             open: open.clone(),
         }),
@@ -352,6 +355,7 @@ async fn the_hold_of_a_backup_that_died_ends_by_itself() {
         dir.path(),
         Arc::new(Gate {
             inner: FileObjects::new(dir.path()),
+            of: "/chunk-",
             reached: reached.clone(),
             open: Arc::new(Semaphore::new(0)),
         }),
@@ -377,27 +381,30 @@ async fn the_hold_of_a_backup_that_died_ends_by_itself() {
 async fn what_a_dead_backup_left_is_cleared_away_by_the_next() {
     let (t, _) = with_two_images().await;
     let dir = tempfile::tempdir().unwrap();
+    let reached = Arc::new(Semaphore::new(0));
+    let gate = Gate {
+        inner: FileObjects::new(dir.path()),
+        of: "/manifest",
+        reached: reached.clone(),
+        open: Arc::new(Semaphore::new(0)),
+    };
+    let gated = over(dir.path(), Arc::new(gate));
     let mut begun = None;
-    let stop = Semaphore::new(0);
-    let place = place(dir.path());
-    let backing = backup::backup(&t.core, &place, Options::default(), |done| {
-        begun = Some(done.id.clone());
-        if done.done_segments == 1 {
-            stop.add_permits(1);
-        }
-    });
     tokio::select! {
         biased;
-        _ = stop.acquire() => {}
-        done = backing => panic!("{done:?}"),
+        _ = reached.acquire() => {}
+        done = backup::backup(&t.core, &gated, Options::default(), |done| begun = Some(done.id.clone())) => {
+            panic!("{done:?}")
+        }
     }
-    let begun = begun.unwrap();
+    let (begun, place) = (begun.unwrap(), place(dir.path()));
     assert!(dir.path().join("backups").join(&begun).is_dir());
     assert!(place.list().await.unwrap().is_empty());
     let done = backed_up(&t, dir.path()).await;
-    assert!(done.segments == 2 && done.copied_segments < 2, "{done:?}");
+    assert_eq!((done.segments, done.copied_segments), (2, 0));
     let left = fs::read_dir(dir.path().join("backups").join(&begun)).unwrap();
-    assert_eq!(left.count(), 0);
+    let left: Vec<_> = left.map(|entry| entry.unwrap().file_name()).collect();
+    assert!(left.is_empty(), "{begun} {} {left:?}", done.id);
     assert_eq!(place.list().await.unwrap().len(), 1);
 }
 

@@ -131,8 +131,12 @@ async fn restore(
     let mut done = Restored::of(backup);
     let open = |schema| target.metadata(schema);
     let is_begun = restore::is_begun(backup, &open(schema_of(backup))?).await?;
-    bind(&blobs, backup, is_begun || args.reuse_blobs).await?;
+    if !is_begun && !args.reuse_blobs {
+        refuse_others(&blobs, backup).await?;
+    }
+    // The mark in the rows comes first: a place that is bound without it is another's.
     let meta = rows(place, backup, open, &mut done, bar).await?;
+    bind(&blobs, backup).await?;
     bar.set_length(done.segment_bytes);
     let show = |done: &Restored| bar.set_position(done.done_bytes);
     let damaged: BTreeMap<ContentId, String> =
@@ -180,14 +184,19 @@ async fn rows(
     Ok(open(SCHEMA)?)
 }
 
-/// Takes the places of the segments, which hold nothing unless these are the store's own.
-async fn bind(blobs: &Blobs, backup: &Backup, is_ours: bool) -> anyhow::Result<()> {
-    let id = &backup.manifest.store_id;
-    if !is_ours && blobs.bind(id, true).await.is_ok() {
+/// Refuses a place that holds segments of the store already.
+async fn refuse_others(blobs: &Blobs, backup: &Backup) -> anyhow::Result<()> {
+    if blobs.bind(&backup.manifest.store_id, true).await.is_ok() {
         bail!(
             "the blobs of this store are there already: say --reuse-blobs if its metadata are lost and no server uses them, or restore to another place"
         );
     }
+    Ok(())
+}
+
+/// Takes the places of the segments.
+async fn bind(blobs: &Blobs, backup: &Backup) -> anyhow::Result<()> {
+    let id = &backup.manifest.store_id;
     blobs.bind(id, false).await.map_err(OpenError::Blobs)?;
     if blobs.archive_id().is_some() {
         let bound = blobs.bind_archive(id, false).await;

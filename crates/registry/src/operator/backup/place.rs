@@ -94,7 +94,11 @@ impl Place {
         let mut begun = BTreeMap::new();
         for name in names.map_err(BackupError::Place)? {
             let mut parts = name.split('/').skip(1);
-            if let (Some(id), Some(object)) = (parts.next(), parts.next()) {
+            let is_id = |id: &&str| {
+                id.bytes()
+                    .all(|byte| byte.is_ascii_digit() || b"TZ-".contains(&byte))
+            };
+            if let (Some(id), Some(object)) = (parts.next().filter(is_id), parts.next()) {
                 let is_complete = begun.entry(id.to_owned()).or_insert(false);
                 *is_complete |= object == "manifest";
             }
