@@ -70,7 +70,7 @@ impl Process {
     }
 
     fn segments_open(&self) -> usize {
-        let blobs = self.dir.path().join("blobs").to_str().unwrap().to_owned();
+        let blobs = self.dir.path().join("blobs/").to_str().unwrap().to_owned();
         let all = self.descriptors();
         all.iter()
             .filter(|target| target.starts_with(&blobs))

@@ -126,7 +126,7 @@ impl Scene {
                 self.stalled.fetch_or(!in_time, Ordering::SeqCst);
                 match pushed {
                     Ok(()) => {}
-                    Err(Error::BodyBroken(_)) if !in_time => return,
+                    Err(Error::BodyBroken(_) | Error::Unavailable) if !in_time => return,
                     Err(error) => panic!("{error:?}"),
                 }
             }
@@ -141,7 +141,8 @@ impl Scene {
             Err(Error::LayersNotFound { .. }) if self.is_within(since, PROMISED_HOURS) => {
                 self.lose(format!("{to}:{tag}: a layer that was said to be present"));
             }
-            Err(Error::LayersNotFound { .. }) => {}
+            // The key that sealed the manifest may have been replaced since: it is to be sent again.
+            Err(Error::LayersNotFound { .. } | Error::Unavailable) => {}
             Err(error) => panic!("{error:?}"),
         }
     }
