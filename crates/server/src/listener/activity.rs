@@ -6,9 +6,8 @@ use std::sync::{
 };
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
 
-use crate::reply::Held;
+use crate::{body::room::Taken, reply::Held};
 
 /// Shared by the parts of one connection.
 #[derive(Debug, Default)]
@@ -95,7 +94,7 @@ pub struct InFlight {
     /// Where it is counted once all of the answer was handed over.
     leaving: Option<usize>,
     /// Its place among the requests that connections have beyond their first.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Taken>,
     /// The memory of its answer.
     memory: Option<Held>,
 }
@@ -107,13 +106,13 @@ impl InFlight {
     }
 
     /// Keeps a place among the requests beyond connections' first.
-    pub(crate) fn keep_place(&mut self, place: OwnedSemaphorePermit) {
+    pub(crate) fn keep_place(&mut self, place: Taken) {
         self.place = Some(place);
     }
 
     /// Keeps the memory that its answer takes.
-    pub(crate) fn keep_memory(&mut self, memory: Held) {
-        self.memory = Some(memory);
+    pub(crate) fn keep_memory(&mut self, memory: Option<Held>) {
+        self.memory = memory;
     }
 
     /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped.

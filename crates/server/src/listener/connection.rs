@@ -1,6 +1,6 @@
 //! One connection from its first byte to its last: TLS, which HTTP, and the limits on both.
 
-use std::{io, net::SocketAddr, sync::Arc};
+use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -13,10 +13,14 @@ use super::{
     stream::{Io, Stream},
     tls::Tls,
 };
-use crate::{app::App, config::Limits};
+use crate::{
+    app::App,
+    body::room::{Room, Shares},
+    config::Limits,
+};
 
 /// How many connections at a time may have wide HTTP/2 windows.
-const WIDE: usize = 64;
+const WIDE: usize = 32;
 
 /// What all connections of a listener share.
 pub(super) struct Connections {
@@ -28,11 +32,11 @@ pub(super) struct Connections {
     http1: Http1,
     http2: Http2,
     wide: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    places: Room,
 }
 
 impl Connections {
-    /// `most` requests are taken at a time beyond the first of each connection.
+    /// `most` requests are taken at a time beyond the first of each connection, an eighth of them from one network.
     pub(super) fn new(
         app: Arc<App>,
         tls: Option<Tls>,
@@ -52,7 +56,7 @@ impl Connections {
             http1,
             http2,
             wide: Arc::new(Semaphore::new(WIDE)),
-            places: Arc::new(Semaphore::new(most)),
+            places: Room::new(Shares::of_networks(most), Duration::ZERO),
         }
     }
 
