@@ -57,7 +57,13 @@ pub struct TargetConfig {
     pub prepare: Option<String>,
     /// A shell command that gives `{repository}` its `{tags}` tags named `t0000000` upwards, instead of pushing them.
     pub preload_tags: Option<String>,
-    /// The largest tag count this server is asked to hold.
+    /// A shell command that prints `id:secret` of a key for ECR's API, run once the server is ready.
+    pub keys_command: Option<String>,
+    /// A shell command that makes `{images}` images of the one in `{repository}`, instead of pushing them.
+    pub preload_images: Option<String>,
+    /// A shell command that makes `{repositories}` repositories like `{repository}`.
+    pub preload_repositories: Option<String>,
+    /// The largest count of tags or images this server is asked to hold.
     pub max_tags: Option<u64>,
 }
 

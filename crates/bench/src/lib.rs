@@ -1,7 +1,9 @@
 //! Load tool: drives any registry over HTTP with the same work and compares them.
 //!
-//! It knows the OCI distribution protocol and `/proc`, and nothing of any one server.
+//! It knows the OCI distribution protocol, the calls of ECR that some workloads make, and `/proc`, and nothing of any one
+//! server.
 
+mod aws;
 pub mod client;
 pub mod config;
 pub mod drive;
@@ -10,6 +12,7 @@ pub mod payload;
 pub mod registry;
 pub mod report;
 pub mod run;
+pub mod scale;
 pub mod soak;
 pub mod target;
 pub mod workload;

@@ -12,8 +12,8 @@ use tokio::signal::unix::{SignalKind, signal};
 use longshore_bench::config::Config;
 use longshore_bench::report::{self, Report};
 use longshore_bench::run::Plan;
-use longshore_bench::soak;
 use longshore_bench::workload::{self, Case, Load};
+use longshore_bench::{scale, soak};
 
 /// Drives registries with the same work and compares them.
 #[derive(Debug, Parser)]
@@ -36,6 +36,14 @@ enum Command {
     },
     /// Put collection under fire, and say what was lost.
     Soak(SoakArgs),
+    /// Simulate the fleets of a file: what they serve, and what binds.
+    Scale {
+        /// Tables `[[fleet]]`, as `crates/bench/fleets.toml` has them.
+        fleets: PathBuf,
+        /// The seed of all choices.
+        #[arg(long, default_value_t = 1)]
+        seed: u64,
+    },
     /// Measure hashing and sealing alone, in processor seconds per GiB.
     Reference,
 }
@@ -93,6 +101,18 @@ struct LoadArgs {
     /// The connections of `idle-connections`.
     #[arg(long, default_value_t = 2_000)]
     connections: u64,
+    /// How many pull one layer at once in `crowd-pull`.
+    #[arg(long, default_value_t = 1_000)]
+    crowd: usize,
+    /// The size of the layer of `huge-layer`, in GiB.
+    #[arg(long, default_value_t = 10)]
+    gib: usize,
+    /// The image counts of `images-…`.
+    #[arg(long, value_delimiter = ',', default_values_t = [10_000])]
+    images: Vec<u64>,
+    /// The repository counts of `repositories-…`.
+    #[arg(long, value_delimiter = ',', default_values_t = [1_000])]
+    repositories: Vec<u64>,
     /// The seed of all bodies and names; change it to repeat a run at a server that keeps its data.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -182,6 +202,13 @@ fn soak(args: SoakArgs) -> Result<()> {
     }
 }
 
+fn scale(path: &Path, seed: u64) -> Result<()> {
+    let text =
+        fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    println!("{}", scale::table(&text, seed)?);
+    Ok(())
+}
+
 fn main() -> Result<()> {
     match Cli::parse().command {
         Command::Run(args) => run(args),
@@ -198,6 +225,7 @@ fn main() -> Result<()> {
             print!("{}", report::markdown(&serde_json::from_slice(&text)?));
             Ok(())
         }
+        Command::Scale { fleets, seed } => scale(&fleets, seed),
         Command::Reference => {
             println!("{:.3}", workload::cpu_seconds_per_gib(1)?);
             Ok(())
@@ -300,6 +328,10 @@ impl From<LoadArgs> for Load {
             count: args.count,
             tags: args.tags,
             connections: args.connections,
+            crowd: args.crowd,
+            gib: args.gib,
+            images: args.images,
+            repositories: args.repositories,
             seed: args.seed,
         }
     }

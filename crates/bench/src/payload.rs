@@ -12,6 +12,8 @@ const TAIL: usize = 64;
 #[derive(Debug, Clone)]
 pub struct Payload {
     base: Rc<[u8]>,
+    /// How many times the base comes before the tail.
+    times: usize,
     tail: Vec<u8>,
     digest: String,
 }
@@ -22,6 +24,7 @@ impl Payload {
         let digest = digest(&bytes);
         Self {
             base: Rc::from([]),
+            times: 0,
             tail: bytes,
             digest,
         }
@@ -33,26 +36,28 @@ impl Payload {
     }
 
     /// Returns the body's pieces, in order.
-    pub fn parts(&self) -> [&[u8]; 2] {
-        [&self.base, &self.tail]
+    pub fn parts(&self) -> Vec<&[u8]> {
+        let base = std::iter::repeat_n(&*self.base, self.times);
+        base.chain([self.tail.as_slice()]).collect()
     }
 
     /// Returns the body's length in bytes.
     pub fn size(&self) -> usize {
-        self.base.len() + self.tail.len()
+        self.times * self.base.len() + self.tail.len()
     }
 }
 
 /// Makes large distinct bodies that share all but their last bytes, so each digest is one hash step away.
 pub struct Mold {
     base: Rc<[u8]>,
+    times: usize,
     state: Context,
 }
 
 impl fmt::Debug for Mold {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Mold")
-            .field("size", &(self.base.len() + TAIL))
+            .field("size", &(self.times * self.base.len() + TAIL))
             .finish_non_exhaustive()
     }
 }
@@ -60,10 +65,17 @@ impl fmt::Debug for Mold {
 impl Mold {
     /// Prepares bodies of `size` bytes from `seed`.
     pub fn new(size: usize, seed: u64) -> Self {
-        let base: Rc<[u8]> = random(size.saturating_sub(TAIL), seed).into();
+        Self::repeated(size.saturating_sub(TAIL), 1, seed)
+    }
+
+    /// Prepares bodies of `times` the same `size` bytes, and some more, so that the tool holds them once.
+    pub fn repeated(size: usize, times: usize, seed: u64) -> Self {
+        let base: Rc<[u8]> = random(size, seed).into();
         let mut state = Context::new(&SHA256);
-        state.update(&base);
-        Self { base, state }
+        for _ in 0..times {
+            state.update(&base);
+        }
+        Self { base, times, state }
     }
 
     /// Returns the body numbered `sequence`.
@@ -73,6 +85,7 @@ impl Mold {
         state.update(&tail);
         Payload {
             base: Rc::clone(&self.base),
+            times: self.times,
             tail,
             digest: display(state.finish().as_ref()),
         }

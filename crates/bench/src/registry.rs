@@ -3,7 +3,9 @@
 use std::rc::Rc;
 
 use anyhow::{Context as _, Result, bail};
+use serde_json::Value;
 
+use crate::aws::Keys;
 use crate::client::{Body, Connection, Credentials, Endpoint, Location, Request, Response, Sink};
 use crate::payload::Payload;
 
@@ -90,6 +92,66 @@ impl Registry {
             sink,
         };
         self.follow(&call).await
+    }
+
+    /// Sends a GET request, and reads the body of its answer once `meet` is over.
+    pub async fn get_after(
+        &mut self,
+        repository: &str,
+        path: &str,
+        meet: impl Future<Output = ()>,
+    ) -> Result<Response> {
+        let authorization = self.credentials.header(repository);
+        let headers: Vec<_> = authorization
+            .iter()
+            .map(|value| ("Authorization", value.as_str()))
+            .collect();
+        let request = Request {
+            method: "GET",
+            path,
+            headers: &headers,
+            body: Body::Absent,
+            sink: Sink::Discard,
+        };
+        self.home.exchange(&request, meet).await
+    }
+
+    /// Deletes a manifest.
+    pub async fn delete(&mut self, repository: &str, path: &str) -> Result<()> {
+        let call = Call {
+            repository,
+            method: "DELETE",
+            path,
+            headers: &[],
+            body: Body::Absent,
+            sink: Sink::Discard,
+        };
+        self.call(&call).await?.expect(202, path)?;
+        Ok(())
+    }
+
+    /// Calls ECR's API.
+    pub(crate) async fn api(
+        &mut self,
+        keys: &Keys,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Response> {
+        let body = input.to_string();
+        let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
+        let signed = keys.sign(&self.home.endpoint().authority, &target, &body);
+        let headers: Vec<_> = signed
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let request = Request {
+            method: "POST",
+            path: "/",
+            headers: &headers,
+            body: Body::Sized(&[body.as_bytes()]),
+            sink: Sink::Keep,
+        };
+        self.home.send(&request).await
     }
 
     /// Pushes a blob that the repository does not have.

@@ -5,7 +5,6 @@
 //! What the registry has said is held against it: an acknowledged image is there until it is deleted, and a positive
 //! answer about a layer is a promise for twelve hours of the server's time.
 
-mod api;
 mod client;
 mod clock;
 mod engines;
@@ -25,7 +24,8 @@ use serde::Serialize;
 use serde_json::json;
 use tokio::task::{LocalSet, spawn_local};
 
-use self::api::Keys;
+use crate::aws::Keys;
+
 use self::client::Client;
 use self::clock::Clock;
 use self::engines::Engines;

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, bail, ensure};
 
+use crate::aws::Keys;
 use crate::client::{Credentials, Endpoint};
 use crate::config::{Kind, TargetConfig};
 use crate::registry::Registry;
@@ -29,6 +30,7 @@ pub struct Target {
     pub data: PathBuf,
     endpoint: Rc<Endpoint>,
     credentials: Rc<Credentials>,
+    keys: Option<Keys>,
     placeholders: Placeholders,
     server: Option<Server>,
     prepared: RefCell<HashSet<String>>,
@@ -66,6 +68,7 @@ impl Target {
             data,
             endpoint: Rc::new(endpoint),
             credentials: Rc::new(Credentials::new(config.auth.as_deref())),
+            keys: None,
             placeholders,
             server,
             prepared: RefCell::default(),
@@ -103,22 +106,64 @@ impl Target {
         let Some(command) = &self.config.prepare else {
             return Ok(());
         };
-        if !self.prepared.borrow_mut().insert(repository.to_owned()) {
+        if !self.is_new(repository) {
             return Ok(());
         }
         self.shell("prepare", &command.replace("{repository}", repository))
             .map(drop)
     }
 
+    /// Whether this was not asked about `thing` before.
+    pub fn is_new(&self, thing: &str) -> bool {
+        self.prepared.borrow_mut().insert(thing.to_owned())
+    }
+
+    /// Returns the key for ECR's API.
+    pub(crate) fn keys(&self) -> Result<&Keys> {
+        self.keys.as_ref().context("there is no `keys_command`")
+    }
+
+    /// Runs the `preload_images` command; `false` when there is none.
+    pub fn preload_images(&self, repository: &str, count: u64) -> Result<bool> {
+        let command = self.config.preload_images.as_deref();
+        self.preload("preload_images", command, repository, "{images}", count)
+    }
+
+    /// Runs the `preload_repositories` command once; `false` when there is none.
+    pub fn preload_repositories(&self, repository: &str, count: u64) -> Result<bool> {
+        let command = self.config.preload_repositories.as_deref();
+        let is_done = !self.is_new(&format!("{count} like {repository}"));
+        Ok(is_done
+            || self.preload(
+                "preload_repositories",
+                command,
+                repository,
+                "{repositories}",
+                count,
+            )?)
+    }
+
     /// Runs the `preload_tags` command; `false` when there is none.
     pub fn preload_tags(&self, repository: &str, count: u64) -> Result<bool> {
-        let Some(command) = &self.config.preload_tags else {
+        let command = self.config.preload_tags.as_deref();
+        self.preload("preload_tags", command, repository, "{tags}", count)
+    }
+
+    fn preload(
+        &self,
+        name: &str,
+        command: Option<&str>,
+        repository: &str,
+        counted: &str,
+        count: u64,
+    ) -> Result<bool> {
+        let Some(command) = command else {
             return Ok(false);
         };
         let command = command
             .replace("{repository}", repository)
-            .replace("{tags}", &count.to_string());
-        self.shell("preload_tags", &command).map(|_| true)
+            .replace(counted, &count.to_string());
+        self.shell(name, &command).map(|_| true)
     }
 
     /// Stops the server if it was started here.
@@ -134,6 +179,17 @@ impl Target {
                 "auth_command printed no `user:password`"
             );
             self.credentials = Rc::new(Credentials::new(Some(pair.trim())));
+        }
+        if let Some(command) = &self.config.keys_command {
+            let pair = self.shell("keys_command", command)?;
+            let (id, secret) = pair
+                .trim()
+                .split_once(':')
+                .context("keys_command printed no `id:secret`")?;
+            self.keys = Some(Keys {
+                id: id.to_owned(),
+                secret: secret.to_owned(),
+            });
         }
         Ok(())
     }

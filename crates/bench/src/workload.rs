@@ -1,7 +1,10 @@
 //! The work that targets are compared by, one file per shape.
 
 mod big_push;
+mod crowd;
+mod huge;
 mod idle;
+mod many;
 mod pull;
 mod read;
 mod reference;
@@ -21,6 +24,8 @@ use crate::drive::{Bound, Trial};
 use crate::measure::Tally;
 use crate::registry::Style;
 use crate::target::Target;
+
+use many::What;
 
 pub use reference::cpu_seconds_per_gib;
 pub use stock::Stock;
@@ -89,6 +94,14 @@ pub struct Load {
     pub tags: Vec<u64>,
     /// The connections of `idle-connections`.
     pub connections: u64,
+    /// How many pull one layer at once in `crowd-pull`.
+    pub crowd: usize,
+    /// The size of the layer of `huge-layer`, in GiB.
+    pub gib: usize,
+    /// How many images there are beside those of `images-…`.
+    pub images: Vec<u64>,
+    /// How many repositories there are in `repositories-…`.
+    pub repositories: Vec<u64>,
     /// The seed of every body.
     pub seed: u64,
 }
@@ -196,6 +209,79 @@ pub fn all(load: &Load) -> Vec<Case> {
         "<= 16 KiB per connection",
         idle,
     ));
+    cases.extend(at_size(load));
+    cases
+}
+
+/// What is measured beside a great many others.
+fn at_size(load: &Load) -> Vec<Case> {
+    let mut cases = Vec::new();
+    let thousand = small_push::SmallPush {
+        repositories: 64,
+        style: Style::Put,
+        seed: load.seed,
+    };
+    let bar = "none fails; memory bounded";
+    cases.push(case(
+        load,
+        "small-push-many",
+        1000,
+        Unit::Operation,
+        bar,
+        thousand,
+    ));
+    let crowd = crowd::Crowd {
+        size: 8 << 20,
+        seed: load.seed,
+    };
+    let bar = "none fails; one descriptor a layer; memory bounded";
+    cases.push(case(
+        load,
+        "crowd-pull",
+        load.crowd,
+        Unit::Bytes,
+        bar,
+        crowd,
+    ));
+    let huge = huge::Huge {
+        gib: load.gib,
+        seed: load.seed,
+    };
+    let mut huge = case(load, "huge-layer", 1, Unit::Bytes, "memory bounded", huge);
+    huge.bound.count = 1;
+    cases.push(huge);
+    let bar = "independent of the count";
+    for count in &load.images {
+        for (name, what, concurrency) in [
+            ("get", What::Get, 16),
+            ("push", What::Push, 16),
+            ("delete", What::Delete, 16),
+            ("describe", What::Describe, 4),
+            ("list", What::List, 4),
+            ("preview", What::Preview, 1),
+        ] {
+            let workload = many::Many {
+                what,
+                count: *count,
+                seed: load.seed,
+            };
+            let name = format!("images-{name}-{count}");
+            let mut case = case(load, &name, concurrency, Unit::Operation, bar, workload);
+            if what == What::Preview {
+                case.bound.count = 1;
+            }
+            cases.push(case);
+        }
+    }
+    for count in &load.repositories {
+        let workload = many::Many {
+            what: What::DescribeRepositories,
+            count: *count,
+            seed: load.seed,
+        };
+        let name = format!("repositories-describe-{count}");
+        cases.push(case(load, &name, 4, Unit::Operation, bar, workload));
+    }
     cases
 }
 

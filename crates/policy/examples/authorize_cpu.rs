@@ -84,6 +84,7 @@ fn measure(name: &str, identity: &PolicySet) -> Result<(), Box<dyn std::error::E
                 },
                 action: "ecr:BatchGetImage",
                 resource: "arn:aws:ecr:eu-central-1:123456789012:repository/team/app",
+                below: false,
                 resource_account: Some(account),
                 context: &context,
             },

@@ -148,6 +148,40 @@ impl Resources {
         any != self.negated
     }
 
+    /// Whether any resource that begins with `text` is one of them.
+    pub(crate) fn contain_any_below(&self, text: &str, context: &Context<'_>) -> bool {
+        if self.negated {
+            return !self.names_all_below(text, context);
+        }
+        self.names_any_below(text, context)
+    }
+
+    /// Whether each resource that begins with `text` is one of them, as far as a single pattern tells.
+    pub(crate) fn contain_all_below(&self, text: &str, context: &Context<'_>) -> bool {
+        if self.negated {
+            return !self.names_any_below(text, context);
+        }
+        self.names_all_below(text, context)
+    }
+
+    fn names_any_below(&self, text: &str, context: &Context<'_>) -> bool {
+        self.patterns.iter().any(|pattern| match pattern {
+            ResourcePattern::Every => true,
+            ResourcePattern::Arn(template) => template.matches_below(text, context),
+        })
+    }
+
+    fn names_all_below(&self, text: &str, context: &Context<'_>) -> bool {
+        // No pattern spells these, so one that matches both of them ends with a star.
+        let strange = ["\u{f8ff}", "\u{f8fe}\u{f8fe}"].map(|end| format!("{text}{end}"));
+        self.patterns.iter().any(|pattern| match pattern {
+            ResourcePattern::Every => true,
+            ResourcePattern::Arn(template) => strange
+                .iter()
+                .all(|resource| template.matches(resource, context)),
+        })
+    }
+
     /// The context keys that its variables read.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &str> {
         self.patterns.iter().flat_map(|pattern| {

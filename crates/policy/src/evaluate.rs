@@ -273,6 +273,6 @@ impl<'q, 'p> Question<'q, 'p> {
     }
 
     fn applies(&self, statement: &Statement) -> bool {
-        statement.applies(self.request.resource, self.request.context)
+        statement.applies(self.request)
     }
 }

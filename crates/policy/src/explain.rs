@@ -30,7 +30,7 @@ pub fn explain<'p>(request: &Request<'_>, policies: &Policies<'p>) -> Explanatio
                 missing.push(key);
             }
         }
-        if statement.applies(request.resource, request.context) {
+        if statement.applies(request) {
             matched.push((id, statement.effect));
         }
     }

@@ -96,6 +96,7 @@ fn assert_answers(policy: Policy) {
                     principal,
                     action,
                     resource: "arn:aws:ecr:eu-central-1:111122223333:repository/app",
+                    below: false,
                     resource_account: principals().first().and_then(Principal::account),
                     context: &context,
                 },

@@ -16,6 +16,7 @@
 //!         principal: Principal::User { account, id: "AIDAALICE", arn: "arn:aws:iam::123456789012:user/alice" },
 //!         action: "ecr:BatchGetImage",
 //!         resource: "arn:aws:ecr:eu-central-1:123456789012:repository/alice/app",
+//!         below: false,
 //!         resource_account: Some(account),
 //!         context: &context,
 //!     },

@@ -69,6 +69,12 @@ impl Glob {
             .try_fold(text, |text, part| part.find_after(text))
             .is_some()
     }
+
+    /// Whether the pattern matches any text that begins with `text`.
+    pub(crate) fn matches_below(&self, text: &str) -> bool {
+        let past = self.head.strip_prefix(text).is_some() && !self.rest.is_empty();
+        past || self.head.begins_with(text)
+    }
 }
 
 impl Part {
@@ -97,6 +103,30 @@ impl Part {
                 }
             }),
         }
+    }
+
+    /// Whether `text` is what the part begins with.
+    fn begins_with(&self, text: &str) -> bool {
+        let units = match self {
+            Self::Text(part) => return part.starts_with(text),
+            Self::Mixed(units, _) => units,
+        };
+        let mut text = text;
+        for unit in units {
+            let after = match unit {
+                Unit::Text(part) if part.len() >= text.len() => return part.starts_with(text),
+                Unit::Text(part) => text.strip_prefix(part.as_str()),
+                Unit::One | Unit::Many => {
+                    let mut chars = text.chars();
+                    chars.next().map(|_| chars.as_str())
+                }
+            };
+            let Some(after) = after else {
+                return text.is_empty();
+            };
+            text = after;
+        }
+        text.is_empty()
     }
 
     fn strip_suffix<'t>(&self, text: &'t str) -> Option<&'t str> {
@@ -257,6 +287,20 @@ mod tests {
         fn agrees_with_the_naive_matcher(pattern in "[abé*?]{0,8}", text in "[abé?*]{0,10}") {
             let chars = |text: &str| text.chars().collect::<Vec<_>>();
             prop_assert_eq!(Glob::new(&pattern).matches(&text), naive(&chars(&pattern), &chars(&text)));
+        }
+
+        #[test]
+        fn what_is_below_agrees_with_the_naive_matcher(pattern in "[ab*?]{0,6}", text in "[ab]{0,4}") {
+            // Whatever a pattern matches below a text, it matches with no more characters than it has itself.
+            let mut below = vec![String::new()];
+            let mut level = below.clone();
+            for _ in 0..6 {
+                level = level.iter().flat_map(|end| ["a", "b"].map(|char| format!("{end}{char}"))).collect();
+                below.extend(level.iter().cloned());
+            }
+            let chars = |text: &str| text.chars().collect::<Vec<_>>();
+            let any = below.iter().any(|end| naive(&chars(&pattern), &chars(&format!("{text}{end}"))));
+            prop_assert_eq!(Glob::new(&pattern).matches_below(&text), any);
         }
 
         #[test]

@@ -13,6 +13,9 @@ pub struct Request<'a> {
     pub action: &'a str,
     /// The ARN of the resource; `*` for an action without resource, which only a policy for `*` allows.
     pub resource: &'a str,
+    /// Whether all resources are meant that `resource` begins, which then ends with `*`: what denies any of them denies
+    /// all, and what allows must allow each.
+    pub below: bool,
     /// Who owns the resource; `None` when nobody but the caller can, such as for `sts:GetCallerIdentity`.
     pub resource_account: Option<AccountId>,
     /// The keys that conditions and variables read, those about the principal included.

@@ -1,13 +1,12 @@
 //! A statement: an effect on whoever does something to something under conditions.
 
 use crate::condition::Condition;
-use crate::context::Context;
 use crate::element::{Actions, Resources};
 use crate::error::InvalidPolicy;
 use crate::json::Json;
 use crate::policy::Kind;
 use crate::principal::{Naming, Principals};
-use crate::request::Principal;
+use crate::request::{Principal, Request};
 
 /// What a statement does when it applies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -66,9 +65,16 @@ impl Statement {
         })
     }
 
-    /// Whether the statement is about `resource` in a request of `context`, whoever makes it and whatever it does.
-    pub(crate) fn applies(&self, resource: &str, context: &Context<'_>) -> bool {
-        self.resources.contain(resource, context)
+    /// Whether the statement is about the resource of a request, whoever makes it and whatever it does.
+    pub(crate) fn applies(&self, request: &Request<'_>) -> bool {
+        let (context, resources) = (request.context, &self.resources);
+        let below = request.resource.strip_suffix('*').filter(|_| request.below);
+        let is_about = match (below, self.effect) {
+            (None, _) => resources.contain(request.resource, context),
+            (Some(text), Effect::Deny) => resources.contain_any_below(text, context),
+            (Some(text), Effect::Allow) => resources.contain_all_below(text, context),
+        };
+        is_about
             && self
                 .conditions
                 .iter()

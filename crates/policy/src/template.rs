@@ -90,6 +90,17 @@ impl<M: Matcher> Template<M> {
     }
 }
 
+impl Template<Glob> {
+    /// Whether any text that begins with `text` matches in a request of `context`.
+    pub(crate) fn matches_below(&self, text: &str, context: &Context<'_>) -> bool {
+        match self {
+            Self::Fixed(glob) => glob.matches_below(text),
+            Self::Variable(pieces) => resolve(pieces, context)
+                .is_some_and(|units| Glob::from_units(&units).matches_below(text)),
+        }
+    }
+}
+
 /// Whether `text` begins and ends as the pieces do, which is decided before any variable is looked up.
 fn may_match(pieces: &[Piece], text: &str) -> bool {
     let begins = match pieces.first() {

@@ -68,6 +68,22 @@ pub async fn bootstrap(
     .await
 }
 
+/// Gives metadata that has no store id yet the id of a store whose metadata is lost; fails if it has one.
+pub async fn adopt(meta: &Metadata, store_id: &str) -> Result<(), Error> {
+    let id = unhex(store_id).ok_or_else(|| corrupt("the mark of the blobs is no store's id"))?;
+    let adopted = meta.write(Durability::Durable, move |tx| {
+        Ok::<_, Error>(
+            setting::insert(tx, STORE_ID, &id)?
+                || setting::get(tx, STORE_ID)?.as_ref() == Some(&id),
+        )
+    });
+    if adopted.await? {
+        Ok(())
+    } else {
+        Err(corrupt("the metadata is that of another store").into())
+    }
+}
+
 /// Fails unless the store has no master key yet, or `master` holds all that it needs.
 pub async fn check(meta: &Metadata, master: &MasterKeys) -> Result<(), Refused> {
     let Some(check) = meta.query(|tx| KeyCheck::get(tx)).await? else {
@@ -127,6 +143,14 @@ fn hex(bytes: &[u8]) -> String {
         let _ = write!(text, "{byte:02x}");
         text
     })
+}
+
+fn unhex(text: &str) -> Option<Vec<u8>> {
+    if text.len() != 32 || !text.is_ascii() {
+        return None;
+    }
+    let byte = |at| u8::from_str_radix(text.get(at..at + 2)?, 16).ok();
+    (0..text.len()).step_by(2).map(byte).collect()
 }
 
 /// Whether the store has exactly this key, so that a start that was cut short can be told from one that never was.

@@ -15,6 +15,7 @@ use crate::{
     authz::Grant,
     bootstrap,
     error::Result,
+    job::copy::Lanes,
     keys::Keys,
     organization::Organization,
     principal::Principals,
@@ -26,6 +27,7 @@ use crate::{
     table::upload,
     target::Targets,
     token::Tokens,
+    turns::Turns,
     usage::Usage,
 };
 
@@ -44,6 +46,8 @@ pub struct Settings {
     pub lifecycle_interval: Duration,
     /// How many bytes of a blob that moves to another store are copied at a time, into one segment.
     pub move_bytes: i64,
+    /// Whether a pull of a blob that is one bare object is sent to that object's own URL, where there is one.
+    pub redirect_pulls: bool,
 }
 
 impl Settings {
@@ -65,6 +69,7 @@ impl Settings {
             count_quotas: Vec::new(),
             lifecycle_interval: Self::LIFECYCLE_INTERVAL,
             move_bytes: Self::MOVE_BYTES,
+            redirect_pulls: false,
         }
     }
 }
@@ -112,6 +117,8 @@ pub struct Core {
     pub(crate) targets: Targets,
     pub(crate) usage: Usage,
     pub(crate) pulls: Pulls,
+    pub(crate) turns: Turns,
+    pub(crate) copying: Lanes,
     /// Wakes the sweepers from their rest.
     pub(crate) wake: Notify,
     /// Wakes whoever moves bytes between the stores.
@@ -148,6 +155,8 @@ impl Core {
             targets: Targets::default(),
             usage: Usage::default(),
             pulls: Pulls::default(),
+            turns: Turns::default(),
+            copying: Lanes::default(),
             wake: Notify::new(),
             wake_archive: Notify::new(),
             wake_copies: Notify::new(),

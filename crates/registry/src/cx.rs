@@ -18,7 +18,10 @@ use crate::{
 };
 
 /// How often a decision is made again because what it rested on changed meanwhile.
-const DECISIONS: usize = 4;
+const DECISIONS: usize = 32;
+/// The same for what changes an account or repository. Where several servers change one without a pause, one succeeds each
+/// time, and it may be the quicker one again and again.
+const CHANGES: usize = 500;
 
 /// The registry that a request means when its members do not say.
 #[derive(Clone, Debug)]
@@ -81,29 +84,27 @@ impl Cx<'_> {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx, &Grant) -> Result<T> + Clone + Send + 'static,
     {
-        let mut grant = grant.clone();
-        for _ in 0..DECISIONS {
-            let (mut f, current) = (f.clone(), grant.clone());
-            let done = self
-                .core
-                .meta
-                .write(durability, move |tx| {
-                    current.assert(tx)?;
-                    f(tx, &current)
-                })
-                .await;
-            match done {
-                Err(Error::Stale) => grant = authz::again(self, &grant).await?,
-                done => return done,
-            }
-        }
-        Err(Error::Unavailable)
+        let f = of_first(f);
+        self.transact(vec![grant.clone()], false, durability, f)
+            .await
+    }
+
+    /// The same, for what raises the version of the account, or of the repository, that `grant` is for: one transaction
+    /// at a time, in the order in which they come.
+    pub async fn change<T, F>(&self, grant: &Grant, durability: Durability, f: F) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx, &Grant) -> Result<T> + Clone + Send + 'static,
+    {
+        let f = of_first(f);
+        self.transact(vec![grant.clone()], true, durability, f)
+            .await
     }
 
     /// Runs `f` in one transaction in which all of `grants` are proven to hold still; decides again when they do not.
     pub async fn write_all<T, F>(
         &self,
-        mut grants: Vec<Grant>,
+        grants: Vec<Grant>,
         durability: Durability,
         f: F,
     ) -> Result<T>
@@ -111,8 +112,51 @@ impl Cx<'_> {
         T: Send + 'static,
         F: FnMut(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static,
     {
-        for _ in 0..DECISIONS {
-            let (mut f, current) = (f.clone(), grants.clone());
+        self.transact(grants, false, durability, f).await
+    }
+
+    /// The same, for what raises the versions of what `grants` are for.
+    pub async fn change_all<T, F>(
+        &self,
+        grants: Vec<Grant>,
+        durability: Durability,
+        f: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static,
+    {
+        self.transact(grants, true, durability, f).await
+    }
+
+    async fn transact<T, F>(
+        &self,
+        mut grants: Vec<Grant>,
+        mut is_alone: bool,
+        durability: Durability,
+        f: F,
+    ) -> Result<T>
+    where
+        T: Send + 'static,
+        F: FnMut(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static,
+    {
+        let (mut turn, mut decisions) = (None, 0);
+        while decisions < if is_alone { CHANGES } else { DECISIONS } {
+            decisions += 1;
+            if is_alone && turn.is_none() {
+                let line = grants.first().map_or(0, Grant::line);
+                let taken = self.core.turns.wait(line).await;
+                // Whoever came before has made stale what was decided.
+                if taken.has_waited {
+                    self.decide_again(&mut grants).await?;
+                }
+                turn = Some(taken);
+            }
+            let mut f = f.clone();
+            let mut current = grants.clone();
+            if is_alone {
+                current = current.into_iter().map(Grant::alone).collect();
+            }
             let done = self
                 .core
                 .meta
@@ -124,15 +168,19 @@ impl Cx<'_> {
                 })
                 .await;
             match done {
-                Err(Error::Stale) => {
-                    for grant in &mut grants {
-                        *grant = authz::again(self, grant).await?;
-                    }
-                }
+                Err(Error::Stale) => self.decide_again(&mut grants).await?,
+                Err(Error::NotAlone) => is_alone = true,
                 done => return done,
             }
         }
         Err(Error::Unavailable)
+    }
+
+    async fn decide_again(&self, grants: &mut [Grant]) -> Result<()> {
+        for grant in grants {
+            *grant = authz::again(self, grant).await?;
+        }
+        Ok(())
     }
 
     /// Runs `f` on one snapshot in which `grant` is proven to hold still.
@@ -179,11 +227,7 @@ impl Cx<'_> {
                 })
                 .await;
             match done {
-                Err(Error::Stale) => {
-                    for grant in &mut grants {
-                        *grant = authz::again(self, grant).await?;
-                    }
-                }
+                Err(Error::Stale) => self.decide_again(&mut grants).await?,
                 done => return done,
             }
         }
@@ -205,5 +249,18 @@ impl Cx<'_> {
             }
         }
         Err(Error::Unavailable)
+    }
+}
+
+/// Gives a closure its one grant.
+fn of_first<T, F>(
+    mut f: F,
+) -> impl FnMut(&mut dyn Tx, &[Grant]) -> Result<T> + Clone + Send + 'static
+where
+    F: FnMut(&mut dyn Tx, &Grant) -> Result<T> + Clone + Send + 'static,
+{
+    move |tx, grants| match grants {
+        [grant] => f(tx, grant),
+        _ => Err(Error::internal("a transaction without its grant")),
     }
 }

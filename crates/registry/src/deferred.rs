@@ -50,7 +50,7 @@ impl<K, V> Default for Deferred<K, V> {
 
 impl<K, V> Deferred<K, V>
 where
-    K: Clone + Eq + Hash + Send + 'static,
+    K: Clone + Ord + Hash + Send + 'static,
     V: Clone + PartialEq + Send + 'static,
 {
     /// Keeps `value`, known at `now`, as the last of `key`.
@@ -106,7 +106,9 @@ where
             return Vec::new();
         }
         let first = waiting.values.iter().take(PER_WRITE);
-        let due: Vec<_> = first.map(|(k, v)| (k.clone(), v.clone())).collect();
+        let mut due: Vec<_> = first.map(|(k, v)| (k.clone(), v.clone())).collect();
+        // Two servers that lock the same rows in one order do not wait for each other.
+        due.sort_by(|(one, _), (other, _)| one.cmp(other));
         if due.len() == waiting.values.len() {
             waiting.since = Some(now);
         }

@@ -407,6 +407,9 @@ pub enum Error {
     /// What the decision rested on has changed; `Cx` decides again. Never leaves this crate.
     #[error("the decision is out of date")]
     Stale,
+    /// The transaction needs what its grant is for to itself; `Cx` runs it so. Never leaves this crate.
+    #[error("the transaction is not alone")]
+    NotAlone,
 
     /// The store cannot answer now; trying again later may succeed.
     #[error("the service is temporarily unavailable")]

@@ -6,6 +6,7 @@ pub mod copy;
 pub mod dead;
 pub mod doomed;
 pub mod expired;
+pub mod key_copies;
 pub mod leases;
 pub mod lifecycle;
 pub mod pulls;
@@ -47,6 +48,7 @@ async fn sweep(core: &Core) -> Result<bool> {
     let may_collect = may_collect(core);
     let mut swept = vec![
         dead::tick(core).await,
+        key_copies::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
         leases::tick(core).await,
@@ -91,12 +93,14 @@ pub async fn run(core: Arc<Core>) {
             rest(&core.wake_archive, moved.map(|moved| moved.more)).await;
         }
     };
-    let copying = async {
+    let copying = || async {
         loop {
             let copied = copy::tick(&core).await;
             rest(&core.wake_copies, copied.map(|copied| copied.more)).await;
         }
     };
+    // Copies of so many accounts at a time.
+    let copying = async { tokio::join!(copying(), copying(), copying(), copying()) };
     tokio::join!(sweeping, moving, copying);
 }
 

@@ -12,13 +12,15 @@ use longshore_store::{
 };
 use longshore_types::{account::Registry, id::DomainId};
 
-pub(crate) use self::{check::KeyCheck, sealed::Sealed};
+pub(crate) use self::{check::KeyCheck, copies::KeyCopy, sealed::Sealed};
 use crate::{
+    core::Core,
     error::{Error, Result},
     table::domain::{self, DomainKeyRow},
 };
 
 mod check;
+pub(crate) mod copies;
 mod sealed;
 
 /// How long unwrapped key-encryption keys are used before their rows are read again.
@@ -118,21 +120,47 @@ impl Keys {
         Ok(keys)
     }
 
-    /// The first key of a new domain, wrapped for its row.
-    pub(crate) async fn wrap_first(&self, meta: &Metadata, id: DomainId) -> Result<Sealed> {
-        self.generate(meta, &domain_key_aad(id.as_bytes(), 1)).await
+    /// Makes a key of a domain, wrapped for its row; its copy is there before anything is sealed by it.
+    pub(crate) async fn make(
+        &self,
+        core: &Core,
+        registry: Registry,
+        id: DomainId,
+        version: u32,
+    ) -> Result<Sealed> {
+        let aad = domain_key_aad(id.as_bytes(), version.into());
+        let sealed = self.generate(&core.meta, &aad).await?;
+        if let Some(objects) = core.blobs.objects() {
+            let copy = KeyCopy::of(registry, id, version, &sealed);
+            copy.keep(objects).await?;
+        }
+        Ok(sealed)
+    }
+
+    /// Wraps the key of a copy for its row.
+    pub(crate) async fn seal_copy(&self, meta: &Metadata, copy: &KeyCopy) -> Result<Sealed> {
+        let key = copy.unwrap(&self.master);
+        let key = key.ok_or_else(|| Error::internal("the master key opens no copy of the key"))?;
+        let aad = domain_key_aad(copy.domain.as_bytes(), copy.version.into());
+        let master = sealing(&self.master, meta).await?;
+        let wrapped = master.key().wrap_key(&aad, &key);
+        Ok(Sealed {
+            bytes: wrapped.map_err(Error::internal)?,
+            check: master.check_value(),
+        })
     }
 
     /// Gives a domain a key of a further version, if it has none of that.
-    pub(crate) async fn add(&self, meta: &Metadata, id: DomainId, version: i64) -> Result<()> {
-        let sealed = self
-            .generate(meta, &domain_key_aad(id.as_bytes(), version))
-            .await?;
-        meta.write(Durability::Durable, move |tx| {
-            let wrapped = sealed.prove(tx)?;
-            Ok::<_, Error>(domain::add_key(tx, id, version, wrapped)?)
-        })
-        .await
+    pub(crate) async fn add(&self, core: &Core, id: DomainId, version: i64) -> Result<()> {
+        let registry = core.meta.query(move |tx| domain::registry(tx, id)).await?;
+        let number = u32::try_from(version).map_err(Error::internal)?;
+        let sealed = self.make(core, registry, id, number).await?;
+        core.meta
+            .write(Durability::Durable, move |tx| {
+                let wrapped = sealed.prove(tx)?;
+                Ok::<_, Error>(domain::add_key(tx, id, version, wrapped)?)
+            })
+            .await
     }
 
     /// Reads the rows of all keys again before they are used next.

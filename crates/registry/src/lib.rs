@@ -39,6 +39,7 @@ pub mod sts;
 mod table;
 mod target;
 pub mod token;
+mod turns;
 mod usage;
 
 pub use crate::{

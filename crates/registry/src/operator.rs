@@ -2,5 +2,7 @@
 //! prove what they rest on in their own transactions, as a second server would.
 
 pub mod gc;
+pub mod recover;
 pub mod rekey;
 pub mod scrub;
+pub mod session;

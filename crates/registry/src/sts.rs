@@ -3,7 +3,7 @@
 //! Nothing here writes: what a session may do and until when travels, sealed, with the session itself
 //! ([`crate::session`]), and ends with the user or role that it was made of.
 
-mod access_key;
+pub(crate) mod access_key;
 mod access_key_info;
 mod assume_role;
 mod authorization_message;

@@ -5,12 +5,14 @@
 use std::{env, fmt, fs, num::NonZeroU32, path::PathBuf, str::FromStr, time::Duration};
 
 use longshore_registry::{bootstrap::AdministratorKey, quota::CountQuota, rate::RateQuota};
+use longshore_store::blob::Cipher;
 use longshore_types::account::{AccountId, Region};
 
 pub use self::args::{
-    AccountCommand, AliasArgs, Args, Command, CopyArgs, CreateAccountArgs, GcArgs,
-    ListAccountsArgs, LogFormat, RekeyArgs, RenameArgs, ReportInUseArgs, RepositoryCommand,
-    RepositoryStatusArgs, ScrubArgs, StopArgs, StoreArgs,
+    AccountCommand, AliasArgs, Args, BlobCipher, Command, CopyArgs, CreateAccountArgs, ExportArgs,
+    GcArgs, ImportArgs, ListAccountsArgs, LogFormat, MigrateArgs, OwnArgs, RecoverArgs, RekeyArgs,
+    RenameArgs, ReportInUseArgs, RepositoryCommand, RepositoryStatusArgs, ScrubArgs, StopArgs,
+    StoreArgs,
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;
@@ -39,6 +41,10 @@ pub struct Config {
     pub blobs: BlobsUrl,
     /// Where those of archived images are kept, if not beside the others.
     pub archive_blobs: Option<BlobsUrl>,
+    /// How new segments are encrypted.
+    pub blob_cipher: Cipher,
+    /// Whether pulls of bare blobs are sent to the bucket.
+    pub redirect_pulls: bool,
     /// Where metadata is kept.
     pub metadata: MetadataUrl,
     /// Where the master key comes from.
@@ -128,7 +134,7 @@ pub struct Limits {
     /// How long each 64 KiB of such a body may take, or of a layer part of the API, unless it is small; of whoever has proven
     /// nothing, a third of it.
     pub pace: Duration,
-    /// How long an answer that is kept whole may take to be read, on HTTP/1 up to twice as long.
+    /// How long an answer that is kept whole may take to be read on HTTP/1; on HTTP/2 it is five minutes.
     pub answer: Duration,
     /// How long such a body, or a layer part of the API, waits for memory.
     pub memory_wait: Duration,
@@ -237,12 +243,17 @@ impl Config {
                 "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY",
             ));
         }
+        let redirect_pulls = args.redirect_pulls || file.redirect_pulls.unwrap_or_default();
+        check_redirects(redirect_pulls, &blobs)?;
+        let blob_cipher = args.blob_cipher.or(file.blob_cipher).unwrap_or_default();
         let set = args.quotas.or(file.quotas);
         Ok(Self {
             data_dir,
             metadata,
             blobs,
             archive_blobs,
+            blob_cipher: blob_cipher.into(),
+            redirect_pulls,
             master_key,
             second_master_key,
             listen: args
@@ -255,11 +266,7 @@ impl Config {
                 .map(|account| parsed("--account", &account))
                 .transpose()?,
             region: region(args.region.or(file.region).as_deref())?,
-            domain: args
-                .domain
-                .or(file.domain)
-                .map(|domain| check_domain(&domain))
-                .transpose()?,
+            domain: domain(args.domain.or(file.domain).as_deref())?,
             tls: tls(
                 args.tls_cert.or(file.tls_cert),
                 args.tls_key.or(file.tls_key),
@@ -277,13 +284,10 @@ impl Config {
                 "--trusted-proxies",
                 args.trusted_proxies.or(file.trusted_proxies),
             )?,
-            oidc: Oidc {
-                allow_networks: blocks(
-                    "--oidc-allow-network",
-                    args.oidc_allow_network.or(file.oidc_allow_network),
-                )?,
-                ca_file: args.oidc_ca_file.or(file.oidc_ca_file),
-            },
+            oidc: oidc(
+                args.oidc_allow_network.or(file.oidc_allow_network),
+                args.oidc_ca_file.or(file.oidc_ca_file),
+            )?,
             root: secrets.root()?,
             rate_quotas: quotas(
                 set.as_deref(),
@@ -308,6 +312,26 @@ impl Config {
             ),
         })
     }
+}
+
+fn domain(given: Option<&str>) -> Result<Option<String>, ConfigError> {
+    given.map(check_domain).transpose()
+}
+
+fn check_redirects(redirect_pulls: bool, blobs: &BlobsUrl) -> Result<(), ConfigError> {
+    if redirect_pulls && !matches!(blobs, BlobsUrl::S3(_)) {
+        return Err(ConfigError::Incomplete(
+            "`--redirect-pulls` sends clients to a bucket: it goes with `--blobs s3://BUCKET/PREFIX`",
+        ));
+    }
+    Ok(())
+}
+
+fn oidc(networks: Option<Vec<String>>, ca_file: Option<PathBuf>) -> Result<Oidc, ConfigError> {
+    Ok(Oidc {
+        allow_networks: blocks("--oidc-allow-network", networks)?,
+        ca_file,
+    })
 }
 
 fn limits(connections: Option<usize>, open_uploads: Option<NonZeroU32>) -> Limits {

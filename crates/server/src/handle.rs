@@ -83,6 +83,9 @@ pub(crate) async fn handle(
     }
     let (reply, held) = reply::fit(&app.answers, client, reply);
     in_flight.keep_memory(held);
+    if reply.body().in_memory() > 0 {
+        in_flight.answer();
+    }
     let (status, elapsed) = (reply.status(), started.elapsed());
     app.metrics.answered(label, &method, status, elapsed);
     tracing::debug!(%method, route = label, status = status.as_u16(), duration_us = elapsed.as_micros(), %client, "request");

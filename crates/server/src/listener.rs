@@ -5,12 +5,12 @@ use std::{io, net::SocketAddr, sync::Arc, time::Duration};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
-    sync::{OwnedSemaphorePermit, Semaphore},
-    time::{sleep, timeout},
+    sync::Semaphore,
+    time::{Instant, sleep, timeout},
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{connection::Connections, tls::Tls};
+use self::{connection::Connections, slots::Slots, spares::Spares, tls::Tls};
 use crate::{app::App, config::Limits};
 
 mod activity;
@@ -18,6 +18,8 @@ mod connection;
 mod http1;
 mod http2;
 mod service;
+mod slots;
+mod spares;
 mod stream;
 pub(crate) mod streams;
 pub mod tls;
@@ -26,6 +28,10 @@ pub use self::activity::InFlight;
 
 /// How many refusals are written at a time; further connections are dropped.
 const REFUSALS: usize = 64;
+/// How many connections there may be at a time where nobody says so, and descriptors are plenty.
+const MOST: usize = 65_536;
+/// How often it is told that there are no descriptors.
+const TELL_EVERY: Duration = Duration::from_secs(10);
 /// How long the loop rests when the system has nothing left for another connection.
 const EXHAUSTED: Duration = Duration::from_millis(50);
 /// What a connection over the limit is told.
@@ -38,8 +44,9 @@ pub struct Listener {
     tls: Option<Tls>,
     limits: Limits,
     stop: CancellationToken,
-    slots: Arc<Semaphore>,
+    slots: Slots,
     most: usize,
+    spares: Spares,
 }
 
 impl Listener {
@@ -50,17 +57,24 @@ impl Listener {
         limits: Limits,
         stop: CancellationToken,
     ) -> Self {
-        let most = limits
-            .connections
-            .unwrap_or_else(affordable)
-            .clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
+        let affordable = affordable();
+        let most = limits.connections.unwrap_or(MOST.min(affordable));
+        if most > affordable {
+            tracing::warn!(
+                max_connections = most,
+                affordable,
+                "the limit on open files allows fewer connections"
+            );
+        }
+        let most = most.min(affordable);
         Self {
             socket,
             tls,
             limits,
             stop,
-            slots: Arc::new(Semaphore::new(most)),
+            slots: Slots::new(most),
             most,
+            spares: Spares::default(),
         }
     }
 
@@ -76,6 +90,8 @@ impl Listener {
             self.most,
         ));
         let refusals = Arc::new(Semaphore::new(REFUSALS));
+        self.spares.fill();
+        let mut told: Option<Instant> = None;
         loop {
             let accepted = tokio::select! {
                 biased;
@@ -84,12 +100,19 @@ impl Listener {
             };
             match accepted {
                 Ok((stream, peer)) => self.admit(&connections, &refusals, stream, peer),
-                Err(error) => pause_after(&error).await,
+                Err(error) if is_exhausted(&error) => {
+                    if told.is_none_or(|told| told.elapsed() > TELL_EVERY) {
+                        tracing::warn!(%error, "there are no descriptors left for connections");
+                        told = Some(Instant::now());
+                    }
+                    self.tell_one(&connections).await;
+                }
+                // It concerns the one connection, which is gone.
+                Err(error) => tracing::debug!(%error, "a connection was not accepted"),
             }
         }
         drop(self.socket);
-        let all = u32::try_from(self.most).unwrap_or(u32::MAX);
-        let ended = timeout(drain, self.slots.acquire_many(all)).await.is_ok();
+        let ended = timeout(drain, self.slots.all_free()).await.is_ok();
         if !ended {
             abort.cancel();
         }
@@ -103,15 +126,20 @@ impl Listener {
         stream: TcpStream,
         peer: SocketAddr,
     ) {
-        match self.slots.clone().try_acquire_owned() {
-            Ok(slot) => {
+        let slot = if connections.is_proxy(peer.ip()) {
+            self.slots.take_for_proxy(peer.ip())
+        } else {
+            self.slots.take(peer.ip())
+        };
+        match slot {
+            Some(slot) => {
                 let connections = connections.clone();
                 tokio::spawn(async move {
                     connections.serve(stream, peer).await;
                     drop(slot);
                 });
             }
-            Err(_) => self.refuse(connections, refusals, stream),
+            None => self.refuse(connections, refusals, stream),
         }
     }
 
@@ -121,12 +149,37 @@ impl Listener {
         if self.tls.is_none()
             && let Ok(permit) = refusals.clone().try_acquire_owned()
         {
-            tokio::spawn(refuse(stream, permit));
+            tokio::spawn(async move {
+                refuse(stream).await;
+                drop(permit);
+            });
+        }
+    }
+
+    /// Uses a descriptor that is kept for it to tell one client that there are no others. Rests when there is none.
+    async fn tell_one(&self, connections: &Connections) {
+        if !self.spares.free_one() {
+            sleep(EXHAUSTED).await;
+            self.spares.fill();
+            return;
+        }
+        // Somebody else may have been faster, or the client has gone.
+        if let Ok(Ok((stream, _))) = timeout(EXHAUSTED, self.socket.accept()).await {
+            connections.refused();
+            let (spares, is_plain) = (self.spares.clone(), self.tls.is_none());
+            tokio::spawn(async move {
+                if is_plain {
+                    refuse(stream).await;
+                }
+                spares.fill();
+            });
+        } else {
+            self.spares.fill();
         }
     }
 }
 
-async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
+async fn refuse(mut stream: TcpStream) {
     let told = async {
         stream.write_all(BUSY).await?;
         stream.shutdown().await?;
@@ -137,24 +190,20 @@ async fn refuse(mut stream: TcpStream, permit: OwnedSemaphorePermit) {
     };
     // Whether the client listens is its own affair.
     let _ = timeout(Duration::from_secs(1), told).await;
-    drop(permit);
 }
 
-/// A failed accept concerns one connection, or means that the system has nothing left: then the loop rests.
-async fn pause_after(error: &io::Error) {
+/// Whether the system has nothing left for another connection.
+fn is_exhausted(error: &io::Error) -> bool {
     use rustix::io::Errno;
     let exhausted = [Errno::MFILE, Errno::NFILE, Errno::NOBUFS, Errno::NOMEM];
-    if Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno)) {
-        tracing::warn!(%error, "no connection can be accepted for now");
-        sleep(EXHAUSTED).await;
-    }
+    Errno::from_io_error(error).is_some_and(|errno| exhausted.contains(&errno))
 }
 
 /// Three quarters of the open files; the others are for blobs and metadata.
 fn affordable() -> usize {
-    const MOST: u64 = 65_536;
-    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile)
-        .current
-        .unwrap_or(MOST);
-    usize::try_from((files - files / 4).min(MOST)).unwrap_or(1024)
+    let files = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    let files = files.map_or(usize::MAX, |files| {
+        usize::try_from(files).unwrap_or(usize::MAX)
+    });
+    (files - files / 4).max(1)
 }

@@ -10,8 +10,9 @@ use clap::Parser;
 use longshore::{
     account, alias,
     config::{Args, Command, Config},
-    log, operator, rekey, report_in_use, repository,
+    log, operator, recover, rekey, report_in_use, repository,
     serve::{self, RunningServer},
+    transfer,
 };
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -34,7 +35,11 @@ fn main() -> ExitCode {
         Command::Repository(command) => repository::run(command),
         Command::Scrub(args) => operator::run_scrub(&args),
         Command::Gc(args) => operator::run_gc(&args),
+        Command::Recover(args) => recover::run(&args),
         Command::Rekey(args) => rekey::run(&args),
+        Command::Export(args) => transfer::export(&args),
+        Command::Import(args) => transfer::import(&args),
+        Command::Migrate(args) => transfer::migrate(&args),
         Command::Alias(args) => alias::run(args),
         Command::ReportInUse(args) => match report_in_use::run(&args) {
             Ok(true) => Ok(()),

@@ -7,7 +7,7 @@ use longshore_registry::{
     Cx, Error, Scope, execute,
     oci::{Ping, Repository},
 };
-use longshore_types::name::RepositoryName;
+use longshore_types::{account::RegistryKind, name::RepositoryName};
 
 use self::{authenticate::Refusal, error::Wire, place::Place};
 use crate::{
@@ -113,7 +113,15 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
         answers: &app.answers,
     };
     let caller = request.cx.caller.known().cloned();
-    let mut reply = dispatch(route, request).await?;
+    let answer = dispatch(route, request).await;
+    let mut reply = answer.map_err(|wire| match wire {
+        Wire::Registry(Error::RepositoryNotFound { name, .. })
+            if registry.kind() == RegistryKind::Public =>
+        {
+            Wire::PublicName(name)
+        }
+        wire => wire,
+    })?;
     if let Some(known) = caller {
         reply::belongs_to(&mut reply, Sender::proven(&known), None);
     }

@@ -176,7 +176,7 @@ impl KeyFiles {
                 self.next.display()
             );
         }
-        MasterKey::store_file(&self.next, text)?;
+        MasterKey::store_file(&self.next, text, &self.current)?;
         Ok(())
     }
 

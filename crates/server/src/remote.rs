@@ -2,7 +2,11 @@
 //!
 //! Server and credentials come from the variables that AWS's tools read.
 
-use std::{env, path::PathBuf, time::Duration};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    time::Duration,
+};
 
 use anyhow::Context;
 use bytes::Bytes;
@@ -13,7 +17,10 @@ use longshore_types::time::Timestamp;
 use rustls_pki_types::ServerName;
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value;
-use tokio::{net::TcpStream, time::timeout};
+use tokio::{
+    net::TcpStream,
+    time::{sleep, timeout},
+};
 use tokio_rustls::TlsConnector;
 
 use crate::{
@@ -27,6 +34,10 @@ use crate::{
 
 /// How long a call may take, from the name to the last byte.
 const PATIENCE: Duration = Duration::from_mins(1);
+/// How often a call that may pass is made by who is patient.
+const TRIES: u32 = 6;
+/// The pause before the second of those; each further one is twice the last.
+const PAUSE: Duration = Duration::from_millis(500);
 /// How many bytes an answer may have.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
@@ -64,6 +75,40 @@ impl RemoteError {
             Self::Unreachable { .. } | Self::Unexpected(_) => None,
         }
     }
+
+    /// Whether the same call may succeed another time.
+    fn may_pass(&self) -> bool {
+        match self {
+            Self::Unreachable { .. } => true,
+            Self::Refused { code, .. } => matches!(
+                code.as_str(),
+                "ThrottlingException"
+                    | "TooManyRequestsException"
+                    | "ServerException"
+                    | "ServiceUnavailableException"
+            ),
+            Self::Unexpected(_) => false,
+        }
+    }
+}
+
+/// Whose calls these are.
+#[derive(Clone)]
+pub struct AwsKey {
+    /// The id of the access key.
+    pub id: String,
+    /// Its secret.
+    pub secret: String,
+    /// The token of a session.
+    pub session_token: Option<String>,
+}
+
+impl std::fmt::Debug for AwsKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AwsKey")
+            .field("id", &self.id)
+            .finish_non_exhaustive()
+    }
 }
 
 /// A server, and somebody's credentials there.
@@ -85,6 +130,29 @@ impl Remote {
     /// beside the public ones.
     pub fn from_env() -> anyhow::Result<Self> {
         let endpoint = required(&["AWS_ENDPOINT_URL_ECR", "AWS_ENDPOINT_URL"])?;
+        let region = required(&["AWS_REGION", "AWS_DEFAULT_REGION"])?;
+        let key = AwsKey {
+            id: required(&["AWS_ACCESS_KEY_ID"])?,
+            secret: required(&["AWS_SECRET_ACCESS_KEY"])?,
+            session_token: variable("AWS_SESSION_TOKEN"),
+        };
+        Self::at(&endpoint, &region, key, ca_bundle().as_deref())
+    }
+
+    /// Whether the environment names a server.
+    pub fn is_in_env() -> bool {
+        variable("AWS_ENDPOINT_URL_ECR")
+            .or_else(|| variable("AWS_ENDPOINT_URL"))
+            .is_some()
+    }
+
+    /// The server at a URL. `ca_file` holds certificates (PEM) to trust beside the public ones.
+    pub fn at(
+        endpoint: &str,
+        region: &str,
+        key: AwsKey,
+        ca_file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let parsed: Uri = endpoint
             .parse()
             .with_context(|| format!("`{endpoint}` is no URL"))?;
@@ -97,8 +165,7 @@ impl Remote {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         anyhow::ensure!(!host.is_empty(), "`{endpoint}` names no host");
         let tls = if is_secure {
-            let bundle = variable("AWS_CA_BUNDLE").map(PathBuf::from);
-            Some(Trust::load(bundle.as_deref())?.connector(&[])?)
+            Some(Trust::load(ca_file)?.connector(&[])?)
         } else {
             None
         };
@@ -109,10 +176,10 @@ impl Remote {
                 .unwrap_or(if is_secure { 443 } else { 80 }),
             endpoint: parsed,
             tls,
-            region: required(&["AWS_REGION", "AWS_DEFAULT_REGION"])?,
-            access_key_id: required(&["AWS_ACCESS_KEY_ID"])?,
-            secret: SecretKey::new(required(&["AWS_SECRET_ACCESS_KEY"])?),
-            session_token: variable("AWS_SESSION_TOKEN"),
+            region: region.to_owned(),
+            access_key_id: key.id,
+            secret: SecretKey::new(key.secret),
+            session_token: key.session_token,
         })
     }
 
@@ -164,6 +231,24 @@ impl Remote {
             code: code.rsplit('#').next().unwrap_or_default().to_owned(),
             message: member("message").unwrap_or_default(),
         })
+    }
+
+    /// Makes a call that may be made twice, and makes it again while the server is out of reach or has no room.
+    pub(crate) async fn call_patiently<T: DeserializeOwned>(
+        &self,
+        service: Service,
+        operation: &str,
+        input: &impl Serialize,
+    ) -> Result<T, RemoteError> {
+        let mut pause = PAUSE;
+        for _ in 1..TRIES {
+            match self.call(service, operation, input).await {
+                Err(error) if error.may_pass() => sleep(pause).await,
+                answered => return answered,
+            }
+            pause *= 2;
+        }
+        self.call(service, operation, input).await
     }
 
     fn request(
@@ -240,7 +325,13 @@ impl std::fmt::Debug for Remote {
     }
 }
 
-fn variable(name: &str) -> Option<String> {
+/// The file that `AWS_CA_BUNDLE` names.
+pub(crate) fn ca_bundle() -> Option<PathBuf> {
+    variable("AWS_CA_BUNDLE").map(PathBuf::from)
+}
+
+/// A variable that is set and not empty.
+pub(crate) fn variable(name: &str) -> Option<String> {
     env::var(name).ok().filter(|value| !value.is_empty())
 }
 

@@ -8,7 +8,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use futures_util::{Stream, stream};
 use http::{HeaderValue, Response, StatusCode, header};
 use http_body::{Body, Frame, SizeHint};
@@ -26,7 +26,9 @@ mod memory;
 
 type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
-/// How long an answer that is in memory may take to leave it.
+/// The largest piece of an answer in memory that is handed over at a time.
+const FRAME: usize = streams::FRAME;
+/// How long an answer that is larger may take to leave memory.
 pub(crate) const DEADLINE: Duration = Duration::from_mins(5);
 
 /// The body of an answer. Its request is in flight until its last byte is written or dropped.
@@ -69,11 +71,21 @@ impl Content {
     fn poll_next(&mut self, cx: &mut Context<'_>, most: usize) -> Poll<io::Result<Bytes>> {
         match self {
             Self::Whole { bytes, begun } => {
+                if begun.is_none() && bytes.len() <= FRAME {
+                    return Poll::Ready(Ok(std::mem::take(bytes)));
+                }
                 let begun = begun.get_or_insert_with(Instant::now);
                 if begun.elapsed() > DEADLINE {
                     return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
                 }
-                Poll::Ready(Ok(bytes.split_to(most.min(bytes.len()))))
+                // A copy, so that what lies in hyper's hands keeps no more alive than itself.
+                let frame = Bytes::copy_from_slice(&bytes[..FRAME.min(bytes.len())]);
+                bytes.advance(frame.len());
+                if bytes.is_empty() {
+                    // Even an empty slice keeps all of it.
+                    *bytes = Bytes::new();
+                }
+                Poll::Ready(Ok(frame))
             }
             Self::Pieces {
                 pieces,
@@ -159,7 +171,8 @@ impl Body for ReplyBody {
         if self.is_end_stream()
             && let Some(in_flight) = self.in_flight.take()
         {
-            bytes = in_flight.leave_with(bytes);
+            let is_all = matches!(self.content, Content::Whole { begun: None, .. });
+            bytes = in_flight.leave_with(bytes, is_all);
         }
         Poll::Ready(Some(Ok(Frame::data(bytes))))
     }

@@ -4,6 +4,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use longshore_registry::{Core, Settings, bootstrap, core::TimeOrdered, job};
@@ -35,6 +36,8 @@ use crate::{
 
 /// How many connections may wait to be accepted.
 const BACKLOG: u32 = 1024;
+/// Where a store is served to a command: nobody else's business.
+const LOOPBACK: &str = "127.0.0.1:0";
 
 /// The server cannot start.
 #[derive(Debug, thiserror::Error)]
@@ -162,16 +165,8 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     let settings = settings(&config, identity.first_account)?;
     let core = Core::open(meta, blobs, master, settings, Box::new(TimeOrdered)).await?;
     let core = Arc::new(core.fetching(Arc::new(identity_providers)));
-    let bodies = BodyLimits::new(&config.limits);
-    let parts = PartMemory::new(config.limits.memory_wait);
-    let answers = AnswerMemory::default();
-    let limits = metrics::limits::Limits {
-        core: core.clone(),
-        bodies: bodies.memory.clone(),
-        parts: parts.clone(),
-        answers: answers.clone(),
-    };
-    let metrics = Metrics::new(core.clone(), limits);
+    let app = app(&config, core.clone(), address, scheme);
+    let metrics = &app.metrics;
     let mut background = Background::default();
     background.spawn(job::run(core.clone()));
     if let Some(tls) = tls.clone() {
@@ -183,8 +178,36 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
     if let Some(socket) = metrics_socket {
         background.spawn(metrics::listener::run(socket, metrics.clone()));
     }
-    let app = Arc::new(App {
+    let stop = CancellationToken::new();
+    let listener = Listener::new(socket, tls, config.limits.clone(), stop.clone());
+    let serving = tokio::spawn(listener.run(app, config.drain));
+    Ok(RunningServer {
+        url,
+        address,
+        metrics_address,
+        first_start,
+        core,
+        stop,
+        serving,
+        background,
+        lock,
+    })
+}
+
+/// What requests to a server at `address` share.
+fn app(config: &Config, core: Arc<Core>, address: SocketAddr, scheme: &'static str) -> Arc<App> {
+    let bodies = BodyLimits::new(&config.limits);
+    let parts = PartMemory::new(config.limits.memory_wait);
+    let answers = AnswerMemory::default();
+    let limits = metrics::limits::Limits {
         core: core.clone(),
+        bodies: bodies.memory.clone(),
+        parts: parts.clone(),
+        answers: answers.clone(),
+    };
+    let metrics = Metrics::new(core.clone(), limits);
+    Arc::new(App {
+        core,
         hosts: Hosts::new(config.domain.as_deref()),
         address,
         scheme,
@@ -199,20 +222,42 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
         metrics,
         signatures: Signatures::default(),
         parts,
-    });
+    })
+}
+
+/// A store that is served to a command of the operator, beside a running server or without one. It sweeps nothing.
+#[derive(Debug)]
+pub struct Beside {
+    /// Where it is served: on a port of the loopback interface.
+    pub url: String,
+    /// The product.
+    pub core: Arc<Core>,
+    stop: CancellationToken,
+    serving: JoinHandle<bool>,
+}
+
+impl Beside {
+    /// Ends it.
+    pub async fn stop(self) {
+        self.stop.cancel();
+        // What a client of ours left open is of no use to anybody.
+        drop(self.serving.await);
+    }
+}
+
+/// Serves a store that is there to whoever has credentials for it.
+pub async fn beside(config: &Config) -> Result<Beside, StartError> {
+    let core = Arc::new(open_beside(config).await?);
+    let socket = bind(LOOPBACK).await?;
+    let address = local_address(&socket, LOOPBACK)?;
+    let app = app(config, core.clone(), address, "http");
     let stop = CancellationToken::new();
-    let listener = Listener::new(socket, tls, config.limits.clone(), stop.clone());
-    let serving = tokio::spawn(listener.run(app, config.drain));
-    Ok(RunningServer {
-        url,
-        address,
-        metrics_address,
-        first_start,
+    let listener = Listener::new(socket, None, config.limits.clone(), stop.clone());
+    Ok(Beside {
+        url: format!("http://{address}"),
         core,
         stop,
-        serving,
-        background,
-        lock,
+        serving: tokio::spawn(listener.run(app, Duration::ZERO)),
     })
 }
 
@@ -244,6 +289,7 @@ fn settings(config: &Config, found: AccountId) -> Result<Settings, StartError> {
         rate_quotas: config.rate_quotas.clone(),
         count_quotas: config.count_quotas.clone(),
         lifecycle_interval: config.lifecycle_interval,
+        redirect_pulls: config.redirect_pulls,
         ..Settings::new(Registry::private(found, config.region)?)
     })
 }

@@ -5,7 +5,7 @@
 //! <data>/master.key         unless the operator brings a master key
 //! <data>/master.key.next    while another takes its place
 //! <data>/metadata.sqlite    and its log, unless a database is named
-//! <data>/blobs/…            segments, unless they are kept in a bucket
+//! <data>/blobs/…            segments and copies of keys, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
 //! ```
 //!
@@ -21,7 +21,10 @@ use std::{
 
 use longshore_registry::bootstrap::Identity;
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool, S3Store, SegmentStore, s3::S3Error},
+    blob::{
+        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore,
+        s3::{S3Error, S3Objects},
+    },
     crypto::{MasterKey, MasterKeyError, MasterKeys},
     meta::{self, DataDirLock, Metadata, SCHEMA, sqlite::Options},
 };
@@ -132,6 +135,14 @@ fn segments(url: &BlobsUrl, pool: &Pool) -> Result<Arc<dyn SegmentStore>, OpenEr
     }
 }
 
+/// Opens what lies beside the segments of a store, and those by name.
+fn objects(url: &BlobsUrl) -> Result<Arc<dyn NamedObjects>, OpenError> {
+    Ok(match url {
+        BlobsUrl::File(dir) => Arc::new(FileObjects::new(dir.join("blobs"))),
+        BlobsUrl::S3(options) => Arc::new(S3Objects::open((**options).clone())?),
+    })
+}
+
 /// Opens, or makes, the metadata where a URL says; SQLite's is `database`. Blocks.
 fn metadata(url: &MetadataUrl, database: &Path) -> Result<Metadata, OpenError> {
     Ok(match url {
@@ -171,7 +182,8 @@ pub(crate) fn open_blobs(config: &Config) -> Result<Blobs, OpenError> {
     let store = segments(&config.blobs, &pool)?;
     let archive = config.archive_blobs.as_ref();
     let archive = archive.map(|url| segments(url, &pool)).transpose()?;
-    let blobs = Blobs::new(store, STORE_ID, Cipher::Aes256Gcm, pool);
+    let blobs =
+        Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
         Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
         None => blobs,

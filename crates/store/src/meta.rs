@@ -7,9 +7,12 @@
 //! - Integers are BIGINT, arguments too; a comparison is no integer, so `CASE WHEN … THEN 1 ELSE 0 END` makes one.
 //! - Parameters are `?1`, `?2`, … and every argument is used.
 //! - Columns are integers, text and blobs; times are milliseconds, truths are 0 and 1. Text holds no NUL.
-//! - A row lock is a comment at the end of a SELECT: `/*for share*/`, `/*for update*/` or
-//!   `/*for update skip locked*/`, written exactly so. SQLite has one writer and skips comments; an engine with row
-//!   locks replaces the comment by the clause.
+//! - A row lock is a comment at the end of a SELECT: `/*for share*/`, `/*for update*/`, `/*for no key update*/`,
+//!   `/*for update skip locked*/`, also `of` one table. SQLite has one writer and skips comments; an engine with row
+//!   locks takes the comment for the clause.
+//! - Row locks are not fair: who shares one passes by who waits to have it alone. Where that matters both stand in line
+//!   first, by a comment after the tables of a SELECT: `/*in line: t.id*/` or `/*alone in line: t.id*/`, where `id` is a
+//!   blob that names the line. The place is kept until the transaction ends.
 //! - `LIKE` means different things to different engines and stays out; keyset ranges do its work.
 //! - After a statement has failed, every later one of the closure fails too and nothing of it is kept:
 //!   `ON CONFLICT … RETURNING` and row counts decide, not caught errors.
@@ -17,6 +20,8 @@
 mod clock;
 mod error;
 mod fault;
+#[cfg(feature = "faults")]
+mod gate;
 mod job;
 mod lock;
 mod migration;
@@ -41,6 +46,8 @@ pub use self::clock::{Clock, SystemClock};
 pub use self::error::{Constraint, Error, Result};
 #[cfg(any(test, feature = "faults"))]
 pub use self::fault::{Fault, Faults, Point};
+#[cfg(feature = "faults")]
+pub use self::gate::Gate;
 pub use self::lock::DataDirLock;
 pub use self::migration::{Dialect, Migration};
 pub use self::row::{Column, Columns, Row};

@@ -26,6 +26,11 @@ mod built {
         time
     }
 
+    /// How long something lasts in the store's time that takes processors `time`: the same.
+    pub const fn lasting(time: std::time::Duration) -> std::time::Duration {
+        time
+    }
+
     /// The time that the store goes by, in milliseconds since the epoch: the system's.
     pub(crate) const fn hasten(system: i64) -> i64 {
         system
@@ -82,6 +87,11 @@ mod built {
         }
     }
 
+    /// How long something lasts in the store's time that takes processors `time`.
+    pub fn lasting(time: Duration) -> Duration {
+        CLOCK.map_or(time, |(_, rate)| time * u32::try_from(rate).unwrap_or(1))
+    }
+
     /// The time that the store goes by, in milliseconds since the epoch.
     pub(crate) fn hasten(system: i64) -> i64 {
         match *CLOCK {
@@ -113,5 +123,5 @@ mod built {
     }
 }
 
-pub use built::brief;
 pub(crate) use built::{ahead, hasten, is_hastened, stretch};
+pub use built::{brief, lasting};

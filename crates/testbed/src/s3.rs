@@ -57,10 +57,17 @@ pub struct S3Server {
 impl S3Server {
     /// Starts a server; panics if it is not installed. Blocks.
     pub fn start(kind: Kind) -> Self {
+        Self::start_in(kind, &env::temp_dir())
+    }
+
+    /// Starts a server over a new directory in `parent`.
+    pub fn start_in(kind: Kind, parent: &Path) -> Self {
         let mut log = String::new();
         // Another process may take the port between its choice and its use.
         for _ in 0..3 {
-            let directory = tempfile::Builder::new().prefix("longshore-s3-").tempdir();
+            let directory = tempfile::Builder::new()
+                .prefix("longshore-s3-")
+                .tempdir_in(parent);
             let directory = directory.unwrap();
             fs::create_dir_all(directory.path().join("root").join(BUCKET)).unwrap();
             let address = free_address();

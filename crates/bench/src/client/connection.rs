@@ -1,5 +1,6 @@
 //! One keep-alive connection.
 
+use std::future::ready;
 use std::io::{self, Write as _};
 use std::rc::Rc;
 
@@ -78,10 +79,10 @@ impl Connection {
     /// Sends a request and reads its answer; a connection found closed is reopened once.
     pub async fn send(&mut self, request: &Request<'_>) -> Result<Response> {
         let was_open = self.stream.is_some();
-        match self.exchange(request).await {
+        match self.exchange(request, ready(())).await {
             Err(error) if was_open && self.input.is_empty() && is_disconnect(&error) => {
                 self.stream = None;
-                self.exchange(request).await
+                self.exchange(request, ready(())).await
             }
             other => other,
         }
@@ -89,7 +90,12 @@ impl Connection {
         .with_context(|| format!("{} {}", request.method, request.path))
     }
 
-    async fn exchange(&mut self, request: &Request<'_>) -> Result<Response> {
+    /// Sends a request and reads its answer, of which the body is read when `meet` is over.
+    pub(crate) async fn exchange(
+        &mut self,
+        request: &Request<'_>,
+        meet: impl Future<Output = ()>,
+    ) -> Result<Response> {
         self.input.clear();
         let mut stream = match self.stream.take() {
             Some(stream) => stream,
@@ -101,6 +107,7 @@ impl Connection {
             Ok(head) => head,
             Err(error) => return Err(written.err().map_or(error, anyhow::Error::from)),
         };
+        meet.await;
         let keeps_alive =
             head.keeps_alive && head.framing != Framing::UntilClose && written.is_ok();
         let response = self.read_body(&mut stream, head, request.sink).await?;

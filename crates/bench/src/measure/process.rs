@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::path::Path;
 
 use rustix::time::ClockId;
 
@@ -30,6 +31,21 @@ pub fn resident_bytes(processes: &[u32]) -> u64 {
         .filter_map(|pid| resident_pages(*pid))
         .sum();
     pages * rustix::param::page_size() as u64
+}
+
+/// Returns how many descriptors of the tree of `root` are files below a directory.
+pub fn files_below(root: u32, directory: &Path) -> usize {
+    let of = |pid| {
+        fs::read_dir(format!("/proc/{pid}/fd"))
+            .into_iter()
+            .flatten()
+    };
+    tree(root)
+        .into_iter()
+        .flat_map(of)
+        .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
+        .filter(|target| target.starts_with(directory))
+        .count()
 }
 
 /// Returns `root` and everything it started that still runs.

@@ -11,8 +11,8 @@ use anyhow::{Context as _, Result, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::Options;
-use super::api::Keys;
 use super::clock::Clock;
+use crate::aws::Keys;
 
 /// How long a server may fail to start.
 const PATIENCE: Duration = Duration::from_mins(1);

@@ -83,6 +83,11 @@ impl Ledger {
         !self.lost.borrow().is_empty()
     }
 
+    /// How many tags must pull.
+    pub(super) fn len(&self) -> usize {
+        self.kept.borrow().len()
+    }
+
     /// What is kept in a repository.
     pub(super) fn kept_in(&self, repository: &str) -> Vec<(Place, Image)> {
         let mut kept = self.kept();

@@ -18,6 +18,8 @@ use crate::payload::mix;
 use crate::registry::MANIFEST;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
+/// With so many images, some are deleted for each that is pushed.
+const MOST_KEPT: usize = 2_000;
 /// How long a positive answer holds: twelve hours, of which a server that starts may take a part, as it goes by a time that
 /// was kept ahead of it.
 const PROMISED_HOURS: i64 = 11;
@@ -97,7 +99,8 @@ impl Worker<'_> {
             16 => self.archive_one().await?,
             3..=6 => self.delete_one().await?,
             7..=8 => self.pull_one().await?,
-            _ => self.push_image().await?,
+            _ if self.soak.ledger.len() < MOST_KEPT => self.push_image().await?,
+            _ => self.delete_one().await?,
         }
         Ok(())
     }

@@ -136,7 +136,7 @@ mod tests {
         let manifest: serde_json::Value = serde_json::from_slice(&image.manifest).unwrap();
         assert_eq!(manifest["config"]["digest"], image.config.digest());
         assert_eq!(manifest["layers"][0]["size"], 2048);
-        let config: serde_json::Value = serde_json::from_slice(image.config.parts()[1]).unwrap();
+        let config: serde_json::Value = serde_json::from_slice(image.config.parts()[0]).unwrap();
         assert_eq!(config["rootfs"]["diff_ids"][0], image.layer.digest());
     }
 

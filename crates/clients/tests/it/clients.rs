@@ -25,6 +25,7 @@ mod report_in_use;
 mod repository_copies;
 mod sdk;
 mod skopeo;
+mod transfer;
 
 use crate::harness::Client;
 
@@ -61,6 +62,7 @@ pub(crate) fn all() -> Vec<Client> {
         crane::client(),
         regctl::client(),
         repository_copies::client(),
+        transfer::client(),
         helm::client(),
         curl::client(),
     ]

@@ -107,3 +107,56 @@ fn what_is_not_named_is_meant() {
             .allows(&ALICE)
     );
 }
+
+#[test]
+fn what_denies_any_resource_below_a_prefix_denies_all_and_what_allows_allows_each() {
+    let all = everything();
+    let arn = |name: &str| format!("arn:aws:ecr:eu-central-1:111122223333:repository/{name}");
+    let statement = |effect: &str, member: &str, name: &str| json!({"Effect": effect, "Action": "*", member: arn(name)});
+    let below = || World::new().below();
+    assert!(below().identity(&all).allows(&ALICE));
+    for (member, name) in [
+        ("Resource", "team/secret"),
+        ("Resource", "team/secret/*"),
+        ("Resource", "t*/secret"),
+        ("Resource", "*secret"),
+        ("Resource", "team/?"),
+        ("Resource", "team/*"),
+        ("Resource", "????/*"),
+        ("NotResource", "team/app"),
+        ("NotResource", "team/a*"),
+        ("NotResource", "other/*"),
+    ] {
+        let denied = below().identity(&json!([all, statement("Deny", member, name)]));
+        assert!(!denied.allows(&ALICE), "{member} {name}");
+        let denied = below().identity(&all).registry(
+            &json!({"Effect": "Deny", "Principal": "*", "Action": "*", member: arn(name)}),
+        );
+        assert!(!denied.allows(&ALICE), "{member} {name} of a registry");
+    }
+    for (member, name) in [
+        ("Resource", "team"),
+        ("Resource", "teams/secret"),
+        ("Resource", "tea?s*"),
+        ("Resource", "other/*"),
+        ("NotResource", "team/*"),
+        ("NotResource", "t*"),
+    ] {
+        let allowed = below().identity(&json!([all, statement("Deny", member, name)]));
+        assert!(allowed.allows(&ALICE), "{member} {name}");
+    }
+    for (member, name, expected) in [
+        ("Resource", "team/*", true),
+        ("Resource", "team*", true),
+        ("Resource", "*", true),
+        ("Resource", "team/app", false),
+        ("Resource", "team/a*", false),
+        ("Resource", "team/*a", false),
+        ("Resource", "team/?", false),
+        ("NotResource", "other/*", true),
+        ("NotResource", "team/secret", false),
+    ] {
+        let world = below().identity(&statement("Allow", member, name));
+        assert_eq!(world.allows(&ALICE), expected, "{member} {name}");
+    }
+}

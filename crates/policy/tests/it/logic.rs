@@ -418,6 +418,7 @@ fn what_nobody_owns_is_the_callers() {
             .object("*")
             .ask(&STRANGER, |request, policies| {
                 let request = longshore_policy::Request {
+                    below: false,
                     resource_account: None,
                     ..*request
                 };

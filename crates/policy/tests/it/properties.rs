@@ -309,6 +309,7 @@ fn world_of(case: &Case) -> World {
         context: case.context.iter().cloned().collect(),
         action: case.action.clone(),
         object: case.object.clone(),
+        below: false,
     }
 }
 

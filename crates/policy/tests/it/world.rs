@@ -145,6 +145,8 @@ pub(crate) struct World {
     pub(crate) action: String,
     /// The resource, [`REPOSITORY`] when empty.
     pub(crate) object: String,
+    /// Whether all resources are meant that it begins.
+    pub(crate) below: bool,
 }
 
 impl World {
@@ -197,6 +199,14 @@ impl World {
         self
     }
 
+    /// Asks about all repositories whose names begin with `team/`.
+    pub(crate) fn below(self) -> Self {
+        Self {
+            below: true,
+            ..self.object("arn:aws:ecr:eu-central-1:111122223333:repository/team/*")
+        }
+    }
+
     /// Calls `ask` with the request of `who` and the policies.
     pub(crate) fn ask<T>(
         &self,
@@ -221,6 +231,7 @@ impl World {
                     principal,
                     action,
                     resource: object,
+                    below: self.below,
                     resource_account: Some(HERE.parse().unwrap()),
                     context: &self.context,
                 },

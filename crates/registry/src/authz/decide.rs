@@ -84,6 +84,7 @@ impl Asked<'_, '_> {
             }),
             action: self.action.name(),
             resource: &place.arn,
+            below: matches!(self.need.resource, Resource::RepositoriesUnder(..)),
             resource_account: Some(place.registry.account()),
             context: &context,
         };

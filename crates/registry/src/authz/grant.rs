@@ -1,6 +1,10 @@
 //! What a decision gives: proof of it, and the right to run.
 
-use std::{marker::PhantomData, sync::Arc};
+use std::{
+    hash::{DefaultHasher, Hasher},
+    marker::PhantomData,
+    sync::Arc,
+};
 
 use longshore_store::meta::Tx;
 use longshore_types::account::{AccountId, Registry};
@@ -26,6 +30,7 @@ pub struct Grant {
     pub(super) repository: Option<Arc<Repository>>,
     /// What else the operation needs, if this is its first grant: that is decided again with it.
     pub(super) beside: Arc<[Need]>,
+    is_alone: bool,
 }
 
 impl Grant {
@@ -47,6 +52,7 @@ impl Grant {
             versions,
             repository: repository.map(|target| target.repository.clone()),
             beside: Arc::default(),
+            is_alone: false,
         })
     }
 
@@ -80,14 +86,46 @@ impl Grant {
         self.caller.as_ref().map_or("", AccountId::as_str)
     }
 
+    /// The same, for a transaction that is to have the repository, or the account, to itself.
+    pub(crate) fn alone(self) -> Self {
+        Self {
+            is_alone: true,
+            ..self
+        }
+    }
+
+    /// Fails with [`Error::NotAlone`] unless this transaction has what the grant is for to itself; it is then run once
+    /// more, so that it has. For what turns out to be needed on the way.
+    pub(crate) fn require_alone(&self) -> Result<()> {
+        if self.is_alone {
+            Ok(())
+        } else {
+            Err(Error::NotAlone)
+        }
+    }
+
     /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`.
     pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<()> {
         let caller = self.guard_account();
-        let current = match &self.repository {
-            Some(repository) => guard::of_repository(tx, caller, repository.incarnation)?,
-            None => guard::of_account(tx, caller, self.registry.account())?,
+        let account = self.registry.account();
+        let repository = self.repository.as_ref().map(|found| found.incarnation);
+        let current = match (repository, self.is_alone) {
+            (Some(repository), false) => guard::of_repository(tx, caller, repository)?,
+            (Some(repository), true) => guard::of_repository_alone(tx, caller, repository)?,
+            (None, false) => guard::of_account(tx, caller, account)?,
+            (None, true) => guard::of_account_alone(tx, caller, account)?,
         };
         self.check(current)
+    }
+
+    /// A number that changes of the same repository, or else of the same account, have in common.
+    pub(crate) fn line(&self) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        match &self.repository {
+            Some(repository) => hasher.write(repository.incarnation.as_bytes()),
+            None => hasher.write(self.registry.account().as_str().as_bytes()),
+        }
+        hasher.finish()
     }
 
     /// Fails with [`Error::Stale`] unless `current` is what was decided on.

@@ -19,7 +19,8 @@ pub enum Resource {
     Registry(Registry),
     /// All repositories of a registry: `repository/*` in a policy.
     Repositories(Registry),
-    /// The repositories of a registry under a prefix, none of which need exist: `repository/PREFIX/*` in a policy.
+    /// The repositories of a registry under a prefix, none of which need exist: `repository/PREFIX/*` in a policy. A
+    /// deny of any of them denies all.
     RepositoriesUnder(Registry, TemplatePrefix),
     /// The public registry of an account as a whole.
     PublicRegistry(AccountId),

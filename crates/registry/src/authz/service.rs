@@ -80,6 +80,7 @@ fn is_trusted(cx: &Cx<'_>, service: &str, need: &Need, place: &Place, about: &Pl
         principal: Principal::Service { name: service },
         action: need.action.name(),
         resource: &place.arn,
+        below: false,
         resource_account: Some(place.registry.account()),
         context: &context::of_service(cx, service, place, about),
     };

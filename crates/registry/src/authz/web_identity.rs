@@ -55,6 +55,7 @@ fn is_trusted(cx: &Cx<'_>, provider: &str, need: &Need, place: &Place) -> bool {
         principal: Principal::WebIdentity { provider },
         action: need.action.name(),
         resource: &place.arn,
+        below: false,
         resource_account: Some(place.registry.account()),
         context: &context,
     };

@@ -28,6 +28,8 @@ use crate::{
 
 /// How many copies from the repositories of one account may be under way.
 const MAX_RUNNING: i64 = 20;
+/// How many copies of an account's repositories are remembered that have ended.
+const MAX_REMEMBERED: i64 = 200;
 
 /// From where to where; without a member, the target is like the source in it.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -123,7 +125,7 @@ async fn begin<O>(cx: &Cx<'_>, permit: Permit<O>, deeds: Deeds) -> Result<Reposi
     let beginning = Beginning::new(cx, deeds, total).await?;
     let grants: Vec<Grant> = permit.grants().cloned().collect();
     let copy = cx
-        .write_all(grants, Durability::Durable, move |tx, grants| {
+        .change_all(grants, Durability::Durable, move |tx, grants| {
             let first = grants.first();
             let first = first.ok_or_else(|| Error::internal("a copy without a grant"))?;
             beginning.insert(tx, first.repository()?)
@@ -167,6 +169,7 @@ impl Beginning {
                 "{MAX_RUNNING} copies of the account's repositories are under way, which is the limit"
             )));
         }
+        repository_copy::shorten(tx, from.registry.account(), MAX_REMEMBERED)?;
         let now = tx.now();
         let target = self.target.insert(tx)?.incarnation;
         target::hide(tx, target)?;

@@ -49,7 +49,7 @@ impl Operation for RenameRepository {
         let permit: Permit<Self> = authz::authorize(cx, needs(&deeds, &tags)).await?;
         let name = deeds.to.name.clone();
         let row = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let row = grant.repository()?;
                 if repository_tag::all(tx, row.incarnation)? != tags {
                     // It was decided on the tags that it had; whoever tries again is asked about those that it has now.

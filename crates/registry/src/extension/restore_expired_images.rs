@@ -12,7 +12,7 @@ use longshore_types::{
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    authz::{Grant, Longshore, Needs, Permit},
+    authz::{Ecr, Grant, Longshore, Needs, Permit},
     cx::{Cx, Scope},
     error::{Error, Result},
     member::{Member, required_list},
@@ -25,7 +25,7 @@ use crate::{
         image::{self as rules, Wire},
         manifest,
     },
-    table::{expired, image::NewImage, repository, tag},
+    table::{expired, image::NewImage, tag},
 };
 
 const MAX_IDS: usize = 100;
@@ -71,7 +71,8 @@ impl Operation for RestoreExpiredImages {
             &self.repository_name,
         )?;
         self.ids()?;
-        Ok(needs)
+        // What comes back is pushed again.
+        Ok(needs.and(Ecr::PutImage))
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RestoredImages> {
@@ -194,13 +195,12 @@ impl Restoration<'_, '_> {
         let limits = self.cx.core.push_limits(self.grant)?;
         let restored = self
             .cx
-            .write(self.grant, Durability::Durable, move |tx, grant| {
+            // Pushes come before this or after it: a tag that is free stays so.
+            .change(self.grant, Durability::Durable, move |tx, grant| {
                 let incarnation = grant.repository()?.incarnation;
                 if expired::get(tx, incarnation, &digest)?.is_none() {
                     return Ok(None);
                 }
-                // Pushes come before this or after it: a tag that is free stays so.
-                repository::hold(tx, incarnation)?;
                 let taken = tag::images(tx, incarnation, &tags)?;
                 let is_free = |tag: &&ImageTag| !taken.contains_key(tag.as_str());
                 let free: Vec<ImageTag> = tags.iter().filter(is_free).cloned().collect();

@@ -33,7 +33,7 @@ impl Operation for CreateAccountAlias {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let own = grant.registry().account();
             let alias = &self.account_alias;
             if account::aliased(tx, alias)?.is_some_and(|other| other != own.as_str()) {
@@ -64,7 +64,7 @@ impl Operation for DeleteAccountAlias {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let own = grant.registry().account();
             if account::alias(tx, own)?.as_ref() != Some(&self.account_alias) {
                 let text = format!("The account alias {} cannot be found.", self.account_alias);

@@ -41,7 +41,7 @@ macro_rules! changes {
             }
 
             async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-                cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+                cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
                     let account = grant.registry().account();
                     $change(tx, account, IdentityKind::$kind, &self.$name, &self.policy_arn)
                 })

@@ -68,7 +68,7 @@ macro_rules! puts {
             }
 
             async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-                cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+                cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
                     let account = grant.registry().account();
                     let kind = IdentityKind::$kind;
                     let holder = identity::changeable(tx, account, kind, &self.$name)?;
@@ -108,7 +108,7 @@ macro_rules! deletes {
             }
 
             async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-                cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+                cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
                     let account = grant.registry().account();
                     let kind = IdentityKind::$kind;
                     let holder = identity::changeable(tx, account, kind, &self.$name)?;

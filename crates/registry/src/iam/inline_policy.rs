@@ -55,7 +55,7 @@ macro_rules! puts {
             }
 
             async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-                cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+                cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
                     let account = grant.registry().account();
                     let policy = (self.policy_name.as_str(), self.policy_document.as_str());
                     put(tx, account, IdentityKind::$kind, &self.$name, policy)
@@ -194,7 +194,7 @@ macro_rules! deletes {
             }
 
             async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-                cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+                cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
                     let account = grant.registry().account();
                     let kind = IdentityKind::$kind;
                     let holder = identity::changeable(tx, account, kind, &self.$name)?;

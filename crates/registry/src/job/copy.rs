@@ -9,7 +9,10 @@ mod blob;
 mod changes;
 mod check;
 mod images;
+mod lanes;
 mod tags;
+
+pub(crate) use self::lanes::Lanes;
 
 use std::time::Duration;
 
@@ -33,8 +36,8 @@ use crate::{
     },
 };
 
-/// How many copies one tick takes a step with.
-const PER_TICK: i64 = 16;
+/// Of how many accounts a tick looks who is next.
+const ACCOUNTS: i64 = 256;
 /// How long a copy that has ended can be looked at.
 const REMEMBERED: Duration = Duration::from_hours(7 * 24);
 /// How long a copy waits after a failure; each further one doubles it, up to [`LONGEST_WAIT`].
@@ -43,37 +46,49 @@ const LONGEST_WAIT: Duration = Duration::from_mins(10);
 /// After so many failures one after another, which take more than an hour, a copy is given up.
 const FAILURES: i64 = 16;
 
-/// Takes one step with every copy that is due.
+/// Takes one step with one copy: of the account whose turn it is, the one that has waited longest.
+///
+/// Several run this at once, each with another account's: a step may take as long as a large layer does, and holds up its own
+/// account alone.
 pub async fn tick(core: &Core) -> Result<Swept> {
     let mut swept = forget(core).await?;
     let due = core
         .meta
-        .read(|tx| Ok::<_, Error>(table::due(tx, PER_TICK)?))
+        .read(|tx| Ok::<_, Error>(table::accounts_due(tx, ACCOUNTS)?))
         .await?;
-    for copy in due {
-        swept.done += 1;
-        swept.more |= attend(core, copy).await?;
+    let Some(lane) = core.copying.take(&due) else {
+        return Ok(swept);
+    };
+    let account = lane.account;
+    let copy = core
+        .meta
+        .read(move |tx| Ok::<_, Error>(table::due(tx, account)?))
+        .await?;
+    if let Some(copy) = copy {
+        attend(core, copy).await?;
     }
+    swept.done += 1;
+    swept.more = true;
     Ok(swept)
 }
 
-/// Takes a step, or notes why there was none; returns whether there is more to do at once.
-async fn attend(core: &Core, copy: RepositoryCopy) -> Result<bool> {
+/// Takes a step, or notes why there was none.
+async fn attend(core: &Core, copy: RepositoryCopy) -> Result<()> {
     let (id, number) = (copy.id, copy.step);
     let Err(failed) = step(core, copy).await else {
-        return Ok(true);
+        return Ok(());
     };
     tracing::warn!(copy.id = %id, error = %failed, "a step of a repository's copy failed");
     core.meta
         .write(Durability::Durable, move |tx| {
             let Some(mut copy) = table::get(tx, id)? else {
-                return Ok(false);
+                return Ok(());
             };
             // Whoever else took the step has said what came of it.
             if copy.step == number && table::claim(tx, &copy)? {
                 note_failure(tx, &mut copy, &failed)?;
             }
-            Ok(copy.ended_at.is_some())
+            Ok(())
         })
         .await
 }

@@ -49,16 +49,17 @@ pub async fn tick(core: &Core) -> Result<Swept> {
 /// Takes what is due in a durable write of its own: a read could miss an admission that is about to claim a row, and a
 /// power cut could bring back the rows of an upload whose files are gone.
 async fn take(core: &Core) -> Result<Vec<(PhysicalId, u32)>> {
+    let settling = core.blobs.settling();
     let nothing = core
         .meta
-        .read(|tx| Ok::<_, Error>(!doomed::any_due(tx)?))
+        .read(move |tx| Ok::<_, Error>(!doomed::any_due(tx, settling)?))
         .await?;
     if nothing {
         return Ok(Vec::new());
     }
     core.meta
-        .write(Durability::Durable, |tx| {
-            Ok::<_, Error>(doomed::take_due(tx, PER_TICK)?)
+        .write(Durability::Durable, move |tx| {
+            Ok::<_, Error>(doomed::take_due(tx, PER_TICK, settling)?)
         })
         .await
 }

@@ -12,7 +12,10 @@ mod select;
 
 use std::time::Duration;
 
-use longshore_store::meta::{Durability, Tx};
+use longshore_store::{
+    meta::{Durability, Tx},
+    soak,
+};
 use longshore_types::{
     id::{EvaluationId, Incarnation},
     lifecycle::LifecyclePolicy,
@@ -124,7 +127,7 @@ async fn begin(core: &Core) -> Result<()> {
 /// Takes the next step. What cannot be evaluated at all is given up, so that it holds up nothing else.
 async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
     let now = core.meta.now();
-    if evaluation.kind == Kind::Run && evaluation.as_of.plus(RUN_LIFE) < now {
+    if evaluation.kind == Kind::Run && evaluation.as_of.plus(soak::lasting(RUN_LIFE)) < now {
         // It is due again, but behind whoever waits longer.
         let waits_since = now.minus(core.settings.lifecycle_interval);
         return give_up(core, &evaluation, waits_since).await;

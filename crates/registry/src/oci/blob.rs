@@ -1,5 +1,7 @@
 //! Blobs over `/v2`, and layer URLs.
 
+use std::time::Duration;
+
 use longshore_store::meta::Durability;
 use longshore_types::{
     digest::Digest,
@@ -17,6 +19,9 @@ use crate::{
     table::{blob, link},
     token::LayerGrant,
 };
+
+/// How long the URL is good that a pull is sent to: to begin with, not to end.
+const LOCATION_LIFETIME: Duration = Duration::from_mins(5);
 
 /// `HEAD` of a blob.
 #[derive(Debug)]
@@ -69,6 +74,8 @@ pub struct PulledBlob {
     pub range: Option<ByteRange>,
     /// The bytes.
     pub download: Download,
+    /// Where whoever knows the URL has them for a short time, if pulls are to be sent there.
+    pub location: Option<String>,
 }
 
 impl Operation for PullBlob {
@@ -79,7 +86,9 @@ impl Operation for PullBlob {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PulledBlob> {
-        pull(cx, permit.grant(), self.digest, self.range.as_deref()).await
+        let (grant, range) = (permit.grant(), self.range.as_deref());
+        let redirects = cx.core.settings.redirect_pulls && range.is_none();
+        pull(cx, grant, self.digest, range, redirects).await
     }
 }
 
@@ -103,7 +112,8 @@ impl Operation for DownloadLayer {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<PulledBlob> {
-        pull(cx, permit.grant(), self.grant.digest, self.range.as_deref()).await
+        let (grant, range) = (permit.grant(), self.range.as_deref());
+        pull(cx, grant, self.grant.digest, range, false).await
     }
 }
 
@@ -112,6 +122,7 @@ async fn pull(
     grant: &Grant,
     digest: Digest,
     range: Option<&str>,
+    redirects: bool,
 ) -> Result<PulledBlob> {
     let opened = find(cx, grant, digest).await?;
     let size = opened.size();
@@ -121,11 +132,14 @@ async fn pull(
         Some(Selection::Unsatisfiable) => return Err(Error::RangeNotSatisfiable(size)),
     };
     let bytes = range.map_or(0..size, |range| range.first()..range.end());
+    let bare = opened.only_segment().filter(|_| redirects);
+    let location = bare.and_then(|row| cx.core.blobs.location(row, LOCATION_LIFETIME));
     let download = read(cx, grant, opened, bytes).await?;
     Ok(PulledBlob {
         size,
         range,
         download,
+        location,
     })
 }
 

@@ -2,6 +2,7 @@
 //!
 //! It is what the sweepers of a running server do by themselves, without a rest between the steps.
 
+use longshore_store::meta::Tx;
 use serde::Serialize;
 
 use crate::{
@@ -29,7 +30,9 @@ pub struct Garbage {
 
 /// Counts what is due now.
 pub async fn due(core: &Core) -> Result<Garbage> {
-    core.meta.read(|tx| Ok::<_, Error>(garbage::due(tx)?)).await
+    let settling = core.blobs.settling();
+    let due = move |tx: &mut dyn Tx| Ok::<_, Error>(garbage::due(tx, settling)?);
+    core.meta.read(due).await
 }
 
 /// Collects until nothing is due; `progress` is told after every step.

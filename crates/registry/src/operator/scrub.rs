@@ -57,7 +57,7 @@ pub struct Scrubbed {
     pub repaired: u64,
     /// The first thousand that are damaged.
     pub findings: Vec<Finding>,
-    /// The last key of the blobs, then of the images, in hexadecimal; absent when the blobs are done.
+    /// The last key of the blobs, then of the images, then of those that are expired and can be brought back.
     at: Position,
 }
 
@@ -66,6 +66,7 @@ pub struct Scrubbed {
 enum Position {
     Blobs(Vec<u8>, Vec<u8>),
     Images(Vec<u8>, Vec<u8>),
+    Expired(Vec<u8>, Vec<u8>),
 }
 
 impl Default for Position {
@@ -158,20 +159,24 @@ async fn step(
             Ok(true)
         }
         Position::Images(incarnation, digest) => {
-            let images = core
-                .meta
-                .read(move |tx| {
-                    Ok::<_, Error>(scrub::images(tx, (&incarnation, &digest), IMAGES_PER_STEP)?)
-                })
-                .await?;
-            for image in &images {
-                check_image(core, state, image).await?;
-                state.images += 1;
-                state.at =
-                    Position::Images(image.incarnation.as_bytes().to_vec(), image.digest.to_key());
-            }
+            let after = (incarnation, digest);
+            let last = check_images(core, state, scrub::Images::Live, after).await?;
+            state.at = match last {
+                Some((incarnation, digest)) => Position::Images(incarnation, digest),
+                None => Position::Expired(Vec::new(), Vec::new()),
+            };
             progress(state);
-            Ok(!images.is_empty())
+            Ok(true)
+        }
+        Position::Expired(incarnation, digest) => {
+            let after = (incarnation, digest);
+            let last = check_images(core, state, scrub::Images::Expired, after).await?;
+            progress(state);
+            let Some((incarnation, digest)) = last else {
+                return Ok(false);
+            };
+            state.at = Position::Expired(incarnation, digest);
+            Ok(true)
         }
     }
 }
@@ -254,6 +259,32 @@ async fn mend(core: &Core, state: &mut Scrubbed, found: &ScrubBlob) -> Result<()
         .await?;
     state.repaired += u64::from(mended);
     Ok(())
+}
+
+/// Opens the manifests of the next images; returns the key of the last.
+async fn check_images(
+    core: &Core,
+    state: &mut Scrubbed,
+    of: scrub::Images,
+    (incarnation, digest): (Vec<u8>, Vec<u8>),
+) -> Result<Option<(Vec<u8>, Vec<u8>)>> {
+    let images = core
+        .meta
+        .read(move |tx| {
+            Ok::<_, Error>(scrub::images(
+                tx,
+                of,
+                (&incarnation, &digest),
+                IMAGES_PER_STEP,
+            )?)
+        })
+        .await?;
+    for image in &images {
+        check_image(core, state, image).await?;
+        state.images += 1;
+    }
+    let key = |image: &ScrubImage| (image.incarnation.as_bytes().to_vec(), image.digest.to_key());
+    Ok(images.last().map(key))
 }
 
 async fn check_image(core: &Core, state: &mut Scrubbed, image: &ScrubImage) -> Result<()> {

@@ -123,6 +123,14 @@ impl Opened {
     pub fn size(&self) -> u64 {
         self.found.size
     }
+
+    /// The one segment that it is, if it is one.
+    pub(crate) fn only_segment(&self) -> Option<&SegmentRow> {
+        let [row] = self.found.rows.as_slice() else {
+            return None;
+        };
+        (row.size == self.found.size).then_some(row)
+    }
 }
 
 /// Finds a blob that is present in the grant's repository. One statement.

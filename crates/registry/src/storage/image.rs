@@ -20,7 +20,7 @@ use crate::{
         image::{self, NewImage},
         image_storage::{self, Status},
         lifecycle::subject,
-        link, relocation, repository,
+        link, relocation,
         repository_copy::change,
         tag,
     },
@@ -167,8 +167,7 @@ pub(crate) fn put(
         absent = absent_layers(tx, grant, image, wire)?;
         if !absent.is_empty() {
             // Whoever brings one of them looks for images that lack it: either sees the other.
-            repository::hold(tx, incarnation)?;
-            absent = absent_layers(tx, grant, image, wire)?;
+            grant.require_alone()?;
         }
         let size = check_children(tx, grant, image, wire)?;
         if !exists {

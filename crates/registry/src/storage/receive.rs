@@ -212,12 +212,9 @@ pub(crate) async fn forget(core: &Core, piece: Option<&Piece>) {
 
 /// Lets the file of a segment that is not to be go. When this fails, its intent dooms it all the same.
 pub(crate) async fn release(core: &Core, physical: PhysicalId) {
-    let settling = core.blobs.settling();
     let released = core
         .meta
-        .write(Durability::Soft, move |tx| {
-            doomed::release(tx, physical, settling)
-        })
+        .write(Durability::Soft, move |tx| doomed::release(tx, physical))
         .await;
     if let Err(error) = released {
         tracing::warn!(%physical, %error, "an unused segment stays until its intent ends");

@@ -27,8 +27,8 @@ pub(crate) struct NewRepository {
     registry: Registry,
     name: RepositoryName,
     incarnation: Incarnation,
-    /// The encryption domain of its registry and that one's wrapped first key, should there be none yet.
-    domain: (DomainId, Sealed),
+    /// The encryption domain of its registry, and that one's wrapped first key if there was none yet.
+    domain: (DomainId, Option<Sealed>),
     /// What bounds how many there are, if anything.
     quota: Option<Allowance>,
     /// Which tags may move.
@@ -45,18 +45,21 @@ pub(crate) struct NewRepository {
 
 impl NewRepository {
     /// A repository with ECR's defaults: no tags, no policies, every tag may move (`behaviour.md` section 7).
-    pub(crate) async fn new(
-        core: &Core,
-        registry: Registry,
-        name: RepositoryName,
-    ) -> Result<Self> {
-        let domain = DomainId::from_uuid(core.fresh());
+    pub(crate) async fn new(core: &Core, registry: Registry, name: RepositoryName) -> Result<Self> {
+        let there = core.meta.query(move |tx| domain::find(tx, &registry));
+        let domain = if let Some(domain) = there.await? {
+            (domain, None)
+        } else {
+            let fresh = DomainId::from_uuid(core.fresh());
+            let key = core.keys.make(core, registry, fresh, 1).await?;
+            (fresh, Some(key))
+        };
         Ok(Self {
             quota: core.quotas.creation(&registry, core.meta.now()),
             registry,
             name,
             incarnation: Incarnation::from_uuid(core.fresh()),
-            domain: (domain, core.keys.wrap_first(&core.meta, domain).await?),
+            domain,
             mutability: TagMutability::new(ImageTagMutability::Mutable, Vec::new())
                 .map_err(Error::internal)?,
             scan_on_push: false,
@@ -69,12 +72,15 @@ impl NewRepository {
     /// Makes it, unless the name is taken: then [`Error::RepositoryAlreadyExists`]; or there are as many as there may be:
     /// then [`Error::LimitExceeded`].
     pub(crate) fn insert(&self, tx: &mut dyn Tx) -> Result<Repository> {
-        let (fresh_domain, first_key) = &self.domain;
+        let domain = match &self.domain {
+            (domain, None) => *domain,
+            (fresh, Some(key)) => domain::ensure(tx, &self.registry, *fresh, key)?,
+        };
         let row = Repository {
             incarnation: self.incarnation,
             registry: self.registry,
             name: self.name.clone(),
-            domain: domain::ensure(tx, &self.registry, *fresh_domain, first_key)?,
+            domain,
             version: 1,
             mutability: self.mutability.clone(),
             scan_on_push: self.scan_on_push,

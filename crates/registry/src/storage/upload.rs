@@ -164,7 +164,7 @@ async fn admit_close(
     let digest = match matching(received.hash.clone(), digests) {
         Some(digest) => digest,
         None if wants_sha512(digests) && !before.sha512 => {
-            rehash(cx, keys, &before, received, digests).await?
+            rehash(cx, grant, &before, received, digests).await?
         }
         None => return Err(Error::InvalidLayer),
     };
@@ -359,13 +359,16 @@ fn hash_before(before: &Upload, keys: &DomainKeys) -> Result<UploadHash> {
 /// SHA-512 was not announced, so the whole content is read once more.
 async fn rehash(
     cx: &Cx<'_>,
-    keys: &Arc<DomainKeys>,
+    grant: &Grant,
     before: &Upload,
     received: &Received,
     digests: &[Digest],
 ) -> Result<Digest> {
+    // While the body came, what was uploaded before may have been sealed under a newer key.
+    let keys = cx.core.domain_keys(grant).await?;
+
     let mut hash = UploadHash::new(Some(Algorithm::Sha512));
-    let mut pieces = super::blob::open_upload(cx, keys, before, received).await?;
+    let mut pieces = super::blob::open_upload(cx, &keys, before, received).await?;
     while let Some(bytes) = pieces.next().await {
         let bytes: Bytes = bytes?;
         hash.update(&bytes);

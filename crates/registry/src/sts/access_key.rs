@@ -14,7 +14,7 @@ const ACCOUNT_SHIFT: u32 = 39;
 const ACCOUNT_BITS: u128 = (1 << 40) - 1;
 
 /// Makes the id of a session's access key of `account`.
-pub(super) fn of(account: AccountId) -> Result<String> {
+pub(crate) fn of(account: AccountId) -> Result<String> {
     let number: u128 = account.as_str().parse().map_err(Error::internal)?;
     let random = u128::from_be_bytes(crypto::random().map_err(Error::internal)?);
     let random = random & !(ACCOUNT_BITS << ACCOUNT_SHIFT);

@@ -55,6 +55,15 @@ pub(crate) fn keys(tx: &mut dyn Tx, id: DomainId) -> Result<Vec<DomainKeyRow>> {
     )
 }
 
+/// Returns the domain of `registry` for AES256, if it has one.
+pub(crate) fn find(tx: &mut dyn Tx, registry: &Registry) -> Result<Option<DomainId>> {
+    let sql =
+        "SELECT id FROM domain WHERE kind = ?1 AND account = ?2 AND region = ?3 AND kms_key = ''";
+    let (account, region) = (registry.account(), registry.region());
+    let kind = registry.kind().as_str();
+    tx.row(sql, args![kind, account.as_str(), region.as_str()])
+}
+
 /// Returns the domain of `registry` for AES256, making it with `fresh` and its wrapped first key if there is none.
 pub(crate) fn ensure(
     tx: &mut dyn Tx,
@@ -80,10 +89,19 @@ pub(crate) fn ensure(
         tx.execute(sql, args![fresh.as_bytes(), wrapped, now])?;
         return Ok(fresh);
     }
-    let sql =
-        "SELECT id FROM domain WHERE kind = ?1 AND account = ?2 AND region = ?3 AND kms_key = ''";
-    let found = tx.row(sql, args![kind, account.as_str(), region.as_str()])?;
+    let found = find(tx, registry)?;
     Ok(found.ok_or_else(|| Error::corrupt("a domain conflicts but is not there"))?)
+}
+
+/// Makes a domain of `registry` for AES256 that is known by its id, unless that or the registry has one; returns whether it did.
+pub(crate) fn insert(tx: &mut dyn Tx, registry: &Registry, id: DomainId) -> Result<bool> {
+    let now = tx.now();
+    let (account, region) = (registry.account(), registry.region());
+    let made = tx.execute(
+        "INSERT INTO domain (id, kind, account, region, kms_key, created_at) VALUES (?1, ?2, ?3, ?4, '', ?5) ON CONFLICT DO NOTHING",
+        args![id.as_bytes(), registry.kind().as_str(), account.as_str(), region.as_str(), now],
+    )?;
+    Ok(made == 1)
 }
 
 /// Adds a version of a domain's key, unless it has one.
@@ -114,7 +132,10 @@ pub(crate) fn newest_keys(tx: &mut dyn Tx, after: &[u8], limit: i64) -> Result<V
 
 /// Returns when the last key of any domain was made.
 pub(crate) fn last_made(tx: &mut dyn Tx) -> Result<Timestamp> {
-    let last: Option<Option<i64>> = tx.row("SELECT MAX(created_at) FROM domain_key", args![])?;
+    let last: Option<Option<i64>> = tx.row(
+        "SELECT MAX(created_at) FROM domain_key WHERE version > 1",
+        args![],
+    )?;
     Ok(Timestamp::from_millis(last.flatten().unwrap_or_default()))
 }
 

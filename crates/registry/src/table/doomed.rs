@@ -53,12 +53,12 @@ pub(crate) fn forget(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
     .map(drop)
 }
 
-/// Lets the file of `physical`, which no row ever named, go once the store is sure to have settled what was sent to it.
-pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId, settling: Duration) -> Result<()> {
-    let not_before = tx.now().plus(settling);
+/// Lets the file of `physical`, which no row ever named, go.
+pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
+    let now = tx.now();
     tx.execute(
         "UPDATE doomed SET not_before = ?2 WHERE physical = ?1 AND not_before > ?2",
-        args![physical.as_bytes(), not_before],
+        args![physical.as_bytes(), now],
     )
     .map(drop)
 }
@@ -89,24 +89,30 @@ pub(crate) fn any_archived(tx: &mut dyn Tx) -> Result<bool> {
     Ok(tx.row::<i64>(sql, args![])?.is_some())
 }
 
-/// Whether any file may go now.
-pub(crate) fn any_due(tx: &mut dyn Tx) -> Result<bool> {
-    let now = tx.now();
+/// Whether any file may go now; see [`take_due`].
+pub(crate) fn any_due(tx: &mut dyn Tx, settling: Duration) -> Result<bool> {
+    let due = tx.now().minus(settling);
     let sql = "SELECT 1 FROM doomed WHERE not_before <= ?1 LIMIT 1";
-    Ok(tx.row::<i64>(sql, args![now])?.is_some())
+    Ok(tx.row::<i64>(sql, args![due])?.is_some())
 }
 
-/// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first.
+/// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first. Each
+/// waits for `settling` beyond its time: what was sent to the store may take effect so late, and nobody would know of a
+/// file that came when its row was gone.
 ///
 /// They get a time that is new, so that one which cannot be removed does not hold up the rest, but well past, so that
 /// no transaction with an older clock can still claim them.
-pub(crate) fn take_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(PhysicalId, u32)>> {
+pub(crate) fn take_due(
+    tx: &mut dyn Tx,
+    limit: i64,
+    settling: Duration,
+) -> Result<Vec<(PhysicalId, u32)>> {
     let now = tx.now();
     let rows: Vec<(PhysicalId, i64)> = tx.rows(
         "UPDATE doomed SET not_before = ?3 WHERE physical IN \
          (SELECT physical FROM doomed WHERE not_before <= ?1 ORDER BY not_before LIMIT ?2 /*for update skip locked*/) \
          RETURNING physical, store",
-        args![now, limit, now.minus(PAST)],
+        args![now.minus(settling), limit, now.minus(settling + PAST)],
     )?;
     let store = |(physical, store)| {
         Ok((

@@ -1,12 +1,14 @@
 //! What is due to be collected, counted for the operator.
 
+use std::time::Duration;
+
 use longshore_store::meta::{Result, Tx};
 
 use super::{args, link::KEEP};
 use crate::operator::gc::Garbage;
 
 /// Counts what the sweepers would take now. Reads all of it, unlike they do.
-pub(crate) fn due(tx: &mut dyn Tx) -> Result<Garbage> {
+pub(crate) fn due(tx: &mut dyn Tx, settling: Duration) -> Result<Garbage> {
     let now = tx.now();
     let count = |tx: &mut dyn Tx, sql: &str, at| -> Result<u64> {
         Ok(tx
@@ -35,7 +37,7 @@ pub(crate) fn due(tx: &mut dyn Tx) -> Result<Garbage> {
     let files = count(
         tx,
         "SELECT count(*) FROM doomed WHERE not_before <= ?1",
-        now,
+        now.minus(settling),
     )?;
     Ok(Garbage {
         uploads,

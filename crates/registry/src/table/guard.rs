@@ -28,13 +28,31 @@ impl Row for Versions {
 }
 
 /// Returns the versions for a live repository, and holds it alive for this transaction. `caller` is an account, or empty.
+///
+/// Whoever takes something away from somebody waits for none of those who do this: of accounts nothing is locked.
 pub(crate) fn of_repository(
     tx: &mut dyn Tx,
     caller: &str,
     incarnation: Incarnation,
 ) -> Result<Option<Versions>> {
     tx.row(
-        guarded!("0", "", "/*for share*/"),
+        guarded!("0", "/*in line: r.incarnation*/", "/*for share of r*/"),
+        args![caller, incarnation.as_bytes()],
+    )
+}
+
+/// The same, with nobody else in it: comes after those that are, and before those that come later.
+pub(crate) fn of_repository_alone(
+    tx: &mut dyn Tx,
+    caller: &str,
+    incarnation: Incarnation,
+) -> Result<Option<Versions>> {
+    tx.row(
+        guarded!(
+            "0",
+            "/*alone in line: r.incarnation*/",
+            "/*for no key update of r*/"
+        ),
         args![caller, incarnation.as_bytes()],
     )
 }
@@ -46,7 +64,20 @@ pub(crate) fn of_account(
     owner: AccountId,
 ) -> Result<Option<Versions>> {
     tx.row(
-        "SELECT (SELECT version FROM account WHERE id = ?1), version, 0 FROM account WHERE id = ?2 /*for share*/",
+        "SELECT (SELECT version FROM account WHERE id = ?1), version, 0 FROM account WHERE id = ?2",
+        args![caller, owner.as_str()],
+    )
+}
+
+/// The same, with nobody else who is to raise the account's version. The stronger lock at once: of two that share one and
+/// want more, each would wait for the other.
+pub(crate) fn of_account_alone(
+    tx: &mut dyn Tx,
+    caller: &str,
+    owner: AccountId,
+) -> Result<Option<Versions>> {
+    tx.row(
+        "SELECT (SELECT version FROM account WHERE id = ?1), version, 0 FROM account WHERE id = ?2 /*for no key update*/",
         args![caller, owner.as_str()],
     )
 }

@@ -157,6 +157,21 @@ pub(crate) fn promise(
     candidate::insert(tx, until, Kind::Link, incarnation.as_bytes(), digest)
 }
 
+/// Keeps a link for so long at least, whatever is promised.
+pub(crate) fn keep_for(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    digest: &Digest,
+    time: Duration,
+) -> Result<()> {
+    let until = tx.now().plus(time);
+    tx.execute(
+        "UPDATE link SET keep_until = ?3 WHERE incarnation = ?1 AND digest = ?2 AND keep_until < ?3",
+        args![incarnation.as_bytes(), &digest.to_key(), until],
+    )?;
+    candidate::insert(tx, until, Kind::Link, incarnation.as_bytes(), digest)
+}
+
 /// Raises the promise of the links that an image is about to let go, and has the collector look when it ends.
 pub(crate) fn let_go(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
     let until = kept_from(tx.now());

@@ -85,6 +85,23 @@ pub(crate) fn live(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<Op
     tx.row(&sql, args![incarnation.as_bytes()])
 }
 
+/// Returns the live repository of that name; holds it alive for this transaction.
+pub(crate) fn named(
+    tx: &mut dyn Tx,
+    registry: &Registry,
+    name: &RepositoryName,
+) -> meta::Result<Option<Repository>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM repository WHERE kind = ?1 AND account = ?2 AND region = ?3 AND name = ?4 AND died_at IS NULL /*for share*/"
+    );
+    let (account, region) = (registry.account(), registry.region());
+    let kind = registry.kind().as_str();
+    tx.row(
+        &sql,
+        args![kind, account.as_str(), region.as_str(), name.as_str()],
+    )
+}
+
 /// Returns up to `limit` live repositories of a registry in order of name, after `after`.
 pub(crate) fn page(
     tx: &mut dyn Tx,
@@ -188,12 +205,6 @@ pub(crate) fn set_mutability(
         args![incarnation.as_bytes(), mutability.setting().as_str(), &filters_text(mutability)],
     )
     .map(drop)
-}
-
-/// Waits for every writer that holds a repository alive, and has those that come later wait for this transaction.
-pub(crate) fn hold(tx: &mut dyn Tx, incarnation: Incarnation) -> meta::Result<()> {
-    let sql = "SELECT version FROM repository WHERE incarnation = ?1 /*for update*/";
-    tx.row::<i64>(sql, args![incarnation.as_bytes()]).map(drop)
 }
 
 /// Marks a repository dead: invisible, its name free. Waits for every writer that holds it alive.

@@ -243,13 +243,25 @@ pub(crate) fn get(tx: &mut dyn Tx, id: CopyId) -> Result<Option<RepositoryCopy>>
     tx.row(&sql, args![id.as_bytes()])
 }
 
-/// Returns up to `limit` copies that are due, those first that have waited longest.
-pub(crate) fn due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<RepositoryCopy>> {
+/// Returns up to `limit` accounts of which copies are due, those first that have waited longest.
+pub(crate) fn accounts_due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<AccountId>> {
+    let now = tx.now();
+    let sql = "SELECT from_account FROM repository_copy WHERE ended_at IS NULL AND due <= ?1 \
+               GROUP BY from_account ORDER BY MIN(due), from_account LIMIT ?2";
+    let accounts: Vec<String> = tx.rows(sql, args![now, limit])?;
+    let account = |text: String| text.parse();
+    let accounts: std::result::Result<_, _> = accounts.into_iter().map(account).collect();
+    accounts.map_err(|_| Error::corrupt("repository_copy: an account"))
+}
+
+/// Returns the copy of an account that has been due for longest, if one is.
+pub(crate) fn due(tx: &mut dyn Tx, account: AccountId) -> Result<Option<RepositoryCopy>> {
     let now = tx.now();
     let sql = format!(
-        "SELECT {COLUMNS} FROM repository_copy WHERE ended_at IS NULL AND due <= ?1 ORDER BY due, id LIMIT ?2"
+        "SELECT {COLUMNS} FROM repository_copy WHERE ended_at IS NULL AND due <= ?1 AND from_account = ?2 \
+         ORDER BY due, id LIMIT 1"
     );
-    tx.rows(&sql, args![now, limit])
+    tx.row(&sql, args![now, account.as_str()])
 }
 
 /// Counts the copies under way whose source is in an account.
@@ -267,7 +279,7 @@ pub(crate) fn page(
 ) -> Result<Vec<RepositoryCopy>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM repository_copy WHERE from_account = ?1 AND from_region = ?2 AND from_name = ?3 AND id < ?4 \
-         ORDER BY id DESC LIMIT ?5"
+         AND (ended_at IS NULL OR ended_at > 0) ORDER BY id DESC LIMIT ?5"
     );
     tx.rows(
         &sql,
@@ -285,6 +297,22 @@ pub(crate) fn page(
 pub(crate) fn ended(tx: &mut dyn Tx, before: Timestamp) -> Result<Option<CopyId>> {
     let sql = "SELECT id FROM repository_copy WHERE ended_at IS NOT NULL AND ended_at < ?1 ORDER BY ended_at LIMIT 1";
     tx.row(sql, args![before])
+}
+
+/// Forgets who asked for a copy that goes on no more.
+pub(crate) fn forget_caller(tx: &mut dyn Tx, id: CopyId) -> Result<()> {
+    let sql = "UPDATE repository_copy SET caller = '' WHERE id = ?1";
+    tx.execute(sql, args![id.as_bytes()]).map(drop)
+}
+
+/// Lets some of the copies of an account that have ended be forgotten, but for the latest `most`: no list tells them any more.
+pub(crate) fn shorten(tx: &mut dyn Tx, account: AccountId, most: i64) -> Result<()> {
+    tx.execute(
+        "UPDATE repository_copy SET ended_at = 0 WHERE id IN (SELECT id FROM repository_copy \
+         WHERE from_account = ?1 AND ended_at > 0 ORDER BY ended_at DESC, id LIMIT 10 OFFSET ?2)",
+        args![account.as_str(), most],
+    )
+    .map(drop)
 }
 
 /// Forgets a copy that has ended.

@@ -86,18 +86,31 @@ pub(crate) fn blobs(tx: &mut dyn Tx, after: (&[u8], &[u8]), limit: i64) -> Resul
     )
 }
 
+/// Which images.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Images {
+    Live,
+    /// Those that are expired and can be brought back.
+    Expired,
+}
+
 /// Returns up to `limit` images of live repositories after an incarnation and digest; both empty at the start.
 pub(crate) fn images(
     tx: &mut dyn Tx,
+    of: Images,
     after: (&[u8], &[u8]),
     limit: i64,
 ) -> Result<Vec<ScrubImage>> {
-    tx.rows(
+    let table = match of {
+        Images::Live => "image",
+        Images::Expired => "expired_image",
+    };
+    let sql = format!(
         "SELECT i.incarnation, i.digest, r.name, d.id, d.kind, d.account, d.region, i.manifest \
-         FROM image i JOIN repository r ON r.incarnation = i.incarnation JOIN domain d ON d.id = r.domain \
-         WHERE (i.incarnation, i.digest) > (?1, ?2) AND r.died_at IS NULL ORDER BY i.incarnation, i.digest LIMIT ?3",
-        args![after.0, after.1, limit],
-    )
+         FROM {table} i JOIN repository r ON r.incarnation = i.incarnation JOIN domain d ON d.id = r.domain \
+         WHERE (i.incarnation, i.digest) > (?1, ?2) AND r.died_at IS NULL ORDER BY i.incarnation, i.digest LIMIT ?3"
+    );
+    tx.rows(&sql, args![after.0, after.1, limit])
 }
 
 /// Returns how many blobs there are, and their bytes.

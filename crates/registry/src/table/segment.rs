@@ -1,12 +1,14 @@
 //! Segments and inline pieces: where the bytes of a content are.
 
+use std::collections::HashSet;
+
 use longshore_store::{
     blob::{Cipher, SegmentRow},
-    meta::{Columns, Error, Result, Tx},
+    meta::{Columns, Error, Result, Tx, Value},
 };
 use longshore_types::id::{ContentId, PhysicalId};
 
-use super::args;
+use super::{args, placeholders};
 
 /// Reads a segment from eleven columns: physical, start, size, store, format, cipher, `frame_size`, header, `key_version`, `wrapped_key`, checks.
 pub(crate) fn read(columns: &dyn Columns, first: usize) -> Result<SegmentRow> {
@@ -90,4 +92,22 @@ pub(crate) fn of_content(tx: &mut dyn Tx, content: ContentId) -> Result<Vec<Segm
         },
     )?;
     Ok(rows)
+}
+
+/// Returns which of `physical`, at most 500, no row names: neither as a segment nor as doomed.
+pub(crate) fn unknown(tx: &mut dyn Tx, physical: &[PhysicalId]) -> Result<Vec<PhysicalId>> {
+    if physical.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = placeholders(0, physical.len());
+    // One statement, so that one which moves from the doomed to the segments is seen in either.
+    let sql = format!(
+        "SELECT physical FROM segment WHERE physical IN ({list}) \
+         UNION ALL SELECT physical FROM doomed WHERE physical IN ({list})"
+    );
+    let args: Vec<Value<'_>> = physical.iter().map(|id| id.as_bytes().into()).collect();
+    let known: Vec<PhysicalId> = tx.rows(&sql, &args)?;
+    let known: HashSet<PhysicalId> = known.into_iter().collect();
+    let unknown = physical.iter().filter(|id| !known.contains(id));
+    Ok(unknown.copied().collect())
 }

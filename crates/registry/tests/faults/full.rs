@@ -2,16 +2,19 @@
 
 use std::{path::Path, process::Command, sync::Arc};
 
+use bytes::Bytes;
 use longshore_registry::Error;
 use longshore_store::{
     blob::{
-        FileStore, SegmentStore,
+        FileStore,
         fault::{FaultStore, When},
     },
     meta::Metadata,
 };
+use longshore_testbed::s3::{Kind, S3Server};
+use longshore_types::id::UploadId;
 
-use crate::world::{Disk, World, content, image, sha256};
+use crate::world::{Disk, World, content, image, segments::bucket, sha256};
 
 const NAME: &str = "proof/full";
 const SMALL: usize = 200_000;
@@ -54,41 +57,41 @@ async fn push_while_full(world: &World) {
     );
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers() {
-    let disk = Disk::new();
-    let mounted = Mounted::new();
-    let store: Arc<dyn SegmentStore> = match &mounted {
-        Some(mounted) => Arc::new(FileStore::open(mounted.path()).unwrap()),
-        None => disk.store(),
-    };
-    let world = World::over(disk.metadata(), store.clone()).await;
+/// What was there before the store was full.
+struct Before {
+    layer: Bytes,
+    manifest: Bytes,
+    upload: UploadId,
+}
+
+async fn begin(world: &World) -> Before {
     world.create(NAME).await.unwrap();
     let layer = content(8, SMALL);
     world.push(NAME, layer.clone()).await.unwrap();
     let manifest = image(std::slice::from_ref(&layer), "early");
     world.put(NAME, "early", manifest.clone()).await.unwrap();
     let upload = world.start(NAME).await.unwrap();
-    world
-        .append(NAME, upload, content(10, SMALL))
-        .await
-        .unwrap();
+    let begun = world.append(NAME, upload, content(10, SMALL)).await;
+    begun.unwrap();
+    Before {
+        layer,
+        manifest,
+        upload,
+    }
+}
 
-    let world = if mounted.is_some() {
-        push_while_full(&world).await;
-        let appended = world.append(NAME, upload, content(9, TOO_BIG)).await;
-        assert!(matches!(appended, Err(Error::Unavailable)), "{appended:?}");
-        world
-    } else {
-        println!("no right to mount a small file system: a store that fails stands in for it");
-        drop(world);
-        let full = FaultStore::new(store.clone(), 1, When::Before);
-        let world = World::over(disk.metadata(), Arc::new(full)).await;
-        push_while_full(&world).await;
-        drop(world);
-        World::over(disk.metadata(), store).await
-    };
+async fn fill(world: &World, before: &Before) {
+    push_while_full(world).await;
+    let appended = world.append(NAME, before.upload, content(9, TOO_BIG)).await;
+    assert!(matches!(appended, Err(Error::Unavailable)), "{appended:?}");
+}
 
+async fn recover(world: &World, before: Before) {
+    let Before {
+        layer,
+        manifest,
+        upload,
+    } = before;
     world.reads(NAME, sha256(&layer)).await.unwrap();
     assert_eq!(world.manifest(NAME, "early").await.unwrap(), manifest);
     // A small body needs no file.
@@ -101,11 +104,45 @@ async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers
         content(12, 4 * SMALL),
         [content(10, SMALL), content(12, 4 * SMALL)].concat(),
     );
-    world
-        .close(NAME, upload, rest, sha256(&whole))
-        .await
-        .unwrap();
+    let closed = world.close(NAME, upload, rest, sha256(&whole)).await;
+    closed.unwrap();
     world.reads(NAME, sha256(&whole)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_blob_disk_fails_pushes_clearly_serves_what_is_there_and_recovers() {
+    let disk = Disk::new();
+    if let Some(mounted) = Mounted::new() {
+        let store = Arc::new(FileStore::open(mounted.path()).unwrap());
+        let world = World::over(disk.metadata(), store).await;
+        let before = begin(&world).await;
+        fill(&world, &before).await;
+        recover(&world, before).await;
+    } else {
+        println!("no right to mount a small file system: a store that fails stands in for it");
+        let world = World::open(&disk).await;
+        let before = begin(&world).await;
+        drop(world);
+        let full = FaultStore::new(disk.store(), 1, When::Before);
+        let world = World::over(disk.metadata(), Arc::new(full)).await;
+        push_while_full(&world).await;
+        drop(world);
+        recover(&World::open(&disk).await, before).await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_bucket_fails_pushes_clearly_serves_what_is_there_and_recovers() {
+    let Some(mounted) = Mounted::new() else {
+        println!("no right to mount a small file system: not shown");
+        return;
+    };
+    let server = S3Server::start_in(Kind::VersityGw, mounted.path());
+    let (disk, spool) = (Disk::new(), tempfile::tempdir().unwrap());
+    let world = World::over(disk.metadata(), bucket(&server, "full", spool.path())).await;
+    let before = begin(&world).await;
+    fill(&world, &before).await;
+    recover(&world, before).await;
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -28,7 +28,7 @@ use longshore_registry::{
     principal::Caller,
 };
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool, SegmentStore},
+    blob::{Blobs, Cipher, Pool, SegmentStore},
     crypto::{MasterKey, MasterKeys},
     meta::{self, Clock, Faults, Metadata, SCHEMA, sqlite},
 };
@@ -44,6 +44,8 @@ use serde_json::{Value, json};
 
 #[path = "../it/postgres.rs"]
 mod engine;
+#[path = "../it/segments.rs"]
+pub(crate) mod segments;
 
 const HOUR_MILLIS: i64 = 3_600_000;
 const MASTER: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c1d1e1f";
@@ -52,10 +54,11 @@ const MASTER: &str = "000102030405060708090a0b0c0d0e0f101112131415161718191a1b1c
 pub(crate) struct Disk {
     directory: tempfile::TempDir,
     database: Option<Database>,
-    clock: Arc<Hands>,
+    pub(crate) clock: Arc<Hands>,
 }
 
-struct Hands(AtomicI64);
+/// A clock that is moved by hand.
+pub(crate) struct Hands(pub(crate) AtomicI64);
 
 impl Clock for Hands {
     fn system_millis(&self) -> i64 {
@@ -89,12 +92,12 @@ impl Disk {
     }
 
     fn blobs(&self) -> PathBuf {
-        self.directory.path().join("blobs")
+        segments::place(self.directory.path())
     }
 
-    /// The store of files, as the product opens it.
+    /// The store of segments, as the product opens it.
     pub(crate) fn store(&self) -> Arc<dyn SegmentStore> {
-        Arc::new(FileStore::open(&self.blobs()).unwrap())
+        segments::store(self.directory.path())
     }
 
     /// The metadata, as the product opens it.
@@ -104,13 +107,19 @@ impl Disk {
 
     /// The metadata, over an engine that fails when it is told to.
     pub(crate) fn failing(&self, faults: Option<Arc<dyn Faults>>) -> Metadata {
+        self.opened(self.clock.clone(), faults)
+    }
+
+    /// The metadata, by a clock of its own.
+    pub(crate) fn opened(&self, clock: Arc<Hands>, faults: Option<Arc<dyn Faults>>) -> Metadata {
         if let Some(database) = &self.database {
             let mut options = engine::options(&database.url());
-            options.clock = Some(self.clock.clone());
+            options.clock = Some(clock);
             options.faults = faults;
             Metadata::postgres(options).unwrap()
         } else {
             let mut options = self.sqlite();
+            options.clock = clock;
             if faults.is_some() {
                 options.checkpoint_every = Duration::from_hours(1);
             }
@@ -132,7 +141,8 @@ impl Disk {
         let mut found = BTreeSet::new();
         let mut folders = vec![self.blobs()];
         while let Some(folder) = folders.pop() {
-            for entry in std::fs::read_dir(folder).unwrap() {
+            // A bucket has no empty directories.
+            for entry in std::fs::read_dir(folder).into_iter().flatten() {
                 let path = entry.unwrap().path();
                 if path.is_dir() {
                     folders.push(path);

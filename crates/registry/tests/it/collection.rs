@@ -7,7 +7,7 @@ use longshore_registry::{
     body::Whole,
     oci::{
         blob::{HeadBlob, PullBlob},
-        upload::{AppendUpload, StartUpload, Started},
+        upload::{AppendUpload, CancelUpload, StartUpload, Started},
     },
     op::image::{BatchDeleteImage, PutImage},
 };
@@ -109,6 +109,39 @@ async fn an_upload_that_nobody_touches_goes_with_what_it_holds() {
     t.advance(Duration::from_hours(5));
     t.sweep().await;
     assert!(append().await.is_err());
+    assert_eq!(t.files(), 0);
+}
+
+#[tokio::test]
+async fn what_an_upload_holds_goes_when_nothing_of_it_can_come_any_more() {
+    let t = TestCore::settling(Duration::from_mins(40)).await;
+    t.repository("app").await;
+    let started = t.run(StartUpload {
+        repository: t.at("app"),
+        mount: None,
+        sha512: false,
+    });
+    let Started::Upload(upload) = started.await.unwrap() else {
+        panic!("nothing was to be mounted");
+    };
+    let append = AppendUpload {
+        repository: t.at("app"),
+        upload,
+        range: None,
+        body: Box::new(Whole::new(Bytes::from(vec![1; LARGE]))),
+    };
+    t.run(append).await.unwrap();
+    let cancel = CancelUpload {
+        repository: t.at("app"),
+        upload,
+    };
+    t.run(cancel).await.unwrap();
+    // A request that was answered when it was sent again may still stand somewhere on its way.
+    t.advance(Duration::from_mins(39));
+    t.sweep().await;
+    assert_eq!(t.files(), 1);
+    t.advance(Duration::from_mins(2));
+    t.sweep().await;
     assert_eq!(t.files(), 0);
 }
 

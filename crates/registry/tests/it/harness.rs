@@ -28,7 +28,7 @@ use longshore_registry::{
     principal::Caller,
 };
 use longshore_store::{
-    blob::{Blobs, Cipher, FileStore, Pool},
+    blob::{Blobs, Cipher, FileObjects, FileStore, Pool},
     crypto::{MasterKey, MasterKeys},
     meta::{Clock, Metadata, SCHEMA, sqlite},
 };
@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::postgres as engine;
+use crate::{postgres as engine, segments};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -111,15 +111,53 @@ impl TestCore {
         Self::over(dir, change, |blobs| blobs.with_archive(files, 2)).await
     }
 
+    /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.
+    pub(crate) async fn listing() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let objects = Arc::new(FileObjects::new(segments::place(dir.path())));
+        Self::over(dir, |_| {}, |blobs| blobs.with_objects(objects)).await
+    }
+
+    /// What is left when the metadata is lost: new metadata over the same blobs, with these master keys.
+    pub(crate) async fn without_metadata(&self, master: MasterKeys) -> Self {
+        let blobs = self.core.blobs.clone();
+        Self::on(
+            self.dir.clone(),
+            self.clock.clone(),
+            master,
+            |_| {},
+            |_| blobs,
+        )
+        .await
+    }
+
+    /// Starts over files that take so long until nothing sent to them takes effect any more.
+    pub(crate) async fn settling(after: Duration) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let late = segments::settling(dir.path(), after);
+        let blobs = Blobs::new(late, 1, Cipher::Aes256Gcm, Pool::new(4));
+        Self::over(dir, |_| {}, |_| blobs).await
+    }
+
     async fn over(
         dir: TempDir,
         change: impl FnOnce(&mut Settings),
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
+        let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
+        Self::on(Arc::new(dir), clock, master, change, stores).await
+    }
+
+    async fn on(
+        dir: Arc<TempDir>,
+        clock: Arc<Hands>,
+        master: MasterKeys,
+        change: impl FnOnce(&mut Settings),
+        stores: impl FnOnce(Blobs) -> Blobs,
+    ) -> Self {
         let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
         let meta = metadata(database.as_ref(), &clock);
-        let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
         let registry =
             Registry::private(ACCOUNT.parse().unwrap(), "eu-central-1".parse().unwrap()).unwrap();
         let key = AdministratorKey::of_user().unwrap();
@@ -128,8 +166,8 @@ impl TestCore {
                 .await
                 .unwrap()
         );
-        let files = Arc::new(FileStore::open(dir.path()).unwrap());
-        let blobs = stores(Blobs::new(files, 1, Cipher::Aes256Gcm, Pool::new(4)));
+        let segments = segments::store(dir.path());
+        let blobs = stores(Blobs::new(segments, 1, Cipher::Aes256Gcm, Pool::new(4)));
         let ids = Box::new(Numbered::default());
         let mut settings = Settings::new(registry);
         change(&mut settings);
@@ -154,7 +192,7 @@ impl TestCore {
             core,
             endpoints,
             clock,
-            dir: Arc::new(dir),
+            dir,
             database: database.map(Arc::new),
         }
     }
@@ -316,7 +354,7 @@ impl TestCore {
 
     /// How many segment files there are.
     pub(crate) fn files(&self) -> usize {
-        count(&self.dir.path().join("blobs"))
+        count(&segments::place(self.dir.path()))
     }
 
     /// How many segment files there are in the archive store.
@@ -338,8 +376,8 @@ impl TestCore {
 
     /// All segment files, with what is in them.
     pub(crate) fn contents(&self) -> Vec<(PathBuf, Vec<u8>)> {
-        let shards = std::fs::read_dir(self.dir.path().join("blobs")).unwrap();
-        let files = shards.flat_map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap());
+        let shards = shards(&segments::place(self.dir.path()));
+        let files = shards.flat_map(|shard| std::fs::read_dir(shard).unwrap());
         let paths = files.map(|file| file.unwrap().path());
         paths
             .map(|path| (path.clone(), std::fs::read(path).unwrap()))
@@ -417,10 +455,17 @@ impl TestCore {
 }
 
 fn count(blobs: &std::path::Path) -> usize {
-    let shards = std::fs::read_dir(blobs).unwrap();
-    shards
-        .map(|shard| std::fs::read_dir(shard.unwrap().path()).unwrap().count())
+    shards(blobs)
+        .map(|shard| std::fs::read_dir(shard).unwrap().count())
         .sum()
+}
+
+/// The folders of segments; copies of keys lie beside them.
+fn shards(blobs: &std::path::Path) -> impl Iterator<Item = PathBuf> + use<> {
+    // A bucket has no empty directories.
+    let folders = std::fs::read_dir(blobs).into_iter().flatten();
+    let paths = folders.map(|folder| folder.unwrap().path());
+    paths.filter(|path| !path.ends_with("keys"))
 }
 
 /// The variant's name, which both wires derive their codes from.

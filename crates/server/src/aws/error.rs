@@ -148,7 +148,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::Throttled(_) | Error::TooManyFailures(_) | Error::TooManyUploads(_) => {
             ("ThrottlingException", BAD)
         }
-        Error::Stale | Error::Unavailable => {
+        Error::Stale | Error::NotAlone | Error::Unavailable => {
             ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
         }
         Error::Internal(_) => ("ServerException", StatusCode::INTERNAL_SERVER_ERROR),

@@ -3,7 +3,10 @@
 use std::{num::NonZeroU32, path::PathBuf, time::Duration};
 
 use clap::{Parser, Subcommand, ValueEnum};
+use longshore_store::blob::Cipher;
 use serde::Deserialize;
+
+mod transfer;
 
 /// A container registry that speaks Amazon ECR's language.
 #[derive(Debug, Parser)]
@@ -37,6 +40,14 @@ pub enum Command {
     /// Collect all garbage that is due, beside a running server or without one.
     #[command(after_help = "Example: longshore gc --data-dir /var/lib/longshore --dry-run")]
     Gc(GcArgs),
+    /// Make blobs again of segments that no row names, beside a running server or without one.
+    ///
+    /// They are linked in a repository `recovered` of their registry and kept there for 30 days, so that images which are
+    /// pushed again find their layers. Nothing is removed. Manifests are in rows alone: what brings those back is a backup.
+    #[command(
+        after_help = "Run again, it goes on with what is left.\n\nExample: longshore recover --data-dir /var/lib/longshore --new-metadata"
+    )]
+    Recover(RecoverArgs),
     /// Exchange keys, beside running servers or without one.
     ///
     /// With `--domains`, every encryption domain gets a new key, which seals from then on, and what the old ones sealed is
@@ -49,6 +60,34 @@ pub enum Command {
         after_help = "What is stopped goes on when it is started again.\n\nExample: openssl rand -hex 32 > new.key && longshore rekey --data-dir /var/lib/longshore --new-master-key-file new.key\n         longshore rekey --data-dir /var/lib/longshore --domains"
     )]
     Rekey(RekeyArgs),
+    /// Write images to an OCI image layout, a directory or a tar archive, with all that belongs to them.
+    ///
+    /// Without a name the whole registry is written. It is the registry of a store, where a flag says where that is, or
+    /// else of the running server that `AWS_ENDPOINT_URL` and the other variables of AWS's tools name.
+    #[command(
+        after_help = "An export that was stopped goes on where it was, and one into the same directory writes what is new.\n\n\
+                      Example: longshore export team/app:v1 team/web --to images.tar\n\
+                      Example: longshore export --data-dir /var/lib/longshore --to /mnt/registry"
+    )]
+    Export(Box<ExportArgs>),
+    /// Push the images of an OCI image layout, a directory or a tar archive, that this or another program has written.
+    ///
+    /// The registry is found as `longshore export` finds it. Repositories that are missing are made.
+    #[command(
+        after_help = "An import that was stopped goes on when it is run again: what is there is not sent twice.\n\n\
+                      Example: longshore import images.tar --prefix mirror/\n\
+                      Example: docker save busybox | longshore import - --data-dir /var/lib/longshore"
+    )]
+    Import(Box<ImportArgs>),
+    /// Copy repositories of any registry here, and compare all of them by digest.
+    ///
+    /// The registry here is found as `longshore export` finds it. Of a registry of Amazon, or another that speaks ECR's
+    /// API, untagged images come, too, when `LONGSHORE_SOURCE_AWS_ACCESS_KEY_ID` and
+    /// `LONGSHORE_SOURCE_AWS_SECRET_ACCESS_KEY` are set.
+    #[command(after_help = "Run again, it copies what is new.\n\n\
+                      Example: longshore migrate --from harbor.example --repositories 'team/*' --source-user robot --source-password-file secret\n\
+                      Example: longshore migrate --from 123456789012.dkr.ecr.eu-west-3.amazonaws.com --verify")]
+    Migrate(Box<MigrateArgs>),
     /// Give the public registry of an account an alias, which its URIs are printed with from then on.
     #[command(after_help = "Example: longshore alias my-team --account 123456789012")]
     Alias(AliasArgs),
@@ -62,6 +101,8 @@ pub enum Command {
     )]
     ReportInUse(ReportInUseArgs),
 }
+
+pub use self::transfer::{ExportArgs, ImportArgs, MigrateArgs, OwnArgs};
 
 /// What can be done about accounts.
 #[derive(Debug, Subcommand)]
@@ -257,6 +298,21 @@ pub struct GcArgs {
     pub store: StoreArgs,
 }
 
+/// The flags of `longshore recover`.
+#[derive(Debug, clap::Args)]
+pub struct RecoverArgs {
+    /// All metadata is lost: make new one for the blobs and the master key that are there, with no server running; prints
+    /// the key of a new administrator, once
+    #[arg(long)]
+    pub new_metadata: bool,
+    /// The first account of new metadata [default: 000000000000]
+    #[arg(long, value_name = "ID", requires = "new_metadata")]
+    pub account: Option<String>,
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArgs,
+}
+
 /// The flags of `longshore rekey`.
 #[derive(Debug, clap::Args)]
 pub struct RekeyArgs {
@@ -338,6 +394,26 @@ impl StoreArgs {
     }
 }
 
+/// How new segments are encrypted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum BlobCipher {
+    /// Frames of AES-256-GCM.
+    #[default]
+    Aes256Gcm,
+    /// Not at all: a file or object is the bare bytes of a body, checked by hashes in its row.
+    None,
+}
+
+impl From<BlobCipher> for Cipher {
+    fn from(chosen: BlobCipher) -> Self {
+        match chosen {
+            BlobCipher::Aes256Gcm => Self::Aes256Gcm,
+            BlobCipher::None => Self::None,
+        }
+    }
+}
+
 /// How logs look.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -405,6 +481,12 @@ pub struct ServeArgs {
         hide_env_values = true
     )]
     pub archive_blobs: Option<String>,
+    /// How new blobs are encrypted where they are kept; those that are there stay as they are [default: aes256-gcm]
+    #[arg(long, env = "LONGSHORE_BLOB_CIPHER", value_enum, value_name = "CIPHER")]
+    pub blob_cipher: Option<BlobCipher>,
+    /// Send pulls of a blob that is one unencrypted object to the bucket, by a URL that is good for five minutes
+    #[arg(long, env = "LONGSHORE_REDIRECT_PULLS")]
+    pub redirect_pulls: bool,
     /// A set of quotas: `ecr` has the rates, counts and sizes of Amazon's [default: none]
     #[arg(long, env = "LONGSHORE_QUOTAS", value_name = "SET")]
     pub quotas: Option<String>,

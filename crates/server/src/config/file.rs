@@ -4,7 +4,7 @@ use std::{num::NonZeroU32, path::PathBuf};
 
 use serde::Deserialize;
 
-use super::args::LogFormat;
+use super::args::{BlobCipher, LogFormat};
 
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -19,6 +19,8 @@ pub(super) struct Settings {
     pub(super) metadata_connections: Option<usize>,
     pub(super) blobs: Option<String>,
     pub(super) archive_blobs: Option<String>,
+    pub(super) blob_cipher: Option<BlobCipher>,
+    pub(super) redirect_pulls: Option<bool>,
     pub(super) quotas: Option<String>,
     pub(super) rate_quotas: Option<Vec<String>>,
     pub(super) quota: Option<Vec<String>>,

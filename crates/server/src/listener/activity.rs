@@ -1,11 +1,15 @@
 //! What a connection is doing, as its stream, its service and its driver see it together.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
+use tokio::time::Instant;
 
 use crate::{body::room::Taken, reply::Held};
 
@@ -20,6 +24,8 @@ pub(super) struct Activity {
     /// Answers of which all was handed over to be written: since the last check, and before it, by turns.
     leaving: [AtomicUsize; 2],
     checks: AtomicUsize,
+    /// When the last answer was given that is in memory and not wholly written.
+    answered: Mutex<Option<Instant>>,
 }
 
 impl Activity {
@@ -72,6 +78,16 @@ impl Activity {
         self.leaving[next % 2].load(Relaxed) > 0
     }
 
+    /// Whether the last answer is in memory for so long already.
+    pub(super) fn is_answered_for(&self, time: Duration) -> bool {
+        self.answered().is_some_and(|since| since.elapsed() >= time)
+    }
+
+    /// A panic elsewhere leaves the time whole.
+    fn answered(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A request's head is complete; it is in flight until the guard goes.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.partial.store(false, Relaxed);
@@ -82,6 +98,7 @@ impl Activity {
             leaving: None,
             place: None,
             memory: None,
+            answered: None,
         }
     }
 }
@@ -97,6 +114,8 @@ pub struct InFlight {
     place: Option<Taken>,
     /// The memory of its answer.
     memory: Option<Held>,
+    /// When its answer was given, if that is in memory.
+    answered: Option<Instant>,
 }
 
 impl InFlight {
@@ -115,8 +134,18 @@ impl InFlight {
         self.memory = memory;
     }
 
-    /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped.
-    pub(crate) fn leave_with(mut self, last: Bytes) -> Bytes {
+    /// Notes that its answer is given, all of it in memory.
+    pub(crate) fn answer(&mut self) {
+        self.answered = Some(Instant::now());
+        *self.activity.answered() = self.answered;
+    }
+
+    /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped. What it has of
+    /// memory is kept as long, if they are all of the answer.
+    pub(crate) fn leave_with(mut self, last: Bytes, are_all: bool) -> Bytes {
+        if !are_all {
+            self.memory = None;
+        }
         let slot = self.activity.checks.load(Relaxed) % 2;
         self.activity.leaving[slot].fetch_add(1, Relaxed);
         self.leaving = Some(slot);
@@ -128,6 +157,12 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if let Some(slot) = self.leaving {
             self.activity.leaving[slot].fetch_sub(1, Relaxed);
+        }
+        if self.answered.is_some() {
+            // Unless the next one has been answered already.
+            self.activity
+                .answered()
+                .take_if(|since| Some(*since) == self.answered);
         }
         // The request's body may have left bytes behind that are no head.
         self.activity.partial.store(false, Relaxed);
@@ -153,7 +188,9 @@ mod tests {
     #[test]
     fn an_answer_is_in_flight_until_its_last_byte_is_dropped() {
         let activity = Arc::new(Activity::default());
-        let last = activity.begin().leave_with(Bytes::from_static(b"last"));
+        let last = activity
+            .begin()
+            .leave_with(Bytes::from_static(b"last"), true);
         let part = last.slice(..1);
         drop(last);
         assert!(!activity.has_no_requests() && activity.only_leaves());
@@ -162,12 +199,26 @@ mod tests {
     }
 
     #[test]
+    fn an_answer_in_memory_is_timed_until_it_is_written_and_not_by_the_end_of_another() {
+        let activity = Arc::new(Activity::default());
+        let is_timed = || activity.is_answered_for(Duration::ZERO);
+        let (mut first, mut second) = (activity.begin(), activity.begin());
+        first.answer();
+        assert!(is_timed() && !activity.is_answered_for(Duration::from_hours(1)));
+        second.answer();
+        drop(first);
+        assert!(is_timed());
+        drop(second);
+        assert!(!is_timed());
+    }
+
+    #[test]
     fn an_answer_that_was_handed_over_before_the_last_check_is_stuck() {
         let activity = Arc::new(Activity::default());
         assert!(!activity.is_stuck());
         let slow = activity.begin();
         assert!(!activity.is_stuck() && !activity.is_stuck());
-        let last = slow.leave_with(Bytes::from_static(b"last"));
+        let last = slow.leave_with(Bytes::from_static(b"last"), true);
         assert!(!activity.is_stuck());
         assert!(activity.is_stuck());
         drop(last);

@@ -1,6 +1,11 @@
 //! One connection from its first byte to its last: TLS, which HTTP, and the limits on both.
 
-use std::{io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{
+    io,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
 use tokio_util::sync::CancellationToken;
@@ -58,6 +63,11 @@ impl Connections {
             wide: Arc::new(Semaphore::new(WIDE)),
             places: Room::new(Shares::of_networks(most), Duration::ZERO),
         }
+    }
+
+    /// Whether whoever connects from there stands for others.
+    pub(super) fn is_proxy(&self, peer: IpAddr) -> bool {
+        self.app.proxies.trusts(peer)
     }
 
     /// Counts a connection that was turned away.

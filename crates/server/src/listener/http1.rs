@@ -101,7 +101,6 @@ impl Http1 {
         let mut stopped = pin!(self.stop.cancelled());
         let mut stopping = false;
         let mut check = pin!(sleep(PARK_AFTER));
-        let mut looked = Instant::now();
         poll_fn(|cx| {
             if !stopping && stopped.as_mut().poll(cx).is_ready() {
                 stopping = true;
@@ -115,12 +114,9 @@ impl Http1 {
                 if activity.was_idle() && !stopping {
                     return Poll::Ready(Driven::Idle);
                 }
-                if looked.elapsed() >= self.answer {
-                    looked = Instant::now();
-                    // A client that takes a little of it now and then is not seen by the limit on silence.
-                    if activity.is_stuck() {
-                        return Poll::Ready(Driven::Stuck);
-                    }
+                // A client that takes a little of it now and then is not seen by the limit on silence.
+                if activity.is_answered_for(self.answer) {
+                    return Poll::Ready(Driven::Stuck);
                 }
                 check.as_mut().reset(Instant::now() + PARK_AFTER);
             }

@@ -12,7 +12,7 @@ use hyper::rt::Executor;
 use tokio::time::{Instant, sleep_until};
 
 /// The largest frame that is handed over at a time. Of each stream one is on its way and one waits.
-const FRAME: usize = 64 * 1024;
+pub(crate) const FRAME: usize = 64 * 1024;
 
 tokio::task_local! {
     static PROGRESS: Progress;

@@ -57,6 +57,11 @@ impl Collector for Stores {
                 stats.replayed_batches,
             ),
             (
+                "metadata_reruns",
+                "Transactions run again, because others came first or a connection was lost",
+                stats.reruns,
+            ),
+            (
                 "metadata_recoveries",
                 "Times the store was reopened",
                 stats.recoveries,

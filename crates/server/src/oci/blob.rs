@@ -46,7 +46,21 @@ async fn pull(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
         },
     )
     .await?;
-    Ok(download(&digest, pulled, held).await?)
+    match &pulled.location {
+        Some(location) => Ok(elsewhere(&digest, location)),
+        None => Ok(download(&digest, pulled, held).await?),
+    }
+}
+
+/// Sends the client to where the bytes are. Whoever follows has been allowed to have them.
+fn elsewhere(digest: &Digest, location: &str) -> Reply {
+    let mut reply = reply::empty(StatusCode::TEMPORARY_REDIRECT);
+    reply::set(&mut reply, header::LOCATION, location);
+    reply::set(&mut reply, CONTENT_DIGEST, digest.to_string());
+    // The next pull is decided anew, and gets a URL of its own.
+    let headers = reply.headers_mut();
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    reply
 }
 
 /// The `Range` header, as text.
@@ -64,6 +78,7 @@ pub(super) async fn download(
         size,
         range,
         mut download,
+        location: _,
     } = pulled;
     let length = range
         .as_ref()

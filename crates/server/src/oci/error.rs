@@ -30,6 +30,9 @@ pub(crate) enum Wire {
     /// The path names nothing.
     #[error(transparent)]
     Misrouted(#[from] Misrouted),
+    /// The public registry has no such repository; whose registry it is, is not told.
+    #[error("The repository with name '{0}' does not exist")]
+    PublicName(String),
     /// The path does not take the method; carries those that it takes.
     #[error("The operation is unsupported.")]
     Method(&'static str),
@@ -118,6 +121,7 @@ impl Wire {
         match self {
             Self::Registry(error) => registry_code(error),
             Self::Misrouted(error) => route_code(error),
+            Self::PublicName(_) => ("NAME_UNKNOWN", StatusCode::NOT_FOUND),
             Self::Method(_) => ("UNSUPPORTED", StatusCode::METHOD_NOT_ALLOWED),
             Self::Query | Self::Malformed(_) => ("UNSUPPORTED", StatusCode::BAD_REQUEST),
             Self::Digest(_) => ("DIGEST_INVALID", StatusCode::BAD_REQUEST),
@@ -201,7 +205,9 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         Error::Throttled(_) | Error::TooManyFailures(_) | Error::TooManyUploads(_) => {
             ("TOOMANYREQUESTS", StatusCode::TOO_MANY_REQUESTS)
         }
-        Error::Stale | Error::Unavailable => ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE),
+        Error::Stale | Error::NotAlone | Error::Unavailable => {
+            ("UNAVAILABLE", StatusCode::SERVICE_UNAVAILABLE)
+        }
         Error::Internal(_) => ("UNKNOWN", StatusCode::INTERNAL_SERVER_ERROR),
     }
 }

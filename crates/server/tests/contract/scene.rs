@@ -57,7 +57,7 @@ impl Scene {
     pub(crate) fn open() -> Self {
         let directory = tempfile::tempdir().unwrap();
         let data = directory.path().join("data");
-        let mut server = Server::spawn(&data);
+        let mut server = Server::spawn_with(&data, []);
         let address = server.until_ready(&data);
         let scene = Self {
             address,

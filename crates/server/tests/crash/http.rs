@@ -6,7 +6,8 @@ use std::{
     time::Duration,
 };
 
-const TIMEOUT: Duration = Duration::from_secs(30);
+/// Longer than an answer takes, shorter than a server sleeps.
+const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// One connection.
 pub(crate) struct Connection(BufReader<TcpStream>);

@@ -5,7 +5,7 @@ use std::{
     net::SocketAddr,
     sync::{
         Mutex,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread,
     time::Duration,
@@ -22,23 +22,36 @@ use crate::{
 
 /// What the clients share.
 pub(crate) struct Load {
-    address: Mutex<SocketAddr>,
+    /// Of each server, by turns.
+    addresses: Mutex<Vec<SocketAddr>>,
+    turn: AtomicUsize,
     pub(crate) over: AtomicBool,
     pub(crate) ledger: Mutex<Ledger>,
 }
 
 impl Load {
-    pub(crate) fn new(address: SocketAddr) -> Self {
+    pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
-            address: Mutex::new(address),
+            addresses: Mutex::new(addresses),
+            turn: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             ledger: Mutex::default(),
         }
     }
 
-    /// The server was started again.
-    pub(crate) fn moved_to(&self, address: SocketAddr) {
-        *self.address.lock().unwrap() = address;
+    /// A server was started again.
+    pub(crate) fn moved_to(&self, server: usize, address: SocketAddr) {
+        self.addresses.lock().unwrap()[server] = address;
+    }
+
+    pub(crate) fn addresses(&self) -> Vec<SocketAddr> {
+        self.addresses.lock().unwrap().clone()
+    }
+
+    /// The server whose turn it is.
+    fn address(&self) -> SocketAddr {
+        let addresses = self.addresses.lock().unwrap();
+        addresses[self.turn.fetch_add(1, Ordering::Relaxed) % addresses.len()]
     }
 
     fn is_over(&self) -> bool {
@@ -81,10 +94,10 @@ struct Client {
 
 impl Client {
     fn open(load: &Load) -> io::Result<Self> {
-        let address = *load.address.lock().unwrap();
-        let password = password(address)?;
+        // What one server gives is good at all.
+        let password = password(load.address())?;
         Ok(Self {
-            connection: Connection::open(address)?,
+            connection: Connection::open(load.address())?,
             password,
         })
     }
@@ -114,9 +127,31 @@ struct Upload {
     bytes: Vec<u8>,
     /// Its path, once there is one.
     path: Option<String>,
-    /// What was acknowledged, and what may have been admitted.
+    /// What was acknowledged.
     at: usize,
-    sent: usize,
+    /// Where it may have come by what was not answered since: also later, if its server was not dead but asleep.
+    sent: Vec<usize>,
+}
+
+impl Upload {
+    fn send(&mut self, length: usize) -> &[u8] {
+        let end = self.at + length;
+        self.sent.push(end);
+        &self.bytes[self.at..end]
+    }
+
+    fn is_at(&mut self, at: usize) {
+        if at != self.at {
+            self.at = at;
+            self.sent.clear();
+        }
+    }
+
+    fn begin_anew(&mut self) {
+        self.path = None;
+        self.at = 0;
+        self.sent.clear();
+    }
 }
 
 /// Pushes until it is over.
@@ -160,7 +195,7 @@ fn push(
                 bytes: dice.bytes(length),
                 path: None,
                 at: 0,
-                sent: 0,
+                sent: Vec::new(),
             });
         }
         let layer = under_way.as_mut().unwrap();
@@ -211,23 +246,32 @@ fn push_in_chunks(
     while upload.bytes.len() - upload.at > 2000 && dice.roll(4) > 0 {
         let most = (upload.bytes.len() - upload.at - 1) as u64;
         let length = 2 + usize::try_from(dice.roll(most - 1)).unwrap();
-        upload.sent = upload.at + length;
-        let chunk = &upload.bytes[upload.at..upload.sent];
-        let answer = client.send("PATCH", &path, chunk)?;
-        assert_eq!(answer.status, 202, "{}", answer.text());
-        upload.at = upload.sent;
+        let answer = client.send("PATCH", &path, upload.send(length))?;
+        expect(&answer, 202)?;
+        upload.is_at(upload.at + length);
         load.ledger.lock().unwrap().chunks += 1;
+        if dice.roll(2) == 0 {
+            *client = Client::open(load)?;
+        }
     }
     close(load, client, upload, &path)
 }
 
 fn close(load: &Load, client: &mut Client, upload: &mut Upload, path: &str) -> io::Result<()> {
     let closing = format!("{path}?digest=sha256:{}", sha256(&upload.bytes));
-    upload.sent = upload.bytes.len();
-    let answer = client.send("PUT", &closing, &upload.bytes[upload.at..])?;
-    assert_eq!(answer.status, 201, "{}", answer.text());
+    let answer = client.send("PUT", &closing, upload.send(upload.bytes.len() - upload.at))?;
+    expect(&answer, 201)?;
     acknowledge(load, &upload.bytes);
     Ok(())
+}
+
+/// Another answer is right if the upload has moved since it was looked at; then [`resume`] says whether it may have.
+fn expect(answer: &Answer, status: u16) -> io::Result<()> {
+    match answer.status {
+        found if found == status => Ok(()),
+        404 | 409 | 416 => Err(io::Error::other(answer.text())),
+        found => panic!("{found} instead of {status}: {}", answer.text()),
+    }
 }
 
 /// Finds an upload where it was acknowledged, or past the one request that went unanswered.
@@ -241,21 +285,21 @@ fn resume(load: &Load, client: &mut Client, upload: &mut Upload) -> io::Result<(
         .and_then(|range| range.strip_prefix("0-")?.parse().ok());
     let stands: Option<usize> = stands.map(|last: usize| if last == 0 { 0 } else { last + 1 });
     let mut ledger = load.ledger.lock().unwrap();
+    let whole = upload.bytes.len();
     match (status.status, stands) {
-        (204, Some(at)) if at == upload.at || (at == upload.sent && at < upload.bytes.len()) => {
-            upload.at = at;
+        (204, Some(at)) if at == upload.at || (at < whole && upload.sent.contains(&at)) => {
+            upload.is_at(at);
             ledger.resumed += 1;
         }
         // The close may have been done and its answer not have come: then it goes on from the start, and finds the blob.
-        (404, _) if upload.sent == upload.bytes.len() => {
-            upload.path = None;
-            upload.at = 0;
-        }
+        (404, _) if upload.sent.contains(&whole) => upload.begin_anew(),
         other => {
-            let problem = format!("upload at {} (sent {}): {other:?}", upload.at, upload.sent);
+            let problem = format!(
+                "upload at {} (sent {:?}): {other:?}",
+                upload.at, upload.sent
+            );
             ledger.wrong.push(problem);
-            upload.path = None;
-            upload.at = 0;
+            upload.begin_anew();
         }
     }
     Ok(())

@@ -15,9 +15,9 @@ use crate::{
     REPOSITORY, api, kill,
     ledger::password,
     load::Dice,
-    objects,
-    server::{PREFIX, Server},
+    server::Server,
     stop,
+    stores::{PREFIX, objects},
 };
 
 const LONG: usize = 40 * 1024 * 1024;

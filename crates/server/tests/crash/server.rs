@@ -8,26 +8,12 @@ use std::{
     process::{Child, Command, Stdio},
 };
 
-use longshore_testbed::s3::{self, S3Server};
-
 use crate::api;
-
-/// Where objects lie in the bucket of tests.
-pub(crate) const PREFIX: &str = "crash";
 
 /// A server process, killed when dropped.
 pub(crate) struct Server(pub(crate) Child);
 
 impl Server {
-    /// Starts a server on a data directory; it logs beside it. Its blobs lie there, too, or in the bucket of tests.
-    pub(crate) fn spawn(data: &Path) -> Self {
-        if s3::is_chosen() {
-            Self::spawn_with(data, S3Server::shared().environment(PREFIX))
-        } else {
-            Self::spawn_with(data, [])
-        }
-    }
-
     /// Starts a server with further variables.
     pub(crate) fn spawn_with(
         data: &Path,

@@ -2,7 +2,6 @@
 //! the whole list.
 
 mod deleted;
-mod flood;
 mod inputs;
 mod names;
 mod tags;

@@ -12,7 +12,7 @@ pub(crate) mod storage;
 
 pub(crate) use self::{
     account::{Account, Call, Signer, trust_in},
-    client::{Answer, Request},
+    client::{Answer, Connection, Request, connect},
     frames::{Frame, Frames},
     image::{Image, digest_of},
     issuer::{Issuer, signed},

@@ -1,6 +1,7 @@
 //! The interface beneath both protocols: addresses, limits, health, the life of a server.
 
 mod backoff;
+mod fairness;
 mod first_start;
 mod floods;
 mod health;

@@ -28,7 +28,7 @@ fn segments(data: &Path) -> Vec<PathBuf> {
     let shards = fs::read_dir(storage::blobs_dir(data)).unwrap();
     let shards = shards.map(|shard| shard.unwrap().path());
     shards
-        .filter(|shard| shard.is_dir())
+        .filter(|shard| shard.is_dir() && !shard.ends_with("keys"))
         .flat_map(|shard| fs::read_dir(shard).unwrap())
         .map(|file| file.unwrap().path())
         .collect()

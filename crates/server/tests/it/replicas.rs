@@ -1,4 +1,4 @@
-//! Several servers on one PostgreSQL, with one directory of blobs between them.
+//! Several servers on one PostgreSQL, with one directory of blobs between them, or a bucket.
 
 use std::{os::unix::fs::symlink, time::Duration};
 
@@ -12,7 +12,10 @@ use serde_json::json;
 use crate::harness::{Image, MASTER_KEY, TestServer, digest_of, options};
 
 async fn three() -> [TestServer; 3] {
-    let first = TestServer::on_postgres().await;
+    and_two_more(TestServer::on_postgres().await).await
+}
+
+async fn and_two_more(first: TestServer) -> [TestServer; 3] {
     let (second, third) = tokio::join!(first.replica(), first.replica());
     [first, second, third]
 }
@@ -76,7 +79,16 @@ async fn what_one_takes_any_other_serves() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn any_takes_any_chunk_of_an_upload() {
-    let [a, b, c] = three().await;
+    chunks_go_anywhere(three().await).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_takes_any_chunk_of_an_upload_to_a_bucket() {
+    let first = TestServer::on_postgres_and_s3().await;
+    chunks_go_anywhere(and_two_more(first).await).await;
+}
+
+async fn chunks_go_anywhere([a, b, c]: [TestServer; 3]) {
     a.create("app").await;
     let password = a.password().await;
     // Pieces kept in rows, and pieces that are files.

@@ -5,9 +5,11 @@ use std::ops::Range;
 use std::sync::Arc;
 use std::time::Duration;
 
-use longshore_types::id::{PhysicalId, UploadId};
+use longshore_types::account::Registry;
+use longshore_types::id::{DomainId, PhysicalId, UploadId};
 
 use super::error::{BlobError, Damage};
+use super::named::NamedObjects;
 use super::pool::{FRAME_LEN, Pool};
 use super::row::{Cipher, SegmentRow};
 use super::segment::{
@@ -26,6 +28,8 @@ pub struct Blobs {
     store: Arc<dyn SegmentStore>,
     store_id: u32,
     archive: Option<(u32, Arc<dyn SegmentStore>)>,
+    /// What lies beside the segments of the first store.
+    objects: Option<Arc<dyn NamedObjects>>,
     cipher: Cipher,
     pool: Pool,
 }
@@ -50,6 +54,7 @@ impl Blobs {
             store,
             store_id,
             archive: None,
+            objects: None,
             cipher,
             pool,
         }
@@ -62,6 +67,29 @@ impl Blobs {
             archive: Some((store_id, store)),
             ..self
         }
+    }
+
+    /// Says how objects are found that lie beside the segments of the first store, and those by name.
+    #[must_use]
+    pub fn with_objects(self, objects: Arc<dyn NamedObjects>) -> Self {
+        Self {
+            objects: Some(objects),
+            ..self
+        }
+    }
+
+    /// Returns what lies beside the segments of the first store, if that was said.
+    pub fn objects(&self) -> Option<&dyn NamedObjects> {
+        self.objects.as_deref()
+    }
+
+    /// Returns whose a segment of the first store is, by its header: the domain, and the version of its key.
+    pub async fn owner(&self, id: PhysicalId) -> Result<(Registry, DomainId, u32), BlobError> {
+        let length = self.store.stat(id).await?.ok_or(BlobError::Missing(id))?;
+        let front = self.bytes(id, 0..length.min(MAX_HEADER_LEN as u64)).await?;
+        let parsed = Header::parse(&front);
+        let (header, _) = parsed.map_err(|damage| BlobError::Damaged(id, damage))?;
+        Ok((header.registry, header.domain_id, header.key_version))
     }
 
     /// Returns the number of the store that takes what is uploaded. Rows carry it.
@@ -234,6 +262,15 @@ impl Blobs {
         range: &Range<u64>,
     ) -> Result<BlobStream, BlobError> {
         BlobStream::new(self.clone(), segments, keys, range)
+    }
+
+    /// Returns a URL by which anybody may read a segment for so long: only of bare bytes, in a store that can tell one.
+    pub fn location(&self, row: &SegmentRow, lifetime: Duration) -> Option<String> {
+        let objects = match row.cipher {
+            Cipher::Aes256Gcm => return None,
+            Cipher::None => self.holding(row.store, row.physical_id).ok()?,
+        };
+        objects.location(row.physical_id, lifetime)
     }
 
     /// Removes the object of a segment from its store durably; one that is not there is removed already.

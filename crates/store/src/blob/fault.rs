@@ -112,6 +112,10 @@ impl SegmentStore for FaultStore {
         self.plan.run(id, self.inner.stat(id)).await
     }
 
+    fn location(&self, id: PhysicalId, lifetime: Duration) -> Option<String> {
+        self.inner.location(id, lifetime)
+    }
+
     async fn delete(&self, id: PhysicalId) -> Result<(), BlobError> {
         self.plan.run(id, self.inner.delete(id)).await
     }

@@ -130,8 +130,19 @@ fn run<T: Send + 'static>(
     work: impl FnOnce() -> io::Result<T> + Send + 'static,
 ) -> Step<T> {
     step(id, action, move || {
-        work().map_err(|source| BlobError::Io { id, action, source })
+        work().map_err(|source| failed(id, action, source))
     })
+}
+
+/// There may be descriptors again soon.
+fn failed(id: PhysicalId, action: &'static str, source: io::Error) -> BlobError {
+    use rustix::io::Errno;
+    let exhausted = [Errno::MFILE, Errno::NFILE];
+    if Errno::from_io_error(&source).is_some_and(|errno| exhausted.contains(&errno)) {
+        BlobError::Unavailable { id, action, source }
+    } else {
+        BlobError::Io { id, action, source }
+    }
 }
 
 fn missing(error: BlobError) -> BlobError {

@@ -15,6 +15,7 @@ mod body;
 mod client;
 mod connection;
 mod multipart;
+mod named;
 mod object;
 mod options;
 mod part;
@@ -35,6 +36,7 @@ use async_trait::async_trait;
 use longshore_types::id::PhysicalId;
 use tokio::task::JoinSet;
 
+pub use self::named::S3Objects;
 pub use self::options::{Patience, S3Error, S3Options};
 
 use self::client::{Client, Failure};
@@ -116,6 +118,11 @@ impl SegmentStore for S3Store {
             Some(head) => Ok(Some(head.length)),
             None => objects.absent(id).await.map(|()| None),
         }
+    }
+
+    fn location(&self, id: PhysicalId, lifetime: Duration) -> Option<String> {
+        let objects = &self.shared.objects;
+        Some(objects.client.presigned(&objects.key(id), lifetime))
     }
 
     async fn delete(&self, id: PhysicalId) -> Result<(), BlobError> {

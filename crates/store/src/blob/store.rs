@@ -52,6 +52,11 @@ pub trait SegmentStore: fmt::Debug + Send + Sync {
     /// Returns the length of an object, or `None` if there is none.
     async fn stat(&self, id: PhysicalId) -> Result<Option<u64>, BlobError>;
 
+    /// Returns a URL by which anybody may read an object as it is for so long, if this store can tell one.
+    fn location(&self, _id: PhysicalId, _lifetime: Duration) -> Option<String> {
+        None
+    }
+
     /// Removes an object durably. Removing one that is not there succeeds.
     async fn delete(&self, id: PhysicalId) -> Result<(), BlobError>;
 }

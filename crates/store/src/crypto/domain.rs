@@ -119,6 +119,17 @@ impl DomainKeys {
         self.wrap_key(segment, &self.unwrap_key(segment, version, wrapped)?)
     }
 
+    /// Wraps the data key of a segment anew that `other` keys of the domain had wrapped.
+    pub fn rewrap_from(
+        &self,
+        other: &Self,
+        segment: PhysicalId,
+        version: u32,
+        wrapped: &[u8],
+    ) -> Result<(u32, Vec<u8>), CryptoError> {
+        self.wrap_key(segment, &other.unwrap_key(segment, version, wrapped)?)
+    }
+
     pub(crate) fn unwrap_key(
         &self,
         segment: PhysicalId,

@@ -1,8 +1,8 @@
 //! The master key: where it comes from, and how a store knows that it is the right one.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, Metadata, OpenOptions};
 use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt, fchown};
 use std::path::{Path, PathBuf};
 
 use base64::Engine;
@@ -53,14 +53,16 @@ impl MasterKey {
     /// The file appears under its name only when it is complete. Blocks.
     pub fn create_file(path: &Path) -> Result<Self, MasterKeyError> {
         let bytes: [u8; 32] = random()?;
-        write_new(path, &encode_hex(&bytes)).map_err(|error| file_error(path, error))?;
+        write_new(path, &encode_hex(&bytes), None).map_err(|error| file_error(path, error))?;
         Ok(Self(SealingKey::from_bytes(bytes)))
     }
 
-    /// Stores `text`, which must be a key, durably in a new file that only its owner can read; fails if there is one. Blocks.
-    pub fn store_file(path: &Path, text: &str) -> Result<Self, MasterKeyError> {
+    /// Stores `text`, which must be a key, durably in a new file that only the owner of the file `beside` can read; fails if
+    /// there is one. Blocks.
+    pub fn store_file(path: &Path, text: &str, beside: &Path) -> Result<Self, MasterKeyError> {
         let key = Self::parse(text)?;
-        write_new(path, text.trim()).map_err(|error| file_error(path, error))?;
+        let owner = fs::metadata(beside).map_err(|error| file_error(beside, error))?;
+        write_new(path, text.trim(), Some(&owner)).map_err(|error| file_error(path, error))?;
         Ok(key)
     }
 
@@ -80,7 +82,7 @@ fn file_error(path: &Path, source: io::Error) -> MasterKeyError {
     MasterKeyError::File { path, source }
 }
 
-fn write_new(path: &Path, text: &str) -> io::Result<()> {
+fn write_new(path: &Path, text: &str, owner: Option<&Metadata>) -> io::Result<()> {
     let directory = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -90,13 +92,19 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
         u32::from_ne_bytes(random().map_err(io::Error::other)?,)
     ));
     let mut options = OpenOptions::new();
-    let mut file = options
+    let file = options
         .write(true)
         .create_new(true)
         .mode(0o600)
         .open(&draft)?;
     // Linking, unlike renaming, never replaces a key that another process has just made.
-    let linked = writeln!(file, "{text}")
+    let own = || {
+        owner.map_or(Ok(()), |owner| {
+            fchown(&file, Some(owner.uid()), Some(owner.gid()))
+        })
+    };
+    let linked = own()
+        .and_then(|()| writeln!(&file, "{text}"))
         .and_then(|()| file.sync_all())
         .and_then(|()| fs::hard_link(&draft, path));
     fs::remove_file(&draft)?;
@@ -190,6 +198,22 @@ mod tests {
             created.check_value()
         );
         assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_key_beside_another_belongs_to_whom_that_belongs() {
+        let directory = tempfile::tempdir().unwrap();
+        let [first, next] =
+            ["master.key", "master.key.next"].map(|name| directory.path().join(name));
+        MasterKey::create_file(&first).unwrap();
+        // Only root can give a file away; for anybody else both are their own.
+        let _ = std::os::unix::fs::chown(&first, Some(12_345), Some(12_345));
+        MasterKey::store_file(&next, &"2a".repeat(32), &first).unwrap();
+        let owner = |path| {
+            let found = fs::metadata(path).unwrap();
+            (found.uid(), found.gid(), found.mode() & 0o777)
+        };
+        assert_eq!(owner(&next), owner(&first));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The master keys that a process holds: one, or two while one is exchanged for the other.
 
+use std::error::Error;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::{Arc, PoisonError, RwLock};
 
-use super::master::MasterKey;
+use super::master::{MasterKey, MasterKeyError};
 use super::sealing::{CryptoError, SealingKey};
 
 /// Master keys, with the files that they are read from again when none of them fits: so a process that runs learns of a
@@ -81,8 +83,13 @@ impl MasterKeys {
     fn read_again(&self) {
         for file in &self.files {
             // A file that is not there, or not a key, says nothing: what is held stays held.
-            if let Ok(key) = MasterKey::load_file(file) {
-                self.add(key);
+            match MasterKey::load_file(file) {
+                Ok(key) => self.add(key),
+                Err(MasterKeyError::File { source, .. })
+                    if source.kind() == ErrorKind::NotFound => {}
+                Err(error) => {
+                    tracing::warn!(error = &error as &dyn Error, "a master key is not read");
+                }
             }
         }
     }

@@ -56,9 +56,13 @@ impl Worker<'_> {
             "targetStorageClass": class,
         });
         match self.client.api("UpdateImageStorageClass", &input).await {
+            Ok(_) => Ok(()),
             // An answer that was lost was yes.
-            Err(error) if !error.to_string().contains("already in the") => Err(error),
-            _ => Ok(()),
+            Err(error) => match error.to_string() {
+                text if text.contains("already in the") => Ok(()),
+                text if text.contains("being restored") => Ok(()),
+                _ => Err(error),
+            },
         }
     }
 }

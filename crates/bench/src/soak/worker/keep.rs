@@ -28,8 +28,8 @@ impl Worker<'_> {
             // Too slow: it may be gone already.
             return Ok(());
         }
+        let since = self.soak.clock.now();
         if let Some((place, image)) = self.push_old().await? {
-            let since = self.soak.clock.now();
             self.bring_back(&place, &image, since).await?;
         }
         let (place, image) = &leased;

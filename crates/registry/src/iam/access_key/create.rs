@@ -64,7 +64,7 @@ impl Operation for CreateAccessKey {
         let sealed = keys.seal_secret(&cx.core.meta, &key.id, &key.secret).await?;
         let id = key.id.clone();
         let (user_name, create_date) = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let name = self.user_name.as_deref();
                 let holder = holder::find(tx, account, name, caller.as_deref())?;

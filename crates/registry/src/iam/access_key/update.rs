@@ -36,7 +36,7 @@ impl Operation for UpdateAccessKey {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         let caller = holder::caller(cx);
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let name = self.user_name.as_deref();
             let owner = holder::find(tx, account, name, caller.as_deref())?.id(account);

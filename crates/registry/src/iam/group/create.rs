@@ -43,7 +43,7 @@ impl Operation for CreateGroup {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedGroup> {
         let seed = cx.core.fresh();
         let group = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let count = group::count(tx, account)?;
                 quota::check("GroupsPerAccount", count, quota::GROUPS)?;

@@ -35,7 +35,7 @@ impl Operation for AddUserToGroup {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let group = named(tx, account, &self.group_name)?.id;
             let user = user::named(tx, account, &self.user_name)?.id;
@@ -67,7 +67,7 @@ impl Operation for RemoveUserFromGroup {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let group = named(tx, account, &self.group_name)?;
             let user = user::named(tx, account, &self.user_name)?;

@@ -47,7 +47,7 @@ impl Operation for UpdateGroup {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let mut row = named(tx, account, &self.group_name)?;
             if let Some(name) = &self.new_group_name {

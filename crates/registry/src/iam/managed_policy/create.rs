@@ -75,7 +75,7 @@ impl Operation for CreatePolicy {
         let seed = cx.core.fresh();
         let tags = tag::read(self.tags.as_ref())?;
         let policy = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let count = managed_policy::count(tx, account)?;
                 quota::check("PoliciesPerAccount", count, quota::POLICIES)?;

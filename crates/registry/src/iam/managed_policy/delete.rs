@@ -28,7 +28,7 @@ impl Operation for DeletePolicy {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         refuse_aws(cx, Iam::DeletePolicy, &self.policy_arn)?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let policy = changeable(tx, account, &self.policy_arn)?;
             if policy.uses != Uses::default() {

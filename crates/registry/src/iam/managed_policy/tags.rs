@@ -36,7 +36,7 @@ impl Operation for TagPolicy {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         refuse_aws(cx, Iam::TagPolicy, &self.policy_arn)?;
         let tags = tag::read(Some(&self.tags))?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let policy = changeable(tx, account, &self.policy_arn)?;
             tag::put(tx, &policy.arn, &tags)?;
@@ -66,7 +66,7 @@ impl Operation for UntagPolicy {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         refuse_aws(cx, Iam::UntagPolicy, &self.policy_arn)?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let policy = changeable(tx, account, &self.policy_arn)?;
             identity_tag::remove(tx, &policy.arn, &self.tag_keys)?;

@@ -30,7 +30,7 @@ impl Operation for AddClientIDToOpenIDConnectProvider {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let mut provider = named(tx, &self.arn)?;
             if !provider.client_ids.contains(&self.client_id) {
                 provider.client_ids.push(self.client_id.clone());
@@ -62,7 +62,7 @@ impl Operation for RemoveClientIDFromOpenIDConnectProvider {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let mut provider = named(tx, &self.arn)?;
             provider.client_ids.retain(|other| *other != self.client_id);
             oidc_provider::update(tx, &provider)?;

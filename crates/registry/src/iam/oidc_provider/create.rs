@@ -87,7 +87,7 @@ impl Operation for CreateOpenIDConnectProvider {
             arn: arn.clone(),
             tags: Tag::all(tags.clone()),
         };
-        cx.write(permit.grant(), Durability::Durable, move |tx, _| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, _| {
             let most = quota::PROVIDERS;
             let count = i64::try_from(oidc_provider::arns(tx, account)?.len());
             let count = count.map_err(Error::internal)?;

@@ -27,7 +27,7 @@ impl Operation for DeleteOpenIDConnectProvider {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let provider = named(tx, &self.arn)?;
             identity_tag::clear(tx, &provider.arn)?;
             oidc_provider::delete(tx, &provider.arn)?;

@@ -36,7 +36,7 @@ impl Operation for TagOpenIDConnectProvider {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         let tags = tag::read(Some(&self.tags))?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let provider = named(tx, &self.arn)?;
             tag::put(tx, &provider.arn, &tags)?;
             account::bump(tx, grant.registry().account())?;
@@ -65,7 +65,7 @@ impl Operation for UntagOpenIDConnectProvider {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let provider = named(tx, &self.arn)?;
             identity_tag::remove(tx, &provider.arn, &self.tag_keys)?;
             account::bump(tx, grant.registry().account())?;

@@ -30,7 +30,7 @@ impl Operation for UpdateOpenIDConnectProviderThumbprint {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let mut provider = named(tx, &self.arn)?;
             provider.thumbprints.clone_from(&self.thumbprints);
             oidc_provider::update(tx, &provider)?;

@@ -81,7 +81,7 @@ impl Operation for CreateRole {
         let seed = cx.core.fresh();
         let (trust, tags) = (self.trust()?, tag::read(self.tags.as_ref())?);
         let role = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let count = role::count(tx, account)?;
                 quota::check("RolesPerAccount", count, quota::ROLES)?;

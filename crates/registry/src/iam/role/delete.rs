@@ -35,7 +35,7 @@ impl Operation for DeleteRole {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let row = changeable(tx, account, &self.role_name)?;
             let id = row.identity.id;

@@ -119,7 +119,7 @@ impl Operation for CreateServiceLinkedRole {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedServiceLinkedRole> {
         let seed = cx.core.fresh();
         let role = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let service = Service::find(&self.aws_service_name)?;
                 let account = grant.registry().account();
                 let description = self.description.clone().unwrap_or_default();
@@ -215,7 +215,7 @@ impl Operation for DeleteServiceLinkedRole {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<DeletionTask> {
         let account = permit.grant().registry().account();
         let path = cx
-            .write(permit.grant(), Durability::Durable, move |tx, _| {
+            .change(permit.grant(), Durability::Durable, move |tx, _| {
                 let identity = find(tx, account, &self.role_name)?.identity;
                 if !identity.path.starts_with(SERVICE_LINKED) {
                     return Err(identity::not_found(IdentityKind::Role, &self.role_name));

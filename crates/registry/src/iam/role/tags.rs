@@ -37,7 +37,7 @@ impl Operation for TagRole {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         let tags = tag::read(Some(&self.tags))?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let row = changeable(tx, account, &self.role_name)?;
             tag::put(tx, &row.identity.id, &tags)?;
@@ -67,7 +67,7 @@ impl Operation for UntagRole {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let row = changeable(tx, account, &self.role_name)?;
             identity_tag::remove(tx, &row.identity.id, &self.tag_keys)?;

@@ -38,7 +38,7 @@ impl Operation for UpdateRole {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<UpdatedRole> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let row = changeable(tx, account, &self.role_name)?;
             let description = self.description.as_ref().unwrap_or(&row.description);
@@ -82,7 +82,7 @@ impl Operation for UpdateRoleDescription {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<DescribedRole> {
         let role = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let mut row = changeable(tx, account, &self.role_name)?;
                 row.description.clone_from(&self.description);

@@ -40,7 +40,7 @@ impl Operation for UpdateAssumeRolePolicy {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         let trust = document::check_trust("policyDocument", &self.policy_document)?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let row = changeable(tx, account, &self.role_name)?;
             let trust = document::bind_trust(tx, &self.policy_document, &trust)?;

@@ -129,6 +129,7 @@ impl Scenario<'_> {
             principal: self.actor.principal(),
             action,
             resource,
+            below: false,
             resource_account: Some(owner),
             context: &context,
         };

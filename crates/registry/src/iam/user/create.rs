@@ -64,7 +64,7 @@ impl Operation for CreateUser {
         let seed = cx.core.fresh();
         let tags = tag::read(self.tags.as_ref())?;
         let user = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 quota::check("UsersPerAccount", user::count(tx, account)?, quota::USERS)?;
                 if let Some(boundary) = &self.permissions_boundary {

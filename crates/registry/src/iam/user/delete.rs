@@ -27,7 +27,7 @@ impl Operation for DeleteUser {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let id = named(tx, account, &self.user_name)?.id;
             if let Some(first) = obstacle(tx, &id)? {

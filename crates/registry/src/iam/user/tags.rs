@@ -34,7 +34,7 @@ impl Operation for TagUser {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         let tags = tag::read(Some(&self.tags))?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let id = named(tx, account, &self.user_name)?.id;
             tag::put(tx, &id, &tags)?;
@@ -63,7 +63,7 @@ impl Operation for UntagUser {
     }
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let id = named(tx, account, &self.user_name)?.id;
             identity_tag::remove(tx, &id, &self.tag_keys)?;

@@ -57,7 +57,7 @@ pub(super) async fn step(work: Work<'_, '_>) -> Result<()> {
     };
     let moved = work
         .cx
-        .write_all(work.grants, Durability::Durable, move |tx, _| step.take(tx))
+        .change_all(work.grants, Durability::Durable, move |tx, _| step.take(tx))
         .await?;
     if moved {
         let (registry, name) = (&work.source.registry, &work.source.name);

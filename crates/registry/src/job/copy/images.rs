@@ -68,12 +68,15 @@ pub(super) async fn step(work: Work<'_, '_>) -> Result<()> {
     advance(core, work.copy, move |tx, copy| {
         let mut rows = 0;
         for Ready { image, sealed } in &ready {
-            let Some(more) = put(tx, copy.pair(), within, image, sealed.as_deref())? else {
-                break;
-            };
-            rows += more;
+            // What was gone when it was looked at, and has been pushed again, is found with what has changed.
+            if within || sealed.is_some() {
+                let Some(more) = put(tx, copy.pair(), within, image, sealed.as_deref())? else {
+                    break;
+                };
+                rows += more;
+                copy.images += 1;
+            }
             copy.cursor = image.to_key();
-            copy.images += 1;
             if rows > ROWS {
                 break;
             }

@@ -48,7 +48,7 @@ impl Operation for CreateRepositoryCreationTemplate {
         let kind = grant.registry().kind();
         let most = cx.core.quotas.limit(kind, Quota::CreationTemplates);
         let grants = [grant].into_iter().chain(&role.grant).cloned().collect();
-        cx.write_all(grants, Durability::Durable, move |tx, grants| {
+        cx.change_all(grants, Durability::Durable, move |tx, grants| {
             let [grant, ..] = grants else {
                 return Err(Error::internal("a template without a grant"));
             };

@@ -90,7 +90,8 @@ impl Operation for DescribeRepositoryCreationTemplates {
 impl DescribeRepositoryCreationTemplates {
     /// The keys of the prefixes, each once and in order, if any are given.
     fn keys(&self) -> Result<Option<Vec<String>>> {
-        let Some(members) = &self.prefixes else {
+        // The list has no least length: an empty one asks for none in particular.
+        let Some(members) = self.prefixes.as_ref().filter(|list| !list.is_empty()) else {
             return Ok(None);
         };
         check_length("prefixes", members.len(), MAX_PREFIXES)?;

@@ -154,10 +154,12 @@ impl TemplateInput {
             let what = format!("Member must have length less than or equal to {MAX_TAGS}");
             return Err(Error::invalid("resourceTags", what));
         }
-        Tag::read_each(tags).map(Some).map_err(|error| match error {
-            Error::InvalidTagParameter(text) => Error::invalid("resourceTags", text),
-            other => other,
-        })
+        Tag::read_each("resourceTags", tags)
+            .map(Some)
+            .map_err(|error| match error {
+                Error::InvalidTagParameter(text) => Error::invalid("resourceTags", text),
+                other => other,
+            })
     }
 
     fn policy(&self) -> Result<Change<PolicyText>> {

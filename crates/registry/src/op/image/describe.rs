@@ -119,7 +119,10 @@ impl DescribeImages {
         };
         check_length("imageIds", ids.len(), MAX_IDS)?;
         page::refuse_with("imageIds", self.max_results, self.next_token.as_deref())?;
-        let wanted = |id: &ImageIdentifier| Ok((id.clone(), id.wanted().map_err(refusal)?));
+        let wanted = |id: &ImageIdentifier| {
+            let wanted = id.wanted().map_err(|code| refusal("imageIds", code))?;
+            Ok((id.clone(), wanted))
+        };
         ids.iter().map(wanted).collect::<Result<_>>().map(Some)
     }
 
@@ -230,21 +233,23 @@ pub(super) fn not_found(repository: &Repository, id: &ImageIdentifier) -> Error 
     }
 }
 
-/// An identifier that can name no image; a describe has no failures to put it under.
-pub(in crate::op) fn refusal(code: ImageFailureCode) -> Error {
+/// An identifier in `member` that can name no image; a describe has no failures to put it under.
+pub(in crate::op) fn refusal(member: &str, code: ImageFailureCode) -> Error {
     match code {
-        ImageFailureCode::InvalidImageDigest => {
-            Error::invalid("imageIds.imageDigest", <Digest as Form>::constraint())
-        }
-        ImageFailureCode::InvalidImageTag => {
-            Error::invalid("imageIds.imageTag", <ImageTag as Form>::constraint())
-        }
+        ImageFailureCode::InvalidImageDigest => Error::invalid(
+            &format!("{member}.imageDigest"),
+            <Digest as Form>::constraint(),
+        ),
+        ImageFailureCode::InvalidImageTag => Error::invalid(
+            &format!("{member}.imageTag"),
+            <ImageTag as Form>::constraint(),
+        ),
         ImageFailureCode::MissingDigestAndTag
         | ImageFailureCode::ImageNotFound
         | ImageFailureCode::ImageTagDoesNotMatchDigest
         | ImageFailureCode::ImageReferencedByManifestList
         | ImageFailureCode::ImageInaccessible => {
-            Error::invalid("imageIds", "both tag and digest cannot be null")
+            Error::invalid(member, "both tag and digest cannot be null")
         }
     }
 }

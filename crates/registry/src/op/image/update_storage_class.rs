@@ -91,7 +91,8 @@ impl UpdateImageStorageClass {
     fn image(&self) -> Result<(ImageIdentifier, Wanted)> {
         let id = self.image_id.as_ref();
         let id = id.ok_or_else(|| Error::invalid("imageId", "Member must not be null"))?;
-        Ok((id.clone(), id.wanted().map_err(refusal)?))
+        let wanted = id.wanted().map_err(|code| refusal("imageId", code))?;
+        Ok((id.clone(), wanted))
     }
 
     fn target(&self) -> Result<TargetStorageClass> {

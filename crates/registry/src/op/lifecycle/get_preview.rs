@@ -214,7 +214,10 @@ impl GetLifecyclePolicyPreview {
         };
         check_length("imageIds", ids.len(), MAX_IDS)?;
         page::refuse_with("imageIds", self.max_results, self.next_token.as_deref())?;
-        let wanted = |id: &ImageIdentifier| id.wanted().map_err(refuse_identifier);
+        let wanted = |id: &ImageIdentifier| {
+            let refuse = |code| refuse_identifier("imageIds", code);
+            id.wanted().map_err(refuse)
+        };
         ids.iter().map(wanted).collect::<Result<_>>().map(Some)
     }
 }

@@ -68,7 +68,7 @@ impl Operation for PutAccountSetting {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<AccountSetting> {
         let ((name, value), grant) = (self.setting()?, permit.grant());
-        cx.write(grant, Durability::Durable, move |tx, grant| {
+        cx.change(grant, Durability::Durable, move |tx, grant| {
             let registry = grant.registry();
             region::check(tx, registry)?;
             account_setting::put(tx, registry, name.as_str(), value)?;

@@ -60,12 +60,15 @@ impl Operation for PutRegistryPolicy {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RegistryPolicy> {
         let (grant, policy) = (permit.grant(), self.policy()?);
         let answer = cx
-            .write(grant, Durability::Durable, move |tx, grant| {
+            .change(grant, Durability::Durable, move |tx, grant| {
                 let registry = grant.registry();
                 if scope_of(tx, grant)? == PolicyScope::Narrow && !is_narrow(&policy) {
                     return Err(policy.refusal());
                 }
-                region::check(tx, registry)?;
+                // The operation has no error of a limit.
+                if region::is_one_too_many(tx, registry)? {
+                    return Err(policy.refusal());
+                }
                 let row = policy.bind(tx)?;
                 registry_policy::put(tx, registry, &row)?;
                 account::bump(tx, registry.account())?;
@@ -109,7 +112,7 @@ impl Operation for DeleteRegistryPolicy {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RegistryPolicy> {
         let grant = permit.grant();
         let answer = cx
-            .write(grant, Durability::Durable, |tx, grant| {
+            .change(grant, Durability::Durable, |tx, grant| {
                 let row = stored(tx, grant)?;
                 registry_policy::remove(tx, grant.registry())?;
                 account::bump(tx, grant.registry().account())?;

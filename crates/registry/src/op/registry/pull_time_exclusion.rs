@@ -78,7 +78,7 @@ impl Operation for RegisterPullTimeUpdateExclusion {
         let (grant, principal_arn) = (permit.grant(), principal(&self.principal_arn)?);
         let excluded = principal_arn.clone();
         let created_at = cx
-            .write(grant, Durability::Durable, move |tx, grant| {
+            .change(grant, Durability::Durable, move |tx, grant| {
                 let registry = grant.registry();
                 region::check(tx, registry)?;
                 if !exclusions::insert(tx, registry, &excluded)? {
@@ -116,7 +116,7 @@ impl Operation for DeregisterPullTimeUpdateExclusion {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<DeregisteredExclusion> {
         let (grant, principal_arn) = (permit.grant(), principal(&self.principal_arn)?);
         let excluded = principal_arn.clone();
-        cx.write(grant, Durability::Durable, move |tx, grant| {
+        cx.change(grant, Durability::Durable, move |tx, grant| {
             let registry = grant.registry();
             if !exclusions::remove(tx, registry, &excluded)? {
                 return Err(Error::ExclusionNotFound {

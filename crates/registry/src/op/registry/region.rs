@@ -12,9 +12,14 @@ use crate::{
 /// More than AWS has.
 const MOST: i64 = 40;
 
+/// Whether the account has settings, policies or exclusions in 40 other Regions: then it gets none in a further one.
+pub(super) fn is_one_too_many(tx: &mut dyn Tx, registry: &Registry) -> Result<bool> {
+    Ok(account_setting::other_regions(tx, registry)? >= MOST)
+}
+
 /// Fails when the account has settings, policies or exclusions in 40 other Regions.
 pub(super) fn check(tx: &mut dyn Tx, registry: &Registry) -> Result<()> {
-    if account_setting::other_regions(tx, registry)? < MOST {
+    if !is_one_too_many(tx, registry)? {
         return Ok(());
     }
     Err(Error::LimitExceeded(format!(

@@ -48,7 +48,7 @@ impl Operation for DeleteRepository {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<DeletedRepository> {
         let force = self.force;
         let row = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let row = grant.repository()?;
                 // The row's lock comes first: whoever is pushing commits before the check or finds a dead repository.
                 repository::kill(tx, row.incarnation)?;

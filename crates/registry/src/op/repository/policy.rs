@@ -82,7 +82,7 @@ impl Operation for SetRepositoryPolicy {
             refuse_lock_out(cx, grant, &policy).await?;
         }
         let answer = cx
-            .write(grant, Durability::Durable, move |tx, grant| {
+            .change(grant, Durability::Durable, move |tx, grant| {
                 let row = policy.bind(tx)?;
                 repository::set_policy(tx, grant.repository()?.incarnation, Some(&row))?;
                 RepositoryPolicy::of(grant, row.text)
@@ -149,7 +149,7 @@ impl Operation for DeleteRepositoryPolicy {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<RepositoryPolicy> {
         let grant = permit.grant();
         let answer = cx
-            .write(grant, Durability::Durable, |tx, grant| {
+            .change(grant, Durability::Durable, |tx, grant| {
                 let row = stored(tx, grant)?;
                 repository::set_policy(tx, grant.repository()?.incarnation, None)?;
                 RepositoryPolicy::of(grant, named::shown(tx, &row)?)

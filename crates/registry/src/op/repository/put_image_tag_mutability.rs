@@ -61,7 +61,7 @@ impl Operation for PutImageTagMutability {
         let grant = permit.grant();
         let mutability = self.mutability()?;
         let wanted = mutability.clone();
-        cx.write(grant, Durability::Durable, move |tx, grant| {
+        cx.change(grant, Durability::Durable, move |tx, grant| {
             let incarnation = grant.repository()?.incarnation;
             Ok(repository::set_mutability(tx, incarnation, &wanted)?)
         })

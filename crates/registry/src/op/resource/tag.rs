@@ -40,12 +40,13 @@ impl Tag {
         if tags.len() > MAX_TAGS {
             return Err(Error::TooManyTags(name.clone()));
         }
-        Self::read_each(tags)
+        Self::read_each("tags", tags)
     }
 
-    /// Reads the tags of an input, each key once.
-    pub(in crate::op) fn read_each(tags: &[Self]) -> Result<Vec<(String, String)>> {
-        let tags = tags.iter().map(Self::read).collect::<Result<Vec<_>>>()?;
+    /// Reads the tags of an input's member, each key once.
+    pub(in crate::op) fn read_each(member: &str, tags: &[Self]) -> Result<Vec<(String, String)>> {
+        let tags = tags.iter().map(|tag| tag.read(member));
+        let tags = tags.collect::<Result<Vec<_>>>()?;
         let mut keys = BTreeSet::new();
         match tags.iter().find(|(key, _)| !keys.insert(key)) {
             Some((key, _)) => Err(Error::InvalidTagParameter(format!(
@@ -55,13 +56,13 @@ impl Tag {
         }
     }
 
-    fn read(&self) -> Result<(String, String)> {
-        let present = |member: &str, text: &Option<String>| {
-            let text = text.clone();
-            text.ok_or_else(|| Error::invalid(member, "Member must not be null"))
+    fn read(&self, member: &str) -> Result<(String, String)> {
+        let present = |part: &str, text: &Option<String>| {
+            let absent = || Error::invalid(&format!("{member}.{part}"), "Member must not be null");
+            text.clone().ok_or_else(absent)
         };
-        let key = present("tags.Key", &self.key)?;
-        let value = present("tags.Value", &self.value)?;
+        let key = present("Key", &self.key)?;
+        let value = present("Value", &self.value)?;
         check_key(&key)?;
         if value.chars().count() > MAX_VALUE_CHARACTERS {
             return Err(refusal(format!(

@@ -34,7 +34,7 @@ impl Operation for TagResource {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
         let (tags, grant) = (self.tags()?, permit.grant());
-        cx.write(grant, Durability::Durable, move |tx, grant| {
+        cx.change(grant, Durability::Durable, move |tx, grant| {
             let repository = grant.repository()?;
             repository_tag::put(tx, repository.incarnation, &tags)?;
             repository::bump(tx, repository.incarnation)?;

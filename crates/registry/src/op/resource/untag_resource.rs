@@ -34,7 +34,7 @@ impl Operation for UntagResource {
 
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<Nothing> {
         let (keys, grant) = (self.keys()?.to_vec(), permit.grant());
-        cx.write(grant, Durability::Durable, move |tx, grant| {
+        cx.change(grant, Durability::Durable, move |tx, grant| {
             let incarnation = grant.repository()?.incarnation;
             repository_tag::remove(tx, incarnation, &keys)?;
             Ok(repository::bump(tx, incarnation)?)

@@ -183,9 +183,7 @@ async fn make_keys(core: &Core, done: &mut Rekeyed, after: Vec<u8>) -> Result<Op
     let next = Phase::Keys(last.domain.as_bytes().to_vec());
     for key in newest {
         if key.created_at.as_millis() < done.at.began {
-            core.keys
-                .add(&core.meta, key.domain, key.version + 1)
-                .await?;
+            core.keys.add(core, key.domain, key.version + 1).await?;
             done.new_keys += 1;
         }
     }

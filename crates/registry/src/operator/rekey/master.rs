@@ -16,7 +16,7 @@ use crate::{
     bootstrap::Refused,
     core::Core,
     error::{Error, Result},
-    keys::KeyCheck,
+    keys::{KeyCheck, copies},
     table::under_master::{Kind, Name, UnderMaster},
 };
 
@@ -83,6 +83,10 @@ impl<'a> Exchange<'a> {
             .write(Durability::Durable, move |tx| begin(tx, new))
             .await?;
         let Some((check, total)) = begun else {
+            // An exchange may have been stopped after its last row.
+            if let Some(objects) = core.blobs.objects() {
+                copies::clear(objects, core.keys.master(), &key).await?;
+            }
             return Ok(None);
         };
         if !check.is_met_by(core.keys.master()) {
@@ -148,11 +152,27 @@ impl<'a> Exchange<'a> {
         Ok(resealed)
     }
 
+    /// Removes the copies of keys that the old master key wraps.
+    async fn clear(&self) -> Result<()> {
+        match self.core.blobs.objects() {
+            Some(objects) => {
+                let held = self.core.keys.master();
+                copies::clear(objects, held, &self.new).await
+            }
+            None => Ok(()),
+        }
+    }
+
     async fn enter_after(&mut self, kind: Kind) -> Result<bool> {
         let next = Kind::ALL.into_iter().skip_while(|of| *of != kind).nth(1);
         if let Some(next) = next {
             self.at = Some((next, Name::default()));
             return Ok(true);
+        }
+        let (core, new) = (self.core, &self.new);
+        if let Some(objects) = core.blobs.objects() {
+            let held = core.keys.master();
+            self.done.unreadable += copies::exchange(objects, held, new).await?;
         }
         let (check, now) = (self.check, KeyCheck::of(self.new.check_value()));
         self.core
@@ -163,6 +183,7 @@ impl<'a> Exchange<'a> {
                 Ok::<_, Error>(())
             })
             .await?;
+        self.clear().await?;
         Ok(false)
     }
 }

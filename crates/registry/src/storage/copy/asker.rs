@@ -8,7 +8,7 @@ use crate::{
     core::Core,
     cx::{Cx, RequestFacts},
     error::{Error, Result},
-    principal::Known,
+    principal::{Caller, Credential, Known},
     token::Holder,
 };
 
@@ -19,6 +19,9 @@ use crate::{
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Asker {
     holder: Holder,
+    /// The access key that signed the request, if one of its own did. What it began ends with it.
+    #[serde(default)]
+    key: Option<String>,
     client: Option<IpAddr>,
     is_secure: bool,
     user_agent: Option<String>,
@@ -32,6 +35,13 @@ impl Asker {
         let request = &cx.request;
         let asker = Self {
             holder,
+            key: match &cx.caller {
+                Caller::Known(known) => match &known.credential {
+                    Credential::AccessKey(key) => Some(key.clone()),
+                    Credential::Principal(_) | Credential::Session(_) => None,
+                },
+                Caller::Anonymous => None,
+            },
             client: request.client,
             is_secure: request.is_secure,
             user_agent: request.user_agent.map(str::to_owned),
@@ -45,9 +55,15 @@ impl Asker {
         serde_json::from_str(text).map_err(Error::internal)
     }
 
-    /// The principal as it is now; fails when it is gone.
+    /// The principal as it is now; fails when it is gone, or the key is.
     pub(crate) async fn known(&self, core: &Core) -> Result<Arc<Known>> {
-        let known = self.holder.known(core).await?;
+        let known = match &self.key {
+            Some(key) => {
+                let found = core.principals.access_key(&core.meta, &core.keys, key);
+                found.await?.map(|key| key.known)
+            }
+            None => self.holder.known(core).await?,
+        };
         known.ok_or(Error::UnrecognizedClient)
     }
 

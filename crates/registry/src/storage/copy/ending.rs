@@ -21,6 +21,7 @@ pub(crate) fn end(
         target::give_up(tx, copy.target)?;
     }
     change::clear(tx, copy.id, FORGOTTEN.cast_signed())?;
+    repository_copy::forget_caller(tx, copy.id)?;
     copy.phase = phase;
     copy.failure = failure;
     copy.ended_at = Some(tx.now());

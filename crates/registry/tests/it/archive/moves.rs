@@ -354,10 +354,17 @@ async fn bytes_that_cannot_be_written_to_the_archive_stay_where_they_are() {
     let layer = bytes(10, 90_000);
     let digest = image_of(&t, "app", 10, &layer).await;
     archive(&t, &digest).await;
-    let away = t.archive_dir().with_extension("away");
-    std::fs::rename(t.archive_dir(), &away).unwrap();
+    // Where the directories of segments would be there are files.
+    let places: Vec<_> = (0..=u8::MAX)
+        .map(|fan| t.archive_dir().join(format!("{fan:02x}")))
+        .collect();
+    for place in &places {
+        std::fs::write(place, "").unwrap();
+    }
     job::tick(&t.core).await.unwrap_err();
-    std::fs::rename(&away, t.archive_dir()).unwrap();
+    for place in &places {
+        std::fs::remove_file(place).unwrap();
+    }
     assert_eq!((t.files(), t.archived_files()), (1, 0));
     t.advance(Duration::from_mins(2));
     t.sweep().await;

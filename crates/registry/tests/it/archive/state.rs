@@ -247,3 +247,18 @@ async fn referrers_are_archived_like_any_image() {
     archive(&t, &signature).await;
     assert_eq!(status(&t, &signature).await, "ARCHIVED");
 }
+
+#[tokio::test]
+async fn an_identifier_that_names_no_image_is_refused_by_the_members_own_name() {
+    let t = TestCore::start().await;
+    t.repository("app").await;
+    for (id, member) in [
+        (json!({}), "imageId"),
+        (json!({"imageTag": "?"}), "imageId.imageTag"),
+        (json!({"imageDigest": "?"}), "imageId.imageDigest"),
+    ] {
+        let error = update(&t, id, "ARCHIVE").await.unwrap_err();
+        let expected = format!("Invalid parameter at '{member}' failed");
+        assert!(error.to_string().starts_with(&expected), "{error}");
+    }
+}

@@ -6,8 +6,15 @@ use longshore_registry::{
         CancelRepositoryCopy, CopyRepository, DescribeRepositoryCopies, MoveRepository,
         RenameRepository,
     },
+    iam::{
+        access_key::{CreateAccessKey, DeleteAccessKey},
+        inline_policy::PutUserPolicy,
+        user::CreateUser,
+    },
+    job,
     op::registry::PutRegistryPolicy,
-    op::repository::SetRepositoryPolicy,
+    op::repository::{DescribeRepositories, SetRepositoryPolicy},
+    principal::Caller,
     session::SessionKind,
 };
 use serde_json::{Value, json};
@@ -284,4 +291,33 @@ async fn tags_that_the_copy_would_get_are_asked_for_as_if_they_were_given() {
     let way = json!({"repositoryName": "app", "newRepositoryName": "new"});
     let renamed = t.call_as::<RenameRepository>(caller, way).await;
     assert_eq!(name_of(&renamed.unwrap_err()), "AccessDenied");
+}
+
+#[tokio::test]
+async fn what_a_key_began_ends_with_the_key() {
+    let t = TestCore::start().await;
+    furnish(&t).await;
+    let (name, all) = ("mover", allow("*"));
+    t.ok::<CreateUser>(json!({"UserName": name})).await;
+    let policy = json!({"UserName": name, "PolicyName": "all", "PolicyDocument": all.to_string()});
+    t.ok::<PutUserPolicy>(policy).await;
+    let key = t.ok::<CreateAccessKey>(json!({"UserName": name})).await;
+    let key = key["AccessKey"]["AccessKeyId"].as_str().unwrap();
+    let found = t
+        .core
+        .principals
+        .access_key(&t.core.meta, &t.core.keys, key);
+    let caller = Caller::Known(found.await.unwrap().unwrap().known);
+    let way = json!({"repositoryName": "app", "targetRegion": "us-west-2"});
+    let begun = t.call_as::<MoveRepository>(caller, way).await.unwrap();
+    let id = &begun["repositoryCopy"]["copyId"];
+    job::tick(&t.core).await.unwrap();
+    assert_eq!(look(&t, id).await["status"], "IN_PROGRESS");
+    let gone = json!({"UserName": name, "AccessKeyId": key});
+    t.ok::<DeleteAccessKey>(gone).await;
+    t.sweep().await;
+    let ended = look(&t, id).await;
+    assert_eq!(ended["status"], "FAILED", "{ended}");
+    let listed = json!({"repositoryNames": ["app"]});
+    t.ok::<DescribeRepositories>(listed).await;
 }

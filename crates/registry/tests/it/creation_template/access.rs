@@ -272,3 +272,37 @@ async fn the_first_template_needs_the_right_to_make_the_services_role() {
     people.take(ACCOUNT, &id, "role").await;
     make(people.caller(&id).await, "b").await.unwrap();
 }
+
+#[tokio::test]
+async fn a_deny_of_any_name_under_the_prefix_keeps_the_maker_from_the_template() {
+    let t = TestCore::start().await;
+    let people = People(&t);
+    template(&t, "first", json!({})).await;
+    let id = people.user(ACCOUNT, "maker").await;
+    people.inline(ACCOUNT, &id, "all", &allow("ecr:*")).await;
+    let names = "arn:aws:ecr:eu-central-1:123456789012:repository";
+    let deny = |name: &str| {
+        let resource = format!("{names}/{name}");
+        policy("Deny", "ecr:CreateRepository", &resource, &json!({}))
+    };
+    let make = async |prefix: &str| {
+        let caller = people.caller(&id).await;
+        let input = with(prefix, json!({}));
+        t.call_as::<CreateRepositoryCreationTemplate>(caller, input)
+            .await
+    };
+    for name in ["prod/secret", "prod/secret/*", "*/secret", "prod/?"] {
+        people.inline(ACCOUNT, &id, "deny", &deny(name)).await;
+        for prefix in ["prod", "ROOT"] {
+            let refused = make(prefix).await.unwrap_err();
+            assert_eq!(name_of(&refused), "AccessDenied", "{name} {prefix}");
+            assert!(refused.to_string().contains("with an explicit deny"));
+        }
+        people.take(ACCOUNT, &id, "deny").await;
+    }
+    // A deny of other names does not.
+    people.inline(ACCOUNT, &id, "deny", &deny("prod2/*")).await;
+    make("prod").await.unwrap();
+    let refused = make("prod2/a").await.unwrap_err();
+    assert_eq!(name_of(&refused), "AccessDenied");
+}

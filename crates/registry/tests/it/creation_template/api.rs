@@ -184,16 +184,22 @@ async fn inputs_that_no_template_can_have_are_refused() {
     let tags: Vec<Value> = (0..51).map(|idx| tag(&format!("k{idx}"), "")).collect();
     let unknown = grant("ecr:BatchGetImage", "arn:aws:iam::123456789012:user/nobody");
     let kms = "arn:aws:kms:eu-central-1:123456789012:key/a";
+    let twice = json!([tag("a", ""), tag("a", "")]);
     for (member, value, says) in [
         ("description", json!("x".repeat(257)), "'description'"),
         ("resourceTags", json!(tags), "'resourceTags'"),
         ("resourceTags", json!([tag("aws:x", "")]), "'resourceTags'"),
+        ("resourceTags", twice, "'resourceTags'"),
         (
             "resourceTags",
-            json!([tag("a", ""), tag("a", "")]),
-            "'resourceTags'",
+            json!([{"Key": "a"}]),
+            "'resourceTags.Value'",
         ),
-        ("resourceTags", json!([{"Key": "a"}]), "'tags.Value'"),
+        (
+            "resourceTags",
+            json!([{"Value": "a"}]),
+            "'resourceTags.Key'",
+        ),
         (
             "imageTagMutability",
             json!("SOMETIMES"),
@@ -295,8 +301,9 @@ async fn pages_joined_are_the_list_and_prefixes_that_are_not_there_are_left_out(
     }
     let some = json!({"prefixes": ["c", "a/b", "none", "a/b/"]});
     assert_eq!(described(&t, some).await, ["a/b", "c"]);
+    let none = described(&t, json!({"prefixes": []})).await;
+    assert_eq!(none, described(&t, json!({})).await);
     for bad in [
-        json!({"prefixes": []}),
         json!({"prefixes": vec!["a"; 101]}),
         json!({"prefixes": ["A"]}),
         json!({"maxResults": 0}),

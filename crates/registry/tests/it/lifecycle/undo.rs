@@ -3,7 +3,9 @@
 use longshore_registry::{
     extension::{ListExpiredImages, RestoreExpiredImages},
     op::{image::BatchGetImage, layer::BatchCheckLayerAvailability, lifecycle::PutLifecyclePolicy},
+    operator::scrub,
 };
+use longshore_store::meta::Durability;
 use serde_json::{Value, json};
 
 use super::{DAY, age, delete, left, run, set, start, tags};
@@ -200,4 +202,30 @@ async fn rows(t: &TestCore, table: &str) -> i64 {
     let sql = format!("SELECT COUNT(*) FROM {table}");
     let count = move |tx: &mut dyn longshore_store::meta::Tx| tx.count(&sql, &[]);
     t.core.meta.read(count).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_scrub_opens_the_manifest_of_what_can_be_brought_back() {
+    let t = start().await;
+    policy(&t).await;
+    let image = t.image("app", "one", Some("v1")).await;
+    t.advance(DAY * 15);
+    run(&t).await;
+    let scrubbed = async || {
+        let done = scrub::scrub(&t.core, scrub::Options::default(), |_| {}).await;
+        done.unwrap()
+    };
+    let sound = scrubbed().await;
+    assert_eq!((sound.images, sound.damaged), (1, 0));
+    t.core
+        .meta
+        .write(Durability::Durable, |tx| {
+            let sql = "UPDATE expired_image SET manifest = substr(manifest, 1, 4)";
+            tx.execute(sql, &[])
+        })
+        .await
+        .unwrap();
+    let rotten = scrubbed().await;
+    assert_eq!(rotten.damaged, 1);
+    assert_eq!(rotten.findings[0].digest, image);
 }

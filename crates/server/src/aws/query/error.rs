@@ -151,7 +151,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::AuthenticationRequired => ("MissingAuthenticationToken", StatusCode::FORBIDDEN),
         Error::UnrecognizedClient => ("InvalidClientTokenId", StatusCode::FORBIDDEN),
         Error::Throttled(_) | Error::TooManyFailures(_) => ("Throttling", StatusCode::BAD_REQUEST),
-        Error::Stale | Error::Unavailable => {
+        Error::Stale | Error::NotAlone | Error::Unavailable => {
             ("ServiceUnavailable", StatusCode::SERVICE_UNAVAILABLE)
         }
         // No operation of these services answers what is said of repositories and images.

@@ -170,6 +170,11 @@ impl Connection {
     }
 }
 
+/// Opens a connection.
+pub(crate) async fn connect(address: SocketAddr) -> Connection {
+    Connection::open(address).await
+}
+
 /// What the server says.
 #[derive(Clone, Debug)]
 pub(crate) struct Answer {

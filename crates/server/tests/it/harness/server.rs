@@ -4,10 +4,11 @@ use std::{net::SocketAddr, os::unix::fs::symlink, path::Path, sync::Arc, time::D
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore::{
-    config::{Config, MasterKeySource, MetadataUrl},
+    config::{BlobsUrl, Config, MasterKeySource, MetadataUrl},
     first_start::Credentials,
     serve::{self, RunningServer, StartError},
 };
+use longshore_registry::bootstrap::AdministratorKey;
 use longshore_store::meta::{Metadata, SCHEMA, postgres::Options};
 use longshore_testbed::postgres::{self, Database};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -31,6 +32,7 @@ pub(crate) struct TestServer {
     pub(crate) credentials: Credentials,
     dir: TempDir,
     database: Option<Arc<Database>>,
+    blobs: BlobsUrl,
 }
 
 impl TestServer {
@@ -54,9 +56,15 @@ impl TestServer {
         Self::on(Some(Database::prepared(prepare)), change).await
     }
 
+    /// Starts a server whose metadata is in PostgreSQL and whose blobs are in a bucket, whatever the run is for.
+    pub(crate) async fn on_postgres_and_s3() -> Self {
+        Self::on_postgres_with(storage::in_bucket).await
+    }
+
     async fn on(database: Option<Database>, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let config = config(dir.path(), database.as_ref(), change);
+        let blobs = config.blobs.clone();
         let running = serve::start(config).await.unwrap();
         let credentials = running.first_start.clone().unwrap();
         Self {
@@ -64,6 +72,7 @@ impl TestServer {
             credentials,
             dir,
             database: database.map(Arc::new),
+            blobs,
         }
     }
 
@@ -75,8 +84,16 @@ impl TestServer {
     /// Such a server with changes to the defaults.
     pub(crate) async fn replica_with(&self, change: impl FnOnce(&mut Config)) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        symlink(self.data_dir().join("blobs"), dir.path().join("blobs")).unwrap();
-        let config = config(dir.path(), self.database.as_deref(), change);
+        let config = config(dir.path(), self.database.as_deref(), |config| {
+            match &self.blobs {
+                BlobsUrl::S3(_) => config.blobs = self.blobs.clone(),
+                BlobsUrl::File(_) => {
+                    let here = config.data_dir.join("blobs");
+                    symlink(self.data_dir().join("blobs"), here).unwrap();
+                }
+            }
+            change(config);
+        });
         let running = serve::start(config).await.unwrap();
         assert!(running.first_start.is_none(), "two servers made an account");
         Self {
@@ -84,6 +101,7 @@ impl TestServer {
             credentials: self.credentials.clone(),
             dir,
             database: self.database.clone(),
+            blobs: self.blobs.clone(),
         }
     }
 
@@ -97,6 +115,23 @@ impl TestServer {
             ]
         });
         variables.collect()
+    }
+
+    /// Stops the server, has something done to its directory, and starts another there whose administrator has the key that
+    /// this tells.
+    pub(crate) async fn restart_after(self, done: impl FnOnce(&Path) -> (String, String)) -> Self {
+        assert!(self.running.stop().await, "requests were left behind");
+        let (id, secret) = done(self.dir.path());
+        let config = config(self.dir.path(), self.database.as_deref(), |_| {});
+        let mut credentials = self.credentials;
+        credentials.key = AdministratorKey { id, secret };
+        Self {
+            running: serve::start(config).await.unwrap(),
+            credentials,
+            dir: self.dir,
+            database: self.database,
+            blobs: self.blobs,
+        }
     }
 
     /// Stops the server and starts another on the same directory.
@@ -114,6 +149,7 @@ impl TestServer {
             credentials,
             dir,
             database,
+            blobs,
         } = self;
         assert!(running.stop().await, "requests were left behind");
         let config = config(dir.path(), database.as_deref(), change);
@@ -123,6 +159,7 @@ impl TestServer {
             credentials,
             dir,
             database,
+            blobs,
         })
     }
 

@@ -8,9 +8,13 @@ use longshore_testbed::s3::{self, S3Server};
 
 /// Lets a server keep its blobs where the tests are told to.
 pub(super) fn choose(config: &mut Config) {
-    if !s3::is_chosen() {
-        return;
+    if s3::is_chosen() {
+        in_bucket(config);
     }
+}
+
+/// Lets a server keep its blobs in the bucket of tests, whatever the run is for.
+pub(crate) fn in_bucket(config: &mut Config) {
     config.blobs = BlobsUrl::S3(Box::new(S3Options {
         endpoint: Some(S3Server::shared().endpoint()),
         region: s3::REGION.to_owned(),

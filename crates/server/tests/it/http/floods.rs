@@ -34,7 +34,7 @@ async fn serves(t: &TestServer) {
 
 /// CVE-2023-44487.
 #[tokio::test]
-async fn streams_that_are_reset_as_they_begin() {
+async fn a_flood_of_resets_ends_its_connection_and_no_other() {
     const MOST: usize = 2000;
     let t = TestServer::start().await;
     let mut client = Frames::open(t.address(), 1024).await;

@@ -86,6 +86,21 @@ async fn blobs_larger_than_the_windows_go_both_ways() {
 }
 
 #[tokio::test]
+async fn a_large_manifest_arrives_whole_over_both() {
+    let t = TestServer::start().await;
+    t.create("app").await;
+    let password = t.password().await;
+    let image = Image::new("large", 1).padded(1_000_000);
+    let digest = t.push(&password, "app", "large", &image).await;
+    let pull = t.v2(&password, "GET", "app/manifests/large");
+    let answer = pull.clone().send().await.expect(200);
+    assert_eq!(digest_of(&answer.body), digest);
+    let mut client = connect(t.address()).await;
+    let (status, _, body) = send(&mut client, &t.host(), pull).await;
+    assert_eq!((status, digest_of(&body)), (200, digest));
+}
+
+#[tokio::test]
 async fn an_answer_to_head_has_a_length_and_no_body() {
     let t = TestServer::start().await;
     let password = t.password().await;

@@ -89,6 +89,8 @@ async fn a_private_repository_is_never_reached_as_a_public_one() {
         );
         let nobody = scene.server.get(&path).await;
         assert_eq!(nobody.status, answer.status, "{path}");
+        // Whose registry an alias leads to is not told.
+        assert!(!answer.text().contains("registry with id"), "{path}");
     }
     // And a public one is not reached as a private one.
     tags("localhost", "/v2/team/app/tags/list")

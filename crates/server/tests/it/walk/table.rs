@@ -80,6 +80,7 @@ pub(super) fn beside(operation: &str) -> (&'static [&'static str], &'static [&'s
     match operation {
         "CopyRepository" => (&TAKE[..6], MAKE),
         "MoveRepository" | "RenameRepository" => (TAKE, MAKE),
+        "RestoreExpiredImages" => (&["ecr:PutImage"], &[]),
         _ => (&[], &[]),
     }
 }

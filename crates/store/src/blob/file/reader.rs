@@ -77,11 +77,7 @@ impl FileReader {
     }
 
     fn failed(&self, source: io::Error) -> BlobError {
-        BlobError::Io {
-            id: self.id,
-            action: "read",
-            source,
-        }
+        super::failed(self.id, "read", source)
     }
 }
 

@@ -102,6 +102,43 @@ async fn a_directory_whose_files_are_gone_is_refused_and_damages_nothing() {
         files.open(gone, 0..1).await,
         Err(BlobError::Io { .. })
     ));
+    // What cannot be seen is not removed, or its row would go and the file come back.
+    assert!(matches!(
+        files.delete(gone).await,
+        Err(BlobError::Io { .. })
+    ));
+    assert!(matches!(
+        files.create(gone).await,
+        Err(BlobError::Io { .. })
+    ));
     let reopened = FileStore::open(directory.path()).unwrap();
     reopened.bind("one", true).await.unwrap_err();
+}
+
+#[tokio::test]
+async fn a_directory_that_comes_to_stand_in_its_place_gets_nothing() {
+    let directory = tempfile::tempdir().unwrap();
+    let files = FileStore::open(directory.path()).unwrap();
+    files.bind("one", false).await.unwrap();
+    let rig = Rig::new(Arc::new(files.clone()), Cipher::Aes256Gcm);
+    let (old, content) = rig.written(100).await;
+    // As when a file system is unmounted, and its mount point is what the path leads to.
+    let (path, moved) = (
+        directory.path().join("blobs"),
+        directory.path().join("moved"),
+    );
+    fs::rename(&path, &moved).unwrap();
+    fs::create_dir(&path).unwrap();
+    files.check().await.unwrap_err();
+    let (new, _) = rig.written(100).await;
+    rig.assert_reads(&old, &content, 0..100).await;
+    rig.store.delete(old.physical_id).await.unwrap();
+    assert!(!moved.join(name_of(old.physical_id)).exists());
+    assert!(moved.join(name_of(new.physical_id)).exists());
+    assert_eq!(fs::read_dir(&path).unwrap().count(), 0);
+}
+
+fn name_of(id: PhysicalId) -> String {
+    let [.., last] = id.as_bytes();
+    format!("{last:02x}/{id}")
 }

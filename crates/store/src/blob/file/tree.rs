@@ -1,13 +1,18 @@
 //! The directories: where a file is, and when its name is durable.
+//!
+//! The root stays open from the start, and every name is looked up in it: when the file system is unmounted, or another
+//! directory comes to stand at the path, nothing is written there, and nothing that is not there passes for removed.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use longshore_types::id::PhysicalId;
-use rustix::fs::{Access, access};
+use rustix::fs::{
+    Access, AtFlags, Mode, OFlags, accessat, fstat, linkat, mkdirat, openat, stat, statat, unlinkat,
+};
+use rustix::io::Errno;
 
 use crate::crypto;
 
@@ -18,7 +23,8 @@ const MARK: &str = "store-id";
 /// The tree of one store. All its functions block.
 #[derive(Debug)]
 pub(super) struct Tree {
-    root: PathBuf,
+    root: File,
+    path: PathBuf,
     /// Which directories are known to be durable.
     durable: [AtomicBool; FAN_OUT],
     /// Whether the mark is there, unless the whole tree is gone.
@@ -27,19 +33,23 @@ pub(super) struct Tree {
 
 impl Tree {
     pub(super) fn open(directory: &Path) -> io::Result<Self> {
-        let root = directory.join("blobs");
-        make_directory(&root)?;
-        sync_directory(directory)?;
+        let path = directory.join("blobs");
+        match fs::create_dir(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            made => made?,
+        }
+        File::open(directory)?.sync_all()?;
         let durable = [const { AtomicBool::new(false) }; FAN_OUT];
         Ok(Self {
-            root,
+            root: File::open(&path)?,
+            path,
             durable,
             bound: AtomicBool::new(false),
         })
     }
 
     pub(super) fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()> {
-        match fs::read_to_string(self.root.join(MARK)) {
+        match self.read_mark() {
             Ok(found) if found == store_id => {}
             Ok(_) => return Err(io::Error::other("its blobs belong to another store")),
             Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
@@ -54,37 +64,46 @@ impl Tree {
         Ok(())
     }
 
-    /// Whether files can be made here, without making one.
+    fn read_mark(&self) -> io::Result<String> {
+        let mut found = String::new();
+        self.open_at(MARK, OFlags::RDONLY)?
+            .read_to_string(&mut found)?;
+        Ok(found)
+    }
+
+    /// Whether files can be made here, without making one, and here is still where the path leads.
     pub(super) fn check(&self) -> io::Result<()> {
-        Ok(access(&self.root, Access::WRITE_OK | Access::EXEC_OK)?)
+        let (here, there) = (fstat(&self.root)?, stat(&self.path)?);
+        if (here.st_dev, here.st_ino) != (there.st_dev, there.st_ino) {
+            return Err(io::Error::other(
+                "another directory stands where that of the blobs was",
+            ));
+        }
+        let wanted = Access::WRITE_OK | Access::EXEC_OK;
+        Ok(accessat(&self.root, ".", wanted, AtFlags::empty())?)
     }
 
     /// Several servers may start on a shared directory at the same time: one of them makes the mark.
     fn write_mark(&self, store_id: &str) -> io::Result<()> {
         let draw = crypto::random::<8>().map_err(io::Error::other)?;
         let draft = format!("{MARK}.{:x}", u64::from_le_bytes(draw));
-        let draft = self.root.join(draft);
-        let mut file = File::create(&draft)?;
+        let mut file = self.open_at(&draft, OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)?;
         file.write_all(store_id.as_bytes())?;
         file.sync_all()?;
         // Unlike a renaming, a link never replaces.
-        let linked = fs::hard_link(&draft, self.root.join(MARK));
-        fs::remove_file(&draft)?;
+        let linked = linkat(&self.root, &draft, &self.root, MARK, AtFlags::empty());
+        unlinkat(&self.root, &draft, AtFlags::empty())?;
         match linked {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => self.bind(store_id, true),
-            linked => linked.and_then(|()| sync_directory(&self.root)),
+            Err(Errno::EXIST) => self.bind(store_id, true),
+            linked => Ok(linked?).and_then(|()| self.root.sync_all()),
         }
     }
 
     /// Creates a file exclusively.
     pub(super) fn create(&self, id: PhysicalId) -> io::Result<File> {
         self.make_durable(id)?;
-        let mut options = OpenOptions::new();
-        options
-            .write(true)
-            .create_new(true)
-            .mode(0o600)
-            .open(self.path(id))
+        self.open_at(&name(id), OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL)
+            .map_err(|error| self.unless_all_is_gone(error))
     }
 
     fn make_durable(&self, id: PhysicalId) -> io::Result<()> {
@@ -93,8 +112,11 @@ impl Tree {
             return Ok(());
         }
         // Synced even if it exists: the process that made it may have died before.
-        make_directory(&self.directory(id))?;
-        sync_directory(&self.root)?;
+        match mkdirat(&self.root, directory(id), Mode::from_raw_mode(0o777)) {
+            Err(Errno::EXIST) => {}
+            made => made.map_err(|error| self.unless_all_is_gone(error.into()))?,
+        }
+        self.root.sync_all()?;
         if let Some(known) = known {
             known.store(true, Ordering::Release);
         }
@@ -102,14 +124,15 @@ impl Tree {
     }
 
     pub(super) fn open_file(&self, id: PhysicalId) -> io::Result<File> {
-        File::open(self.path(id)).map_err(|error| self.unless_all_is_gone(error))
+        self.open_at(&name(id), OFlags::RDONLY)
+            .map_err(|error| self.unless_all_is_gone(error))
     }
 
-    /// One file that is missing is damage; with all of them, the file system is not mounted.
+    /// One file that is missing is damage; with all of them, the files were taken away under the server.
     fn unless_all_is_gone(&self, error: io::Error) -> io::Error {
         let is_lost = error.kind() == io::ErrorKind::NotFound
             && self.bound.load(Ordering::Acquire)
-            && !self.root.join(MARK).exists();
+            && statat(&self.root, MARK, AtFlags::empty()).is_err();
         if is_lost {
             io::Error::other("the directory of the blobs is not there")
         } else {
@@ -118,34 +141,43 @@ impl Tree {
     }
 
     pub(super) fn length(&self, id: PhysicalId) -> io::Result<u64> {
-        fs::metadata(self.path(id)).map(|metadata| metadata.len())
+        let length = self.open_file(id)?.metadata()?.len();
+        Ok(length)
     }
 
-    /// Removes a file durably; one that is not there is removed already.
+    /// Removes a file durably; one that is not there is removed already, unless none is there.
     pub(super) fn remove(&self, id: PhysicalId) -> io::Result<()> {
-        match fs::remove_file(self.path(id)) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            removed => removed?,
-        }
+        let unless_gone = |result: io::Result<()>| match result {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                match self.unless_all_is_gone(error) {
+                    error if error.kind() == io::ErrorKind::NotFound => Ok(()),
+                    error => Err(error),
+                }
+            }
+            result => result,
+        };
+        let removed = unlinkat(&self.root, name(id), AtFlags::empty());
+        unless_gone(removed.map_err(io::Error::from))?;
         // Its row goes next, so the name must not come back after a power loss. That it was not there may be the
         // work of a call that failed after removing it.
-        match self.sync(id) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-            synced => synced,
-        }
+        unless_gone(self.sync(id))
     }
 
     /// Makes the names of the files beside this one durable.
     pub(super) fn sync(&self, id: PhysicalId) -> io::Result<()> {
-        sync_directory(&self.directory(id))
+        self.open_at(&directory(id), OFlags::RDONLY | OFlags::DIRECTORY)?
+            .sync_all()
     }
 
-    fn directory(&self, id: PhysicalId) -> PathBuf {
-        self.root.join(format!("{:02x}", fan(id)))
+    fn open_at(&self, name: &str, flags: OFlags) -> io::Result<File> {
+        let mode = Mode::RUSR | Mode::WUSR;
+        let opened = openat(&self.root, name, flags | OFlags::CLOEXEC, mode);
+        Ok(File::from(opened?))
     }
 
+    #[cfg(test)]
     pub(super) fn path(&self, id: PhysicalId) -> PathBuf {
-        self.directory(id).join(id.to_string())
+        self.path.join(name(id))
     }
 }
 
@@ -154,13 +186,10 @@ fn fan(id: PhysicalId) -> u8 {
     *last
 }
 
-fn make_directory(path: &Path) -> io::Result<()> {
-    match fs::create_dir(path) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        made => made,
-    }
+fn directory(id: PhysicalId) -> String {
+    format!("{:02x}", fan(id))
 }
 
-fn sync_directory(path: &Path) -> io::Result<()> {
-    File::open(path)?.sync_all()
+fn name(id: PhysicalId) -> String {
+    format!("{:02x}/{id}", fan(id))
 }

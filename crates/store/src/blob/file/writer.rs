@@ -59,11 +59,7 @@ impl FileWriter {
     }
 
     fn failed(&self, action: &'static str, source: io::Error) -> BlobError {
-        BlobError::Io {
-            id: self.id,
-            action,
-            source,
-        }
+        super::failed(self.id, action, source)
     }
 }
 

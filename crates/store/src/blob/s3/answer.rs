@@ -68,6 +68,33 @@ pub(super) fn uploads(body: &[u8]) -> Result<Uploads, Failure> {
     })
 }
 
+/// A page of objects.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Names {
+    /// Their names.
+    pub(super) names: Vec<String>,
+    /// What the next page is asked for by.
+    pub(super) next: Option<String>,
+}
+
+/// A page of objects.
+pub(super) fn objects(body: &[u8]) -> Result<Names, Failure> {
+    let document = parse(body).ok_or(Failure::Wrong("a list that is none"))?;
+    let list = document.root_element();
+    if list.tag_name().name() != "ListBucketResult" {
+        return Err(Failure::Wrong("a list that is none"));
+    }
+    let objects = list
+        .children()
+        .filter(|node| node.has_tag_name_of("Contents"));
+    let more = child(list, "IsTruncated").as_deref() == Some("true");
+    let next = || child(list, "NextContinuationToken");
+    Ok(Names {
+        names: objects.filter_map(|node| child(node, "Key")).collect(),
+        next: more.then(next).flatten(),
+    })
+}
+
 fn parse(body: &[u8]) -> Option<Document<'_>> {
     Document::parse(str::from_utf8(body).ok()?).ok()
 }

@@ -147,6 +147,15 @@ impl Client {
         })
     }
 
+    /// Returns a URL by which an object can be read for so long.
+    pub(super) fn presigned(&self, key: &str, lifetime: Duration) -> String {
+        // INVARIANT: bucket and key are made of characters that need no encoding.
+        let path = format!("/{}/{key}", self.bucket);
+        let host = self.authority.as_str();
+        let query = self.signer.presign(host, &path, now(), lifetime);
+        format!("{}://{host}{path}?{query}", self.scheme)
+    }
+
     /// Sends a request until it is answered or refused for good. Only for what may be done twice.
     pub(super) async fn call(&self, call: &Call<'_>) -> Result<Answer, Failure> {
         let mut tries = self.tries();

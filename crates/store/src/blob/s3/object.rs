@@ -69,7 +69,8 @@ impl Objects {
         self.named(&format!("{last:02x}/{id}"))
     }
 
-    fn named(&self, name: &str) -> String {
+    /// Returns the name of an object under the prefix.
+    pub(super) fn named(&self, name: &str) -> String {
         match self.client.prefix.as_str() {
             "" => name.to_owned(),
             prefix => format!("{prefix}/{name}"),

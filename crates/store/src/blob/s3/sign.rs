@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::hmac;
@@ -45,11 +46,7 @@ impl Signer {
         request: &Unsigned<'_>,
         now: Timestamp,
     ) -> Vec<(&'static str, String)> {
-        let time: String = now
-            .to_rfc3339()
-            .chars()
-            .filter(|c| !matches!(c, '-' | ':'))
-            .collect();
+        let time = basic_time(now);
         let day = time.split('T').next().unwrap_or_default();
         let mut added = vec![
             ("x-amz-content-sha256", hex(&request.payload_sha256)),
@@ -69,18 +66,55 @@ impl Signer {
             canonical.extend([name, ":", value.trim(), "\n"]);
         }
         canonical.extend(["\n", &names, "\n", &hex(&request.payload_sha256)]);
-        let scope = format!("{day}/{}/s3/aws4_request", self.region);
+        let scope = self.scope(day);
+        let authorization = format!(
+            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
+            self.access_key_id,
+            self.signature(&time, &scope, &canonical)
+        );
+        added.push(("authorization", authorization));
+        added
+    }
+
+    /// Returns the query of a URL by which the object at `path`, in its encoded form, can be read until `lifetime` from now.
+    pub(super) fn presign(
+        &self,
+        host: &str,
+        path: &str,
+        now: Timestamp,
+        lifetime: Duration,
+    ) -> String {
+        let time = basic_time(now);
+        let day = time.split('T').next().unwrap_or_default();
+        let scope = self.scope(day);
+        let credential = format!("{}/{scope}", self.access_key_id);
+        let seconds = lifetime.as_secs().to_string();
+        let mut pairs = vec![
+            ("X-Amz-Algorithm", "AWS4-HMAC-SHA256"),
+            ("X-Amz-Credential", &credential),
+            ("X-Amz-Date", &time),
+            ("X-Amz-Expires", &seconds),
+            ("X-Amz-SignedHeaders", "host"),
+        ];
+        if let Some(token) = &self.session_token {
+            pairs.push(("X-Amz-Security-Token", token));
+        }
+        let query = query(&pairs);
+        let canonical = format!("GET\n{path}\n{query}\nhost:{host}\n\nhost\nUNSIGNED-PAYLOAD");
+        let signature = self.signature(&time, &scope, &canonical);
+        format!("{query}&X-Amz-Signature={signature}")
+    }
+
+    fn scope(&self, day: &str) -> String {
+        format!("{day}/{}/s3/aws4_request", self.region)
+    }
+
+    fn signature(&self, time: &str, scope: &str, canonical: &str) -> String {
         let hash = hex(digest(&SHA256, canonical.as_bytes()).as_ref());
         let text = format!("AWS4-HMAC-SHA256\n{time}\n{scope}\n{hash}");
         let first = format!("AWS4{}", self.secret_access_key).into_bytes();
         let key = scope.split('/').fold(first, |key, part| mac(&key, part));
-        let authorization = format!(
-            "AWS4-HMAC-SHA256 Credential={}/{scope}, SignedHeaders={names}, Signature={}",
-            self.access_key_id,
-            hex(&mac(&key, &text))
-        );
-        added.push(("authorization", authorization));
-        added
+        hex(&mac(&key, &text))
     }
 }
 
@@ -90,6 +124,11 @@ impl fmt::Debug for Signer {
             .field("region", &self.region)
             .finish_non_exhaustive()
     }
+}
+
+fn basic_time(time: Timestamp) -> String {
+    let time = time.to_rfc3339();
+    time.chars().filter(|c| !matches!(c, '-' | ':')).collect()
 }
 
 /// Writes a query in the order and encoding in which it is signed.
@@ -170,6 +209,22 @@ mod tests {
         assert_eq!(
             signature,
             "34b48302e7b5fa45bde8084f4b7868a86f0a534bc59db6670ed5711ef69dc6f7"
+        );
+    }
+
+    #[test]
+    fn a_url_is_signed_as_documented() {
+        let query = signer().presign(
+            "examplebucket.s3.amazonaws.com",
+            "/test.txt",
+            Timestamp::from_millis(1_369_353_600_000),
+            Duration::from_hours(24),
+        );
+        assert_eq!(
+            query,
+            "X-Amz-Algorithm=AWS4-HMAC-SHA256&X-Amz-Credential=AKIAIOSFODNN7EXAMPLE%2F20130524%2Fus-east-1%2Fs3%2Faws4_request\
+             &X-Amz-Date=20130524T000000Z&X-Amz-Expires=86400&X-Amz-SignedHeaders=host\
+             &X-Amz-Signature=aeeed9bbccd4d02ee5c0109b86d86835f995330da4c265957d157751f604d404"
         );
     }
 

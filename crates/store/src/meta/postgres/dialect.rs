@@ -8,11 +8,12 @@ pub(super) struct Translated {
     pub(super) n_args: usize,
 }
 
-/// Row locks, and the comments that ask for them.
-const LOCKS: [(&str, &str); 3] = [
-    ("/*for share*/", "FOR SHARE"),
-    ("/*for update*/", "FOR UPDATE"),
-    ("/*for update skip locked*/", "FOR UPDATE SKIP LOCKED"),
+/// What begins a comment that is a lock clause, and what ends it.
+const LOCK: (&str, &str) = ("/*for ", "*/");
+/// What begins a comment that asks for a place in a line, and who else may be served beside it.
+const LINES: [(&str, &str); 2] = [
+    ("/*in line: ", "pg_advisory_xact_lock_shared"),
+    ("/*alone in line: ", "pg_advisory_xact_lock"),
 ];
 
 /// Translates a statement. A reader, which may not lock rows, drops the lock comments.
@@ -55,15 +56,28 @@ fn literal(found: &str, text: &mut String) -> usize {
 }
 
 fn comment(found: &str, locks: bool, text: &mut String) -> usize {
-    if let Some((comment, clause)) = LOCKS.iter().find(|(lock, _)| found.starts_with(lock)) {
+    let (begin, end) = LOCK;
+    let clause = |begin: &str| found.strip_prefix(begin)?.split_once(end).map(|it| it.0);
+    if let Some(lock) = clause(begin) {
         if locks {
-            text.push_str(clause);
+            text.push_str("FOR ");
+            text.push_str(lock);
         }
-        comment.len()
-    } else {
-        text.push('/');
-        1
+        return begin.len() + lock.len() + end.len();
     }
+    for (begin, function) in LINES {
+        if let Some(of) = clause(begin) {
+            if locks {
+                // Unlike row locks, these are given in the order in which they were asked for.
+                let line =
+                    format!("CROSS JOIN {function}(hashtextextended(encode({of}, 'hex'), 0)) line");
+                text.push_str(&line);
+            }
+            return begin.len() + of.len() + end.len();
+        }
+    }
+    text.push('/');
+    1
 }
 
 #[cfg(test)]
@@ -107,7 +121,7 @@ mod tests {
             "SELECT a FROM t WHERE b IN (SELECT c FROM u /*for update skip locked*/) /*for share*/";
         assert_eq!(
             text(sql),
-            "SELECT a FROM t WHERE b IN (SELECT c FROM u FOR UPDATE SKIP LOCKED) FOR SHARE"
+            "SELECT a FROM t WHERE b IN (SELECT c FROM u FOR update skip locked) FOR share"
         );
         assert_eq!(
             translate(sql, false).text,
@@ -117,5 +131,19 @@ mod tests {
             text("SELECT 6 / 2 /* a note */"),
             "SELECT 6 / 2 /* a note */"
         );
+        assert_eq!(text("SELECT 1 /*for share"), "SELECT 1 /*for share");
+    }
+
+    #[test]
+    fn a_line_is_joined_by_writers_only() {
+        let sql = "SELECT a FROM t /*in line: t.id*/ WHERE b = ?1 /*for share of t*/";
+        assert_eq!(
+            text(sql),
+            "SELECT a FROM t CROSS JOIN pg_advisory_xact_lock_shared(hashtextextended(encode(t.id, 'hex'), 0)) line \
+             WHERE b = $1 FOR share of t"
+        );
+        assert_eq!(translate(sql, false).text, "SELECT a FROM t  WHERE b = $1 ");
+        let alone = text("SELECT a FROM t /*alone in line: t.id*/");
+        assert!(alone.contains("pg_advisory_xact_lock(hash"), "{alone}");
     }
 }

@@ -163,6 +163,8 @@ pub(crate) async fn row_lock_comments_are_understood(store: Metadata) {
         "/*for share*/",
         "/*for update*/",
         "/*for update skip locked*/",
+        "/*for no key update*/",
+        "/*for share of note*/",
     ] {
         let id: Option<i64> = store
             .write::<_, Error>(Durability::Soft, move |tx| {

@@ -47,7 +47,7 @@ impl Operation for CreatePolicyVersion {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<CreatedVersion> {
         refuse_aws(cx, Iam::CreatePolicyVersion, &self.policy_arn)?;
         let policy_version = cx
-            .write(permit.grant(), Durability::Durable, move |tx, grant| {
+            .change(permit.grant(), Durability::Durable, move |tx, grant| {
                 let account = grant.registry().account();
                 let policy = changeable(tx, account, &self.policy_arn)?;
                 if managed_policy::count_versions(tx, &policy.arn)? >= quota::VERSIONS_PER_POLICY {

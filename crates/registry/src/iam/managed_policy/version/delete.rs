@@ -32,7 +32,7 @@ impl Operation for DeletePolicyVersion {
     async fn run(self, cx: &Cx<'_>, permit: Permit<Self>) -> Result<()> {
         refuse_aws(cx, Iam::DeletePolicyVersion, &self.policy_arn)?;
         let wanted = number(&self.version_id)?;
-        cx.write(permit.grant(), Durability::Durable, move |tx, grant| {
+        cx.change(permit.grant(), Durability::Durable, move |tx, grant| {
             let account = grant.registry().account();
             let policy = changeable(tx, account, &self.policy_arn)?;
             if wanted == policy.default_version {

@@ -12,13 +12,13 @@ const SERVICE: &str = "ecr";
 
 /// The administrator's key.
 #[derive(Debug, Clone)]
-pub(super) struct Keys {
-    pub(super) id: String,
-    pub(super) secret: String,
+pub(crate) struct Keys {
+    pub(crate) id: String,
+    pub(crate) secret: String,
 }
 
 impl Keys {
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         let letters: String = format!("{:016X}", mix(seed));
         Self {
             id: format!("AKIA{letters}"),
@@ -27,7 +27,7 @@ impl Keys {
     }
 
     /// The headers of a call, `Host` apart; signatures go by the system's time.
-    pub(super) fn sign(&self, host: &str, target: &str, body: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn sign(&self, host: &str, target: &str, body: &str) -> Vec<(&'static str, String)> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let date = timestamp(since.map_or(0, |since| since.as_secs()).cast_signed());
         let kind = "application/x-amz-json-1.1";

@@ -1,0 +1,278 @@
+//! Segments that no row names become blobs again.
+
+use std::{path::PathBuf, time::Duration};
+
+use bytes::Bytes;
+use longshore_registry::{
+    body::Whole,
+    oci::{
+        blob::PullBlob,
+        upload::{AppendUpload, CloseUpload, StartUpload, Started},
+    },
+    op::image::PutImage,
+    operator::{
+        recover::{Recovered, recover},
+        rekey::{
+            domains::{self, rekey},
+            master::Exchange,
+        },
+    },
+};
+use longshore_store::{
+    crypto::{MasterKey, MasterKeys},
+    meta::{self, Durability},
+};
+use longshore_types::{digest::Digest, id::UploadId};
+use serde_json::json;
+
+use crate::harness::{TestCore, digest_of, oci_manifest};
+
+/// More than stays in a row.
+const LARGE: usize = 200_000;
+
+fn large(seed: u8) -> Vec<u8> {
+    vec![seed; LARGE]
+}
+
+fn key(byte: &str) -> MasterKey {
+    MasterKey::parse(&byte.repeat(32)).unwrap()
+}
+
+async fn begin(t: &TestCore) -> UploadId {
+    let start = StartUpload {
+        repository: t.at("app"),
+        mount: None,
+        sha512: false,
+    };
+    match t.run(start).await.unwrap() {
+        Started::Upload(upload) => upload,
+        Started::Mounted(digest) => panic!("{digest} was mounted"),
+    }
+}
+
+async fn append(t: &TestCore, upload: UploadId, bytes: &[u8]) {
+    t.run(AppendUpload {
+        repository: t.at("app"),
+        upload,
+        range: None,
+        body: Box::new(Whole::new(Bytes::copy_from_slice(bytes))),
+    })
+    .await
+    .unwrap();
+}
+
+/// Uploads a blob in several segments.
+async fn in_segments(t: &TestCore, parts: &[Vec<u8>]) -> Digest {
+    let upload = begin(t).await;
+    for part in parts {
+        append(t, upload, part).await;
+    }
+    let digest = digest_of(&parts.concat());
+    t.run(CloseUpload {
+        repository: t.at("app"),
+        upload,
+        range: None,
+        digest,
+        has_body: false,
+        body: Box::new(Whole::new(Bytes::new())),
+    })
+    .await
+    .unwrap();
+    digest
+}
+
+async fn pulled(t: &TestCore, repository: &str, digest: Digest) -> Vec<u8> {
+    let pull = PullBlob {
+        repository: t.at(repository),
+        digest,
+        range: None,
+    };
+    let mut download = t.run(pull).await.unwrap().download;
+    let mut bytes = Vec::new();
+    while let Some(next) = download.next().await {
+        bytes.extend_from_slice(&next.unwrap());
+    }
+    bytes
+}
+
+/// All segments, in order of their making.
+fn files(t: &TestCore) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut files = t.contents();
+    files.sort();
+    files
+}
+
+async fn recovered(t: &TestCore) -> Recovered {
+    recover(&t.core, |_| {}).await.unwrap()
+}
+
+/// Takes the rows of everything that was pushed away.
+async fn lose_rows(t: &TestCore) {
+    t.core
+        .meta
+        .write(Durability::Durable, |tx| {
+            for table in ["candidate", "link", "blob", "segment", "inline_piece"] {
+                tx.execute(&format!("DELETE FROM {table}"), &[])?;
+            }
+            Ok::<_, meta::Error>(())
+        })
+        .await
+        .unwrap();
+}
+
+#[tokio::test]
+async fn what_lost_its_rows_is_linked_again_and_found_by_a_push() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    let layer = large(1);
+    let digest = t.blob("app", &layer).await;
+    let parts = [large(2), large(3), large(4)];
+    let joined = in_segments(&t, &parts).await;
+    lose_rows(&t).await;
+    // An upload under way, what is present and what is doomed are known.
+    let open = begin(&t).await;
+    append(&t, open, &large(5)).await;
+    t.blob("app", &large(6)).await;
+
+    let before = files(&t);
+    let done = recovered(&t).await;
+    assert_eq!(
+        (done.segments, done.unknown, done.left),
+        (6, 4, 0),
+        "{done:?}"
+    );
+    assert_eq!((done.blobs, done.bytes), (2, 4 * LARGE as u64));
+    assert_eq!(
+        done.repositories,
+        ["private/123456789012/eu-central-1/recovered"]
+    );
+    assert_eq!(files(&t), before);
+    assert_eq!(pulled(&t, "recovered", digest).await, layer);
+    assert_eq!(pulled(&t, "recovered", joined).await, parts.concat());
+    // The manifest is pushed again, and finds its layer.
+    t.blob("recovered", b"{}").await;
+    let manifest = oci_manifest(b"{}", &[&layer]).to_string();
+    let put = json!({"repositoryName": "recovered", "imageManifest": manifest, "imageTag": "v1"});
+    t.ok::<PutImage>(put).await;
+    // There is nothing left to do, and what was recovered is kept for a while.
+    let again = recovered(&t).await;
+    assert_eq!((again.unknown, again.blobs), (0, 0));
+    t.advance(Duration::from_hours(29 * 24));
+    t.sweep().await;
+    assert_eq!(pulled(&t, "recovered", joined).await, parts.concat());
+    t.advance(Duration::from_hours(3 * 24));
+    t.sweep().await;
+    assert_eq!(pulled(&t, "recovered", digest).await, layer);
+    let gone = PullBlob {
+        repository: t.at("recovered"),
+        digest: joined,
+        range: None,
+    };
+    assert!(t.run(gone).await.is_err());
+}
+
+#[tokio::test]
+async fn without_any_metadata_all_segments_come_back_by_the_copies_of_their_keys() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    let before = t.blob("app", &large(1)).await;
+    // Keys that have gone from the rows, and another master key.
+    t.advance(Duration::from_mins(1));
+    let rekeyed = async |finish| {
+        let options = domains::Options { finish };
+        rekey(&t.core, options, |_| {
+            t.advance(Duration::from_secs(5));
+        })
+        .await
+        .unwrap()
+    };
+    assert_eq!(rekeyed(false).await.new_keys, 1);
+    t.advance(Duration::from_hours(26));
+    assert_eq!(rekeyed(true).await.removed_keys, 1);
+    let after = t.blob("app", &large(2)).await;
+    let new = key("6b").check_value();
+    let both = t
+        .replica_with(MasterKeys::from(key("5a")).with(key("6b")))
+        .await;
+    let mut exchange = Exchange::begin(&both.core, new).await.unwrap().unwrap();
+    while exchange.step().await.unwrap() {}
+    assert_eq!(exchange.done.unreadable, 0);
+
+    let wrong = t.without_metadata(key("5a").into()).await;
+    let done = recovered(&wrong).await;
+    assert_eq!((done.blobs, done.left), (0, 2), "{done:?}");
+    let t = t.without_metadata(key("6b").into()).await;
+    let done = recovered(&t).await;
+    assert_eq!((done.blobs, done.left), (2, 0), "{done:?}");
+    let t = t.replica_with(key("6b").into()).await;
+    assert_eq!(pulled(&t, "recovered", before).await, large(1));
+    assert_eq!(pulled(&t, "recovered", after).await, large(2));
+    // What is pushed from now on is of the same domain.
+    t.repository("app").await;
+    t.blob("app", &large(2)).await;
+    assert_eq!(t.files(), 3);
+}
+
+#[tokio::test]
+async fn what_is_not_whole_is_told_and_left_as_it_is() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    in_segments(&t, &[large(1), large(2)]).await;
+    // The first bytes are in a row.
+    in_segments(&t, &[b"few".to_vec(), large(3)]).await;
+    t.blob("app", &large(4)).await;
+    let sound = t.blob("app", &large(5)).await;
+    lose_rows(&t).await;
+    let segments = files(&t);
+    // In order of their making: the first of two, the second, one after a row, and two alone.
+    std::fs::remove_file(&segments[0].0).unwrap();
+    let (path, mut rotten) = segments[3].clone();
+    rotten[LARGE / 2] ^= 1;
+    std::fs::write(path, &rotten).unwrap();
+    let left = files(&t);
+    let done = recovered(&t).await;
+    assert_eq!((done.unknown, done.blobs, done.left), (4, 1, 3), "{done:?}");
+    let problems: Vec<&str> = done
+        .findings
+        .iter()
+        .map(|finding| finding.problem.as_str())
+        .collect();
+    assert!(
+        problems.iter().any(|text| text.contains("before 200000")),
+        "{problems:?}"
+    );
+    assert!(
+        problems.iter().any(|text| text.contains("before 3")),
+        "{problems:?}"
+    );
+    assert!(
+        problems
+            .iter()
+            .any(|text| text.contains("does not decrypt")),
+        "{problems:?}"
+    );
+    assert_eq!(pulled(&t, "recovered", sound).await, large(5));
+    assert_eq!(files(&t), left);
+}
+
+#[tokio::test]
+async fn pushes_meanwhile_are_nobodys_business() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    let pushing = async {
+        for seed in 0..20 {
+            t.blob("app", &large(seed)).await;
+            let upload = begin(&t).await;
+            append(&t, upload, &large(seed)).await;
+        }
+    };
+    let recovering = async {
+        let mut segments = 0;
+        while segments < 40 {
+            let done = recovered(&t).await;
+            assert_eq!((done.unknown, done.blobs), (0, 0), "{done:?}");
+            segments = done.segments;
+        }
+    };
+    tokio::join!(pushing, recovering);
+}

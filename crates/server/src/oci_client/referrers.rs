@@ -1,0 +1,93 @@
+//! What refers to an image: the referrers API, else the index under the tag that stands for it (OCI distribution
+//! specification, "Referrers tag schema").
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use longshore_types::{
+    digest::Digest,
+    manifest::Descriptor,
+    name::{ImageTag, Reference},
+};
+use serde::Deserialize;
+
+use super::{error::ClientError, manifest::present, page::pull, send::Registry};
+
+/// How many referrers of one image are taken.
+const MOST: usize = 100_000;
+
+/// Whether the registry has the API, as far as is known.
+#[derive(Debug, Default)]
+pub(super) struct Support {
+    is_missing: AtomicBool,
+}
+
+#[derive(Deserialize)]
+struct Index {
+    manifests: Option<Vec<Descriptor>>,
+}
+
+impl Registry {
+    /// Lists the digests of what refers to `subject`.
+    pub(crate) async fn referrers(
+        &self,
+        name: &str,
+        subject: &Digest,
+    ) -> Result<Vec<Digest>, ClientError> {
+        if !self.referrers.is_missing.load(Ordering::Relaxed) {
+            match self.by_api(name, subject).await? {
+                Some(found) => return Ok(found),
+                None => self.referrers.is_missing.store(true, Ordering::Relaxed),
+            }
+        }
+        self.by_tag(name, subject).await
+    }
+
+    async fn by_api(
+        &self,
+        name: &str,
+        subject: &Digest,
+    ) -> Result<Option<Vec<Digest>>, ClientError> {
+        let scope = pull(name);
+        let mut target = Some(format!("/v2/{name}/referrers/{subject}"));
+        let mut found = Vec::new();
+        while let Some(page) = target.take() {
+            let Some((index, next)) = present(self.page::<Index>(&page, &scope).await)? else {
+                return Ok(None);
+            };
+            found.extend(digests(index));
+            if found.len() > MOST {
+                let what = format!("more than {MOST} manifests refer to it");
+                return Err(ClientError::wrong(&page, what));
+            }
+            target = next;
+        }
+        Ok(Some(found))
+    }
+
+    async fn by_tag(&self, name: &str, subject: &Digest) -> Result<Vec<Digest>, ClientError> {
+        let tag = Reference::Tag(fallback_tag(subject, ""));
+        let Some(index) = self.manifest(name, &tag).await? else {
+            return Ok(Vec::new());
+        };
+        // What else may lie under that name refers to nothing.
+        let index = serde_json::from_slice(&index.bytes).ok();
+        Ok(index.map(digests).unwrap_or_default())
+    }
+}
+
+fn digests(index: Index) -> Vec<Digest> {
+    let manifests = index.manifests.unwrap_or_default();
+    manifests.iter().map(|manifest| manifest.digest).collect()
+}
+
+/// The tag that stands for what belongs to an image: with `.sig`, `.att` and `.sbom` after it what cosign makes.
+pub(crate) fn fallback_tag(subject: &Digest, suffix: &str) -> ImageTag {
+    let text = subject.to_string().replace(':', "-");
+    // The specification cuts long ones; those of SHA-512 come to 135 characters.
+    let text: String = text
+        .chars()
+        .take(ImageTag::MAX_LEN - suffix.len())
+        .collect();
+    let tag = format!("{text}{suffix}").parse();
+    tag.unwrap_or_else(|_| unreachable!("an algorithm and hexadecimal digits are a tag"))
+}

@@ -1,0 +1,88 @@
+//! A proxy before a registry that changes what passes: what a bad network or a bad registry does.
+
+use std::{
+    net::SocketAddr,
+    sync::{Arc, Mutex},
+};
+
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpStream},
+};
+
+/// What was asked, and the answer with its head, which may be changed.
+pub(super) type Change = Box<dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync>;
+
+/// A proxy that runs as long as its test.
+pub(super) struct Proxy {
+    pub(super) address: SocketAddr,
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Proxy {
+    /// Starts a proxy before a server.
+    pub(super) async fn before(server: SocketAddr, change: Change) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
+        let (change, log) = (Arc::new(change), asked.clone());
+        tokio::spawn(async move {
+            while let Ok((client, _)) = listener.accept().await {
+                tokio::spawn(pass(client, server, change.clone(), log.clone()));
+            }
+        });
+        Self { address, asked }
+    }
+
+    /// The request lines and ranges that passed.
+    pub(super) fn asked(&self) -> Vec<String> {
+        self.asked.lock().unwrap().clone()
+    }
+}
+
+/// Passes one request; the connection ends with its answer.
+async fn pass(
+    mut client: TcpStream,
+    server: SocketAddr,
+    change: Arc<Change>,
+    log: Arc<Mutex<Vec<String>>>,
+) {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let Ok(byte) = client.read_u8().await else {
+            return;
+        };
+        head.push(byte);
+    }
+    let head = String::from_utf8(head).unwrap();
+    let mut lines: Vec<&str> = head.trim_end().split("\r\n").collect();
+    let range = lines
+        .iter()
+        .find(|line| line.to_ascii_lowercase().starts_with("range:"));
+    let asked = [Some(&lines[0]), range]
+        .into_iter()
+        .flatten()
+        .copied()
+        .collect::<Vec<_>>()
+        .join(" ");
+    log.lock().unwrap().push(asked.clone());
+    lines.push("Connection: close");
+    let mut upstream = TcpStream::connect(server).await.unwrap();
+    upstream
+        .write_all((lines.join("\r\n") + "\r\n\r\n").as_bytes())
+        .await
+        .unwrap();
+    let mut answer = Vec::new();
+    drop(upstream.read_to_end(&mut answer).await);
+    let answer = change(&asked, answer);
+    drop(client.write_all(&answer).await);
+}
+
+/// Where the body of an answer begins.
+pub(super) fn body_at(answer: &[u8]) -> usize {
+    answer
+        .windows(4)
+        .position(|four| four == b"\r\n\r\n")
+        .unwrap()
+        + 4
+}
