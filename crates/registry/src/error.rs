@@ -382,6 +382,9 @@ pub enum Error {
     /// The body broke off; the client is gone or silent.
     #[error("the request body ended early: {0}")]
     BodyBroken(String),
+    /// The body comes too slowly, or not at all. Nothing was done; it may be sent again.
+    #[error("the request body was not received in time: {0}")]
+    BodyLate(String),
 
     /// IAM or STS refuses.
     #[error("{message}")]

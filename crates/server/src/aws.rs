@@ -1,11 +1,11 @@
 //! The AWS protocols: request signatures, JSON 1.1 and Query. No rule about images lives here.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
 use bytes::Bytes;
 use http::{HeaderValue, Method, Response, StatusCode, header};
 use longshore_registry::{
-    Cx, Scope,
+    Cx, Error, Scope,
     principal::{AccessKey, Caller},
     public,
     session::{self, Signer},
@@ -26,7 +26,7 @@ use crate::{
     backoff::Awaiting,
     body::{WasRead, room::Sender},
     handle::Call,
-    reply::{self, Reply, ReplyBody},
+    reply::{self, Held, Reply, ReplyBody},
 };
 
 pub(crate) mod error;
@@ -86,18 +86,22 @@ struct Claimed {
 }
 
 impl Claimed {
-    /// Whoever has proven nothing, and stops in the middle of what would prove them, has failed to.
+    /// Whoever has proven nothing, and stops in the middle of what would prove them, has failed to. Fails when too much of
+    /// theirs is on its way.
     fn awaiting<'a>(
         &self,
         app: &'a App,
         client: IpAddr,
         signed: &SignedRequest,
         body: WasRead,
-    ) -> Option<Awaiting<'a>> {
+    ) -> Result<Option<Awaiting<'a>>, Error> {
+        if matches!(self.sender, Sender::Proven { .. }) {
+            return Ok(None);
+        }
         let credential = credential(&self.key, signed);
-        let now = app.core.meta.system_now();
-        (self.sender == Sender::Unproven)
-            .then(|| app.backoff.awaiting(client, credential, now, body))
+        let clock = || app.core.meta.system_now();
+        let awaiting = app.backoff.awaiting(client, credential, clock, body)?;
+        Ok(Some(awaiting))
     }
 }
 
@@ -135,7 +139,7 @@ async fn known(
     let sender = if is_trusted {
         Sender::proven(&key.known)
     } else {
-        Sender::Unproven
+        Sender::unproven(client)
     };
     Ok(Claimed {
         key,
@@ -183,7 +187,10 @@ async fn run_json(
     let operation = target.operation().to_owned();
     let client = call.origin.client;
     let claimed = known(app, client, signed, service.signing_name()).await?;
-    let awaiting = claimed.awaiting(app, client, signed, call.body.was_read());
+    let was_read = call.body.was_read();
+    let awaiting = claimed
+        .awaiting(app, client, signed, was_read)
+        .map_err(error::wire)?;
     let Claimed {
         key,
         region,
@@ -206,6 +213,8 @@ async fn run_json(
     };
     drop(awaiting);
     verify(app, client, signed, &key, input.hash())?;
+    let sender = Sender::proven(&key.known);
+    let kept = keep(app, &operation, &sender, input.len()).map_err(error::wire)?;
     let registry = registry(app, service, key.known.account, region)?;
     let endpoints = call.origin.endpoints(app, registry);
     let cx = Cx {
@@ -215,11 +224,39 @@ async fn run_json(
         endpoints: &endpoints,
         request: call.origin.facts(&call.head.headers),
     };
-    match (input, handler) {
+    let mut answer = match (input, handler) {
         (Input::Streamed(part), _) => table::upload_layer_part(&cx, part, id).await,
         (Input::Whole(body), Some(handler)) => handler(&cx, &body, id).await,
         (Input::Whole(_), None) => Err(ProtocolError::UnknownOperation.into()),
+    }?;
+    reply::belongs_to(&mut answer, sender, kept);
+    Ok(answer)
+}
+
+/// Verbs of operations that change nothing, so that they can be asked again.
+const READS: [&str; 6] = [
+    "BatchCheck",
+    "BatchGet",
+    "Describe",
+    "Get",
+    "List",
+    "Simulate",
+];
+
+/// Memory for the answer of an operation that writes, before it does: afterwards it is too late to refuse it. What is large in
+/// such an answer came with the call.
+fn keep(
+    app: &App,
+    operation: &str,
+    sender: &Sender,
+    n_bytes: usize,
+) -> Result<Option<Held>, Error> {
+    if READS.iter().any(|verb| operation.starts_with(verb)) {
+        return Ok(None);
     }
+    let held = app.answers.hold(sender, n_bytes);
+    held.map(Some)
+        .ok_or(Error::Throttled(Duration::from_secs(1)))
 }
 
 /// The registry that a call means when its members do not say.
@@ -247,6 +284,14 @@ impl Input {
         match self {
             Self::Whole(body) => PayloadHash::of(body),
             Self::Streamed(part) => part.hash(),
+        }
+    }
+
+    /// How much of it an answer may repeat.
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(body) => body.len(),
+            Self::Streamed(_) => 0,
         }
     }
 }

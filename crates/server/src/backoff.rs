@@ -6,6 +6,7 @@
 //! generously.
 
 use std::{
+    collections::{HashMap, hash_map::Entry},
     fmt,
     hash::{BuildHasher, RandomState},
     net::IpAddr,
@@ -49,6 +50,8 @@ struct Records {
     failures: LruCache<u64, Bucket>,
     /// Until when a pair counts as right.
     right: LruCache<u64, Timestamp>,
+    /// How many proofs of a pair are on their way with their bodies.
+    awaited: HashMap<u64, u32>,
 }
 
 impl Records {
@@ -66,6 +69,7 @@ impl BackOff {
             records: Mutex::new(Records {
                 failures: LruCache::new(REMEMBERED),
                 right: LruCache::new(REMEMBERED),
+                awaited: HashMap::new(),
             }),
             hasher: RandomState::new(),
             strict: per_minute(STRICT).expect("it is a rate"),
@@ -101,20 +105,28 @@ impl BackOff {
     }
 
     /// Counts a wrong proof if a client still owes some of the body that it is over when this goes: whoever only holds room
-    /// would not be seen otherwise.
-    pub(crate) fn awaiting(
-        &self,
+    /// would not be seen otherwise. Fails when as many of a pair are on their way as it may fail.
+    pub(crate) fn awaiting<'a>(
+        &'a self,
         client: IpAddr,
         credential: &str,
-        now: Timestamp,
+        clock: impl Fn() -> Timestamp + Send + Sync + 'a,
         body: WasRead,
-    ) -> Awaiting<'_> {
-        Awaiting {
-            backoff: self,
-            pair: self.pair(client, Some(credential)),
-            now,
-            body,
+    ) -> Result<Awaiting<'a>, Error> {
+        let pair = self.pair(client, Some(credential));
+        let mut records = self.records();
+        let n_awaited = records.awaited.entry(pair).or_default();
+        if *n_awaited >= STRICT {
+            return Err(Error::Throttled(Duration::from_secs(1)));
         }
+        *n_awaited += 1;
+        drop(records);
+        Ok(Awaiting {
+            backoff: self,
+            pair,
+            clock: Box::new(clock),
+            body,
+        })
     }
 
     /// Counts a proof of a known credential that was wrong; fails when the answer is to be that it was one too many.
@@ -174,18 +186,24 @@ impl BackOff {
 pub(crate) struct Awaiting<'a> {
     backoff: &'a BackOff,
     pair: u64,
-    now: Timestamp,
+    clock: Box<dyn Fn() -> Timestamp + Send + Sync + 'a>,
     body: WasRead,
 }
 
 impl Drop for Awaiting<'_> {
     fn drop(&mut self) {
+        let mut records = self.backoff.records();
+        if let Entry::Occupied(mut n_awaited) = records.awaited.entry(self.pair) {
+            *n_awaited.get_mut() -= 1;
+            if *n_awaited.get() == 0 {
+                n_awaited.remove();
+            }
+        }
+        drop(records);
         if self.body.is_owed() {
-            // There is nobody left to be told.
-            drop(
-                self.backoff
-                    .failed(self.pair, self.backoff.strict, self.now),
-            );
+            // It counts from now on, however long it was awaited. There is nobody left to be told.
+            let (strict, now) = (self.backoff.strict, (self.clock)());
+            drop(self.backoff.failed(self.pair, strict, now));
         }
     }
 }
@@ -204,6 +222,8 @@ impl fmt::Debug for BackOff {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering::Relaxed};
+
     use super::*;
 
     const KEY: &str = "AKIAEXAMPLE";
@@ -290,16 +310,37 @@ mod tests {
     fn a_proof_that_never_comes_is_a_wrong_one() {
         let backoff = backoff();
         let body = WasRead::default();
-        let awaiting = || backoff.awaiting(from(1), KEY, at(0), body.clone());
-        for _ in 0..STRICT {
-            drop(awaiting());
+        let awaiting = || backoff.awaiting(from(1), KEY, || at(0), body.clone());
+        for _ in 0..2 * STRICT {
+            drop(awaiting().unwrap());
         }
         body.owe();
         for _ in 0..STRICT {
             backoff.check(from(1), KEY, at(0)).unwrap();
-            drop(awaiting());
+            drop(awaiting().unwrap());
         }
         backoff.check(from(1), KEY, at(0)).unwrap_err();
+    }
+
+    #[test]
+    fn proofs_that_are_awaited_are_as_few_as_wrong_ones_and_count_from_when_they_end() {
+        let backoff = backoff();
+        let seconds = AtomicI64::new(0);
+        let now = || at(seconds.load(Relaxed));
+        let (whole, owed) = (WasRead::default(), WasRead::default());
+        owed.owe();
+        let awaiting = |body: &WasRead| backoff.awaiting(from(1), KEY, now, body.clone());
+        let all =
+            |body: &WasRead| -> Vec<_> { (0..STRICT).map(|_| awaiting(body).unwrap()).collect() };
+        let held = all(&whole);
+        awaiting(&whole).unwrap_err();
+        drop(held);
+        let held = all(&owed);
+        seconds.store(60, Relaxed);
+        backoff.check(from(1), KEY, now()).unwrap();
+        drop(held);
+        backoff.check(from(1), KEY, now()).unwrap_err();
+        assert!(backoff.records().awaited.is_empty());
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub struct BodyLimits {
     pub stall: Duration,
     /// How long one that is kept whole may take.
     pub deadline: Duration,
-    /// How long each 64 KiB of one may take that takes much room from others.
+    /// How long each 64 KiB of one may take that takes much room from others; of whoever has proven nothing, a third of it.
     pub pace: Duration,
     /// Memory for those.
     pub memory: BodyMemory,
@@ -50,6 +50,14 @@ impl BodyLimits {
             pace: limits.pace,
             memory: BodyMemory::new(limits.memory_wait),
             strangers: BodyMemory::of_strangers(limits.memory_wait),
+        }
+    }
+
+    /// How long each 64 KiB of a body may take.
+    pub(crate) fn pace(&self, sender: &Sender) -> Duration {
+        match sender {
+            Sender::Proven { .. } => self.pace,
+            Sender::Unproven(_) => self.pace / 3,
         }
     }
 }
@@ -132,7 +140,7 @@ impl RequestBody {
             let frame = match timeout(self.limits.stall, self.incoming.frame()).await {
                 Ok(Some(frame)) => frame,
                 Ok(None) => break,
-                Err(_) => return Some(Err(Error::BodyBroken("no byte came in time".to_owned()))),
+                Err(_) => return Some(Err(Error::BodyLate("no byte came".to_owned()))),
             };
             match frame.map(http_body::Frame::into_data) {
                 Ok(Ok(bytes)) if !bytes.is_empty() => {
@@ -160,9 +168,13 @@ impl RequestBody {
 
     /// The same for a body that no key at all stands for. Its memory is another, so that nobody without a key takes away
     /// what those with one need.
-    pub(crate) async fn whole_of_stranger(&mut self, limit: usize) -> Result<Option<Bytes>, Error> {
+    pub(crate) async fn whole_of_stranger(
+        &mut self,
+        limit: usize,
+        stranger: &Sender,
+    ) -> Result<Option<Bytes>, Error> {
         let memory = self.limits.strangers.clone();
-        self.whole_in(&memory, limit, &Sender::Unproven).await
+        self.whole_in(&memory, limit, stranger).await
     }
 
     /// Whether it announces so little that it waits for nobody.
@@ -176,27 +188,32 @@ impl RequestBody {
         limit: usize,
         sender: &Sender,
     ) -> Result<Option<Bytes>, Error> {
-        let most = self.announced.unwrap_or(limit as u64);
-        if most > limit as u64 {
+        if self.announced.is_some_and(|length| length > limit as u64) {
             return Ok(None);
         }
-        let most = usize::try_from(most).map_err(Error::internal)?;
-        let room = memory.claim(most, sender).await?;
-        let late = || Error::BodyBroken("it did not come in time".to_owned());
-        timeout(self.limits.deadline, self.read_whole(room, limit))
+        let announced = self.announced.map(usize::try_from).transpose();
+        let room = memory
+            .claim(announced.map_err(Error::internal)?, sender)
+            .await?;
+        // The little that a small body takes may come slowly.
+        let pace = Pace::new(if self.is_small() {
+            self.limits.deadline
+        } else {
+            self.limits.pace(sender)
+        });
+        let late = || Error::BodyLate("it is not whole".to_owned());
+        timeout(self.limits.deadline, self.read_whole(room, pace, limit))
             .await
             .unwrap_or_else(|_| Err(late()))
     }
 
-    async fn read_whole(&mut self, mut room: Claim, limit: usize) -> Result<Option<Bytes>, Error> {
+    async fn read_whole(
+        &mut self,
+        mut room: Claim,
+        mut pace: Pace,
+        limit: usize,
+    ) -> Result<Option<Bytes>, Error> {
         let (mut first, mut all) = (Bytes::new(), BytesMut::new());
-        // The little that a small body takes may come slowly.
-        let is_small = self.is_small();
-        let mut pace = Pace::new(if is_small {
-            self.limits.deadline
-        } else {
-            self.limits.pace
-        });
         while let Some(piece) = pace.piece(self).await {
             let piece = piece?;
             if all.len() + first.len() + piece.len() > limit {

@@ -131,8 +131,11 @@ pub struct Limits {
     pub stall: Duration,
     /// How long a body that is kept whole may take.
     pub body: Duration,
-    /// How long each 64 KiB of such a body may take, or of a layer part of the API, unless it is small.
+    /// How long each 64 KiB of such a body may take, or of a layer part of the API, unless it is small; of whoever has proven
+    /// nothing, a third of it.
     pub pace: Duration,
+    /// How long an answer that is kept whole may take to be read on HTTP/1; on HTTP/2 it is five minutes.
+    pub answer: Duration,
     /// How long such a body, or a layer part of the API, waits for memory.
     pub memory_wait: Duration,
     /// How many uploads one principal may have open.
@@ -147,7 +150,8 @@ impl Default for Limits {
             idle: Duration::from_mins(3),
             stall: Duration::from_mins(1),
             body: Duration::from_mins(1),
-            pace: Duration::from_secs(10),
+            pace: Duration::from_secs(30),
+            answer: crate::reply::DEADLINE,
             memory_wait: Duration::from_secs(30),
             open_uploads: longshore_registry::Settings::OPEN_UPLOADS,
         }

@@ -81,11 +81,10 @@ pub(crate) async fn handle(
     if method == Method::HEAD {
         reply = reply::head_of(reply);
     }
-    let in_memory = reply.body().in_memory();
-    match app.answers.hold(client, in_memory) {
-        Some(memory) => in_flight.keep_memory(memory),
-        // The answer goes, whatever was done: another like it can be asked for when others have been written.
-        None => reply = reply::busy(),
+    let (reply, held) = reply::fit(&app.answers, client, reply);
+    in_flight.keep_memory(held);
+    if reply.body().in_memory() > 0 {
+        in_flight.answer();
     }
     let (status, elapsed) = (reply.status(), started.elapsed());
     app.metrics.answered(label, &method, status, elapsed);

@@ -1,6 +1,6 @@
 //! OCI distribution 1.1 under `/v2/`: from requests to the registry's operations, and back.
 
-use std::sync::Arc;
+use std::{net::IpAddr, sync::Arc};
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use longshore_registry::{
@@ -12,10 +12,10 @@ use longshore_types::{account::RegistryKind, name::RepositoryName};
 use self::{authenticate::Refusal, error::Wire, place::Place};
 use crate::{
     app::App,
-    body::RequestBody,
+    body::{RequestBody, room::Sender},
     handle::Call,
     host::HostKind,
-    reply::{self, Reply},
+    reply::{self, AnswerMemory, Reply},
     route::{Misrouted, Route, query::Query},
 };
 
@@ -47,6 +47,10 @@ struct Request<'a> {
     prefix: String,
     /// What the host stands for.
     kind: HostKind,
+    /// Where the client is.
+    client: IpAddr,
+    /// Memory for answers.
+    answers: &'a AnswerMemory,
 }
 
 impl Request<'_> {
@@ -105,16 +109,23 @@ async fn run(app: &App, route: Result<Route, Misrouted>, call: Call) -> Result<R
         repository,
         prefix,
         kind: origin.kind,
+        client: origin.client,
+        answers: &app.answers,
     };
+    let caller = request.cx.caller.known().cloned();
     let answer = dispatch(route, request).await;
-    answer.map_err(|wire| match wire {
+    let mut reply = answer.map_err(|wire| match wire {
         Wire::Registry(Error::RepositoryNotFound { name, .. })
             if registry.kind() == RegistryKind::Public =>
         {
             Wire::PublicName(name)
         }
         wire => wire,
-    })
+    })?;
+    if let Some(known) = caller {
+        reply::belongs_to(&mut reply, Sender::proven(&known), None);
+    }
+    Ok(reply)
 }
 
 /// Every route's future is boxed: unboxed, each request would carry room for the largest through all its callers.

@@ -2,6 +2,7 @@
 
 use std::{
     fmt, io,
+    net::IpAddr,
     pin::Pin,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -14,7 +15,10 @@ use http_body::{Body, Frame, SizeHint};
 use longshore_registry::storage::blob::Download;
 use serde::Serialize;
 
-use crate::listener::{InFlight, streams};
+use crate::{
+    body::room::Sender,
+    listener::{InFlight, streams},
+};
 
 pub(crate) use self::memory::{AnswerMemory, Held};
 
@@ -25,7 +29,7 @@ type Pieces = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 /// The largest piece of an answer in memory that is handed over at a time.
 const FRAME: usize = streams::FRAME;
 /// How long an answer that is larger may take to leave memory.
-const DEADLINE: Duration = Duration::from_mins(5);
+pub(crate) const DEADLINE: Duration = Duration::from_mins(5);
 
 /// The body of an answer. Its request is in flight until its last byte is written or dropped.
 #[derive(Debug)]
@@ -133,7 +137,7 @@ impl ReplyBody {
         }
     }
 
-    /// How many bytes of it are in memory for as long as it is not written; those of a blob have buffers of their own.
+    /// How many bytes of it are in memory for as long as it is not written; a blob on its way counts by itself.
     pub(crate) fn in_memory(&self) -> usize {
         match &self.content {
             Content::Whole { bytes, .. } => bytes.len(),
@@ -161,7 +165,9 @@ impl Body for ReplyBody {
             return Poll::Ready(None);
         }
         let most = streams::largest_frame();
-        let mut bytes = ready!(self.content.poll_next(cx, most))?;
+        let next = self.content.poll_next(cx, most);
+        streams::handed_over(next.is_ready());
+        let mut bytes = ready!(next)?;
         if self.is_end_stream()
             && let Some(in_flight) = self.in_flight.take()
         {
@@ -190,12 +196,44 @@ pub(crate) fn empty(status: StatusCode) -> Reply {
     reply
 }
 
-/// There is too much to do just now. Nothing of the request was done.
+/// There is too much to do just now. Nothing was changed by the request.
 pub(crate) fn busy() -> Reply {
     let mut reply = empty(StatusCode::SERVICE_UNAVAILABLE);
     let headers = reply.headers_mut();
     headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     reply
+}
+
+/// Notes whom an answer is for, and the memory that it has already.
+pub(crate) fn belongs_to<B>(answer: &mut Response<B>, whose: Sender, held: Option<Held>) {
+    let extensions = answer.extensions_mut();
+    extensions.insert(whose);
+    if let Some(held) = held {
+        extensions.insert(held);
+    }
+}
+
+/// Finds memory for an answer, or a refusal in its place: what can still be refused changed nothing, and can be asked for
+/// again when others have been written.
+pub(crate) fn fit(
+    memory: &AnswerMemory,
+    client: IpAddr,
+    mut reply: Reply,
+) -> (Reply, Option<Held>) {
+    let in_memory = reply.body().in_memory();
+    let extensions = reply.extensions_mut();
+    let held = extensions.remove::<Held>().or_else(|| {
+        let whose = extensions.remove::<Sender>();
+        memory.hold(
+            &whose.unwrap_or_else(|| Sender::unproven(client)),
+            in_memory,
+        )
+    });
+    if held.is_some() {
+        (reply, held)
+    } else {
+        (busy(), None)
+    }
 }
 
 /// The answer to `HEAD`: the length of the body, and none of it. HTTP/2 would send it, which clients take for a breach.

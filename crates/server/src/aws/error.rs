@@ -138,6 +138,8 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::EmptyUpload { .. } => ("EmptyUploadException", BAD),
         Error::LayerPartTooSmall => ("LayerPartTooSmallException", BAD),
         Error::BodyBroken(_) => ("RequestAbortedException", BAD),
+        // SDKs send it again.
+        Error::BodyLate(_) => ("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT),
         Error::Identity { fault, .. } => (fault.code(), BAD),
         Error::AccessDenied(_) => ("AccessDeniedException", BAD),
         Error::AuthenticationRequired => ("MissingAuthenticationTokenException", BAD),

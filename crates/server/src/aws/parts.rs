@@ -5,8 +5,7 @@ use std::{fmt, time::Duration};
 
 use aws_lc_rs::digest;
 use bytes::{Bytes, BytesMut};
-use http::StatusCode;
-use longshore_registry::body::Body;
+use longshore_registry::{Error, body::Body};
 use longshore_types::constraint::Constraint;
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
@@ -32,6 +31,7 @@ const PARTS: Shares = Shares {
     account: 3,
     principal: 2,
     unproven: 1,
+    network: 1,
 };
 /// How long a part may take to come in.
 const DEADLINE: Duration = Duration::from_mins(5);
@@ -106,15 +106,11 @@ pub(crate) async fn receive(
 ) -> Result<Part, AwsError> {
     let mut room = app.parts.0.enter(1, sender).await.map_err(error::wire)?;
     room.grow(1).await.map_err(error::wire)?;
-    let pace = Pace::new(app.bodies.pace);
-    match timeout(DEADLINE, read(room, body, pace)).await {
-        Ok(part) => part,
-        Err(_) => Err(AwsError::new(
-            "RequestTimeoutException",
-            StatusCode::REQUEST_TIMEOUT,
-            "The request body was not received in time.",
-        )),
-    }
+    let pace = Pace::new(app.bodies.pace(sender));
+    let late = || Error::BodyLate("the part is not whole".to_owned());
+    timeout(DEADLINE, read(room, body, pace))
+        .await
+        .unwrap_or_else(|_| Err(error::wire(late())))
 }
 
 async fn read(room: Taken, body: &mut RequestBody, mut pace: Pace) -> Result<Part, AwsError> {

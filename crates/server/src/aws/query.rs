@@ -16,7 +16,7 @@ use super::{
     refusal::Refusal,
     sigv4::{PayloadHash, SignatureError, SignedRequest},
 };
-use crate::{app::App, handle::Call};
+use crate::{app::App, body::room::Sender, handle::Call};
 
 mod decode;
 mod error;
@@ -82,7 +82,7 @@ async fn run_signed(
 ) -> Result<Response<Bytes>, QueryError> {
     let client = call.origin.client;
     let claimed = super::known(app, client, signed, service.signing_name()).await?;
-    let awaiting = claimed.awaiting(app, client, signed, call.body.was_read());
+    let awaiting = claimed.awaiting(app, client, signed, call.body.was_read())?;
     let Claimed {
         key,
         region,
@@ -99,8 +99,13 @@ async fn run_signed(
     let entry = entry(service, &form)?;
     let registry =
         Registry::private(key.known.account, region).map_err(|_| SignatureError::UnknownKey)?;
+    let sender = Sender::proven(&key.known);
+    let operation = form.text("Action").unwrap_or_default();
+    let kept = super::keep(app, operation, &sender, body.len())?;
     let asked = Asked::new(service, entry, form, id);
-    run(app, &call, Caller::Known(key.known), registry, asked).await
+    let mut answer = run(app, &call, Caller::Known(key.known), registry, asked).await?;
+    crate::reply::belongs_to(&mut answer, sender, kept);
+    Ok(answer)
 }
 
 async fn run_unsigned(
@@ -108,7 +113,9 @@ async fn run_unsigned(
     mut call: Call,
     id: RequestId,
 ) -> Result<Response<Bytes>, QueryError> {
-    let body = call.body.whole_of_stranger(UNSIGNED_LIMIT).await?;
+    let stranger = Sender::unproven(call.origin.client);
+    let body = call.body.whole_of_stranger(UNSIGNED_LIMIT, &stranger);
+    let body = body.await?;
     let form = Node::parse(&body.ok_or(Refusal::BodyTooLarge)?)?;
     let entry = form
         .text("Action")

@@ -7,12 +7,14 @@ use longshore_registry::Error;
 
 use super::room::{Room, Sender, Shares, Taken};
 
-/// Bytes of whole bodies that are held at a time. The largest body of all, 12 MiB, fits into the smallest share.
+/// Bytes of whole bodies that are held at a time. The largest body of all, 12 MiB, fits into the smallest share; two
+/// accounts and all those who have proven nothing leave something to a third.
 const LARGE: Shares = Shares {
-    all: 32 * 1024 * 1024,
-    account: 24 * 1024 * 1024,
+    all: 52 * 1024 * 1024,
+    account: 18 * 1024 * 1024,
     principal: 12 * 1024 * 1024,
     unproven: 12 * 1024 * 1024,
+    network: 12 * 1024 * 1024,
 };
 /// The same of bodies that announce little, as nearly all do: they never wait behind large ones.
 const SMALL: Shares = Shares {
@@ -20,6 +22,7 @@ const SMALL: Shares = Shares {
     account: 3 * 1024 * 1024,
     principal: 2 * 1024 * 1024,
     unproven: 1024 * 1024,
+    network: 256 * 1024,
 };
 /// What is little.
 pub(crate) const LITTLE: usize = 64 * 1024;
@@ -29,6 +32,7 @@ const OF_STRANGERS: Shares = Shares {
     account: 0,
     principal: 0,
     unproven: 2 * 1024 * 1024,
+    network: 512 * 1024,
 };
 
 /// What is left of the memory.
@@ -39,7 +43,7 @@ pub struct BodyMemory {
 }
 
 impl BodyMemory {
-    /// 32 MiB and 4 MiB for small bodies; one that finds them taken waits, unread, for `wait` and is then throttled.
+    /// 52 MiB and 4 MiB for small bodies; one that finds them taken waits, unread, for `wait` and is then throttled.
     pub fn new(wait: Duration) -> Self {
         Self {
             large: Room::new(LARGE, wait),
@@ -66,14 +70,18 @@ impl BodyMemory {
         self.small.free()
     }
 
-    /// Lets a body in that will have up to `most` bytes, of which nothing has come yet.
-    pub(super) async fn claim(&self, most: usize, sender: &Sender) -> Result<Claim, Error> {
-        let room = if most <= LITTLE {
-            &self.small
-        } else {
-            &self.large
+    /// Lets a body in of which nothing has come yet. What does not announce its length is not small.
+    pub(super) async fn claim(
+        &self,
+        announced: Option<usize>,
+        sender: &Sender,
+    ) -> Result<Claim, Error> {
+        let room = match announced {
+            Some(length) if length <= LITTLE => &self.small,
+            Some(_) | None => &self.large,
         };
-        Ok(Claim(room.enter(most, sender).await?))
+        let taken = room.enter(announced.unwrap_or_default(), sender).await?;
+        Ok(Claim(taken))
     }
 }
 
@@ -131,7 +139,7 @@ mod tests {
     #[tokio::test]
     async fn room_is_taken_as_bytes_come_and_given_back_with_the_last_of_them() {
         let memory = BodyMemory::new(Duration::from_millis(10));
-        let mut claim = memory.claim(MIB, &sender("a")).await.unwrap();
+        let mut claim = memory.claim(None, &sender("a")).await.unwrap();
         let all = memory.free();
         claim.grow(4).await.unwrap();
         claim.grow(2).await.unwrap();
@@ -146,11 +154,38 @@ mod tests {
     #[tokio::test]
     async fn a_small_body_does_not_wait_behind_large_ones() {
         let memory = BodyMemory::new(Duration::from_millis(10));
-        let mut large = memory.claim(12 * MIB, &sender("a")).await.unwrap();
+        let mut large = memory.claim(Some(12 * MIB), &sender("a")).await.unwrap();
         large.grow(12 * MIB).await.unwrap();
-        let refused = memory.claim(LITTLE + 1, &sender("a")).await;
+        let refused = memory.claim(Some(LITTLE + 1), &sender("a")).await;
         assert!(matches!(refused.err(), Some(Error::Throttled(_))));
-        let mut small = memory.claim(LITTLE, &sender("a")).await.unwrap();
+        let mut small = memory.claim(Some(LITTLE), &sender("a")).await.unwrap();
         small.grow(LITTLE).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn two_accounts_and_whoever_has_proven_nothing_leave_room_to_a_third() {
+        let memory = BodyMemory::new(Duration::from_millis(10));
+        let mut held = Vec::new();
+        for (account, principal) in [("1", "a"), ("1", "b"), ("2", "c"), ("2", "d")] {
+            let sender = Sender::Proven {
+                account: account.to_owned(),
+                principal: principal.to_owned(),
+            };
+            for length in [12 * MIB, 4 * MIB] {
+                if let Ok(mut claim) = memory.claim(Some(length), &sender).await {
+                    claim.grow(length).await.unwrap();
+                    held.push(claim);
+                }
+            }
+        }
+        let stranger = Sender::unproven([192, 0, 2, 1].into());
+        let mut strange = memory.claim(Some(12 * MIB), &stranger).await.unwrap();
+        strange.grow(12 * MIB).await.unwrap();
+        let third = Sender::Proven {
+            account: "3".to_owned(),
+            principal: "e".to_owned(),
+        };
+        let mut third = memory.claim(Some(4 * MIB), &third).await.unwrap();
+        third.grow(4 * MIB).await.unwrap();
     }
 }

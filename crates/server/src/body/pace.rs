@@ -34,7 +34,7 @@ impl Pace {
     pub(crate) async fn piece(&mut self, body: &mut RequestBody) -> Option<Result<Bytes, Error>> {
         let asked = Instant::now();
         let Ok(piece) = timeout(self.left, body.piece()).await else {
-            return Some(Err(Error::BodyBroken("it came too slowly".to_owned())));
+            return Some(Err(Error::BodyLate("it came too slowly".to_owned())));
         };
         self.left = self.left.saturating_sub(asked.elapsed());
         if let Some(Ok(bytes)) = &piece {

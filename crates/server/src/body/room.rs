@@ -4,6 +4,7 @@
 use std::{
     collections::HashMap,
     fmt,
+    net::IpAddr,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
@@ -14,10 +15,10 @@ use tokio::{
     time::timeout,
 };
 
-/// How many senders' parts are remembered before those that nobody holds are looked for.
+/// How many senders' parts are remembered, at least, before those that nobody holds are looked for.
 const REMEMBERED: usize = 1024;
 
-/// Who sends a body that must be read before it is known what it is good for.
+/// Who sends what must be read before it is known what it is good for, or who gets an answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Sender {
     /// Somebody who was right lately, from where they are; or of whom nothing has to be checked any more.
@@ -27,8 +28,8 @@ pub(crate) enum Sender {
         /// The principal's id.
         principal: String,
     },
-    /// It may be anybody who has heard of an access key's id.
-    Unproven,
+    /// It may be anybody of a network, such as somebody who has heard of an access key's id.
+    Unproven(IpAddr),
 }
 
 impl Sender {
@@ -39,6 +40,28 @@ impl Sender {
             principal: known.id.clone(),
         }
     }
+
+    /// Whoever is there. One site may have 2^16 of the networks that IPv6 routes, so all of those are one here.
+    pub(crate) fn unproven(client: IpAddr) -> Self {
+        Self::Unproven(match client.to_canonical() {
+            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
+            v4 @ IpAddr::V4(_) => v4,
+        })
+    }
+
+    /// The parts of the room that are theirs, the narrowest first, and how large they are.
+    fn parts(&self, shares: Shares) -> [(Whose, usize); 2] {
+        match self {
+            Self::Proven { account, principal } => [
+                (Whose::Principal(principal.clone()), shares.principal),
+                (Whose::Account(account.clone()), shares.account),
+            ],
+            Self::Unproven(network) => [
+                (Whose::Network(*network), shares.network),
+                (Whose::Unproven, shares.unproven),
+            ],
+        }
+    }
 }
 
 /// Whose part of the room. A root user's id is its account's.
@@ -46,6 +69,8 @@ impl Sender {
 enum Whose {
     Account(String),
     Principal(String),
+    Network(IpAddr),
+    Unproven,
 }
 
 /// How much there is, and who may have how much of it.
@@ -59,6 +84,21 @@ pub(crate) struct Shares {
     pub(crate) principal: usize,
     /// What all those who have proven nothing may have together.
     pub(crate) unproven: usize,
+    /// What those of them may have who are in one network.
+    pub(crate) network: usize,
+}
+
+impl Shares {
+    /// `all`, of which one network has an eighth, whoever is there.
+    pub(crate) fn of_networks(all: usize) -> Self {
+        Self {
+            all,
+            account: 0,
+            principal: 0,
+            unproven: all,
+            network: (all / 8).max(1),
+        }
+    }
 }
 
 /// A bounded amount, shared out among senders.
@@ -68,10 +108,15 @@ pub(crate) struct Room(Arc<Inner>);
 struct Inner {
     shares: Shares,
     free: Arc<Semaphore>,
-    for_unproven: Arc<Semaphore>,
-    /// Parts of accounts and principals, for as long as somebody holds or awaits some of it.
-    parts: Mutex<HashMap<Whose, Weak<Semaphore>>>,
+    parts: Mutex<Parts>,
     wait: Duration,
+}
+
+/// Parts of senders, for as long as somebody holds or awaits some of them.
+struct Parts {
+    known: HashMap<Whose, Weak<Semaphore>>,
+    /// How many there are when those are looked for that nobody holds.
+    most: usize,
 }
 
 impl Room {
@@ -80,8 +125,10 @@ impl Room {
         Self(Arc::new(Inner {
             shares,
             free: Arc::new(Semaphore::new(shares.all)),
-            for_unproven: Arc::new(Semaphore::new(shares.unproven)),
-            parts: Mutex::default(),
+            parts: Mutex::new(Parts {
+                known: HashMap::new(),
+                most: REMEMBERED,
+            }),
             wait,
         }))
     }
@@ -91,33 +138,48 @@ impl Room {
         self.0.free.available_permits()
     }
 
-    /// Lets a sender in who will take up to `most`: it waits for so much of its own part, where it stands in nobody's way.
-    /// Fails with [`Error::Throttled`] when it is not free in time.
-    pub(crate) async fn enter(&self, most: usize, sender: &Sender) -> Result<Taken, Error> {
+    /// Lets a sender in who announces so much: it waits for so much of its own parts, where it stands in nobody's way. Fails
+    /// with [`Error::Throttled`] when it is not free in time.
+    pub(crate) async fn enter(&self, announced: usize, sender: &Sender) -> Result<Taken, Error> {
+        let shares = self.0.shares;
+        let announced = match sender {
+            Sender::Proven { .. } => announced.min(shares.principal),
+            // What they announce is worth nothing: they wait for what comes.
+            Sender::Unproven(_) => 0,
+        };
         let mut taken = Taken {
             room: self.clone(),
             parts: Vec::new(),
-            of_unproven: None,
             of_all: None,
+            announced,
         };
-        match sender {
-            Sender::Proven { account, principal } => {
-                let shares = self.0.shares;
-                let most = most.min(shares.principal);
-                for (whose, size) in [
-                    (Whose::Principal(principal.clone()), shares.principal),
-                    (Whose::Account(account.clone()), shares.account),
-                ] {
-                    let part = self.0.part(whose, size);
-                    taken.parts.push(self.acquire(&part, most).await?);
-                }
-            }
-            // What they announce is worth nothing: they wait for what comes.
-            Sender::Unproven => {
-                taken.of_unproven = Some(self.acquire(&self.0.for_unproven, 0).await?);
-            }
+        for (whose, size) in sender.parts(shares) {
+            let part = self.0.part(whose, size);
+            let permit = self.acquire(&part, announced).await?;
+            taken.parts.push((part, permit));
         }
         Ok(taken)
+    }
+
+    /// Takes so much at once, if it is free; what is larger than a part needs all of that part.
+    pub(crate) fn try_take(&self, amount: usize, sender: &Sender) -> Option<Taken> {
+        let take = |semaphore: &Arc<Semaphore>, amount: usize| {
+            let amount = u32::try_from(amount).ok()?;
+            semaphore.clone().try_acquire_many_owned(amount).ok()
+        };
+        let mut taken = Taken {
+            room: self.clone(),
+            parts: Vec::new(),
+            of_all: None,
+            announced: 0,
+        };
+        for (whose, size) in sender.parts(self.0.shares) {
+            let part = self.0.part(whose, size);
+            let permit = take(&part, amount.min(size))?;
+            taken.parts.push((part, permit));
+        }
+        taken.of_all = Some(take(&self.0.free, amount)?);
+        Some(taken)
     }
 
     async fn acquire(
@@ -137,14 +199,16 @@ impl Room {
 impl Inner {
     fn part(&self, whose: Whose, size: usize) -> Arc<Semaphore> {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(part) = parts.get(&whose).and_then(Weak::upgrade) {
+        if let Some(part) = parts.known.get(&whose).and_then(Weak::upgrade) {
             return part;
         }
-        if parts.len() >= REMEMBERED {
-            parts.retain(|_, part| part.strong_count() > 0);
+        if parts.known.len() >= parts.most {
+            parts.known.retain(|_, part| part.strong_count() > 0);
+            // However many are held, looking for the others costs each newcomer little.
+            parts.most = REMEMBERED.max(2 * parts.known.len());
         }
         let part = Arc::new(Semaphore::new(size));
-        parts.insert(whose, Arc::downgrade(&part));
+        parts.known.insert(whose, Arc::downgrade(&part));
         part
     }
 }
@@ -159,40 +223,55 @@ impl fmt::Debug for Room {
 #[derive(Debug)]
 pub(crate) struct Taken {
     room: Room,
-    parts: Vec<OwnedSemaphorePermit>,
-    of_unproven: Option<OwnedSemaphorePermit>,
+    /// Of the sender's parts.
+    parts: Vec<(Arc<Semaphore>, OwnedSemaphorePermit)>,
     of_all: Option<OwnedSemaphorePermit>,
+    /// How much of what was announced has not come yet.
+    announced: usize,
 }
 
 impl Taken {
-    /// Takes so much more of it; fails with [`Error::Throttled`] when it is not free in time.
+    /// Takes so much more of it; fails with [`Error::Throttled`] when it is not free in time. With the first of it, all that
+    /// was announced is taken: whoever holds some would otherwise wait for others who hold some and wait.
     pub(crate) async fn grow(&mut self, amount: usize) -> Result<(), Error> {
         let room = &self.room;
-        if let Some(of_unproven) = &mut self.of_unproven {
-            of_unproven.merge(room.acquire(&room.0.for_unproven, amount).await?);
+        let more = amount.saturating_sub(self.announced);
+        if more > 0 {
+            for (part, permit) in &mut self.parts {
+                permit.merge(room.acquire(part, more).await?);
+            }
         }
-        let more = room.acquire(&room.0.free, amount).await?;
         match &mut self.of_all {
-            Some(of_all) => of_all.merge(more),
-            None => self.of_all = Some(more),
+            Some(of_all) if more > 0 => of_all.merge(room.acquire(&room.0.free, more).await?),
+            Some(_) => {}
+            None => {
+                let all = amount.max(self.announced);
+                self.of_all = Some(room.acquire(&room.0.free, all).await?);
+            }
         }
+        self.announced = self.announced.saturating_sub(amount);
         Ok(())
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{Sender::Unproven, *};
+    use super::*;
 
     const SHARES: Shares = Shares {
         all: 10,
         account: 6,
         principal: 4,
         unproven: 4,
+        network: 3,
     };
 
     fn room() -> Room {
         Room::new(SHARES, Duration::from_millis(10))
+    }
+
+    fn from(last: u8) -> Sender {
+        Sender::unproven([192, 0, 2, last].into())
     }
 
     fn sender(account: &str, principal: &str) -> Sender {
@@ -208,31 +287,95 @@ mod tests {
         Ok(taken)
     }
 
+    /// All that those who have proven nothing may have.
+    async fn strangers(room: &Room) -> [Taken; 2] {
+        [
+            take(room, 3, &from(1)).await.unwrap(),
+            take(room, 1, &from(2)).await.unwrap(),
+        ]
+    }
+
+    #[tokio::test]
+    async fn one_network_leaves_room_to_others() {
+        let room = room();
+        let _held = take(&room, 3, &from(1)).await.unwrap();
+        assert!(take(&room, 1, &from(1)).await.is_err());
+        take(&room, 1, &from(2)).await.unwrap();
+        let site = |text: &str| Sender::unproven(text.parse().unwrap());
+        assert_eq!(site("2001:db8:1:1::1"), site("2001:db8:1:ffff::2"));
+        assert_ne!(site("2001:db8:1::1"), site("2001:db8:2::1"));
+    }
+
+    #[tokio::test]
+    async fn whoever_holds_some_does_not_wait_for_others_who_do() {
+        let room = room();
+        let senders = [sender("1", "a"), sender("2", "b"), sender("3", "c")];
+        let mut bodies = Vec::new();
+        for sender in &senders {
+            bodies.push(room.enter(4, sender).await.unwrap());
+        }
+        // There is room for two of three, so the third holds nothing, and the others can end.
+        let begun = futures_util::future::join_all(bodies.iter_mut().map(|body| body.grow(1)));
+        let begun: Vec<_> = begun.await.into_iter().map(|grown| grown.is_ok()).collect();
+        assert_eq!(begun, [true, true, false]);
+        for body in &mut bodies[..2] {
+            body.grow(3).await.unwrap();
+        }
+    }
+
+    #[tokio::test]
+    async fn what_announces_nothing_takes_what_comes() {
+        let room = room();
+        let mut bodies = Vec::new();
+        for _ in 0..2 {
+            let mut body = room.enter(0, &sender("1", "a")).await.unwrap();
+            body.grow(2).await.unwrap();
+            bodies.push(body);
+        }
+        assert!(bodies[0].grow(1).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn what_is_taken_at_once_is_free_or_refused() {
+        let room = room();
+        let taken = room.try_take(3, &from(1)).unwrap();
+        assert!(room.try_take(1, &from(1)).is_none());
+        assert!(room.try_take(1, &from(2)).is_some());
+        drop(taken);
+        // It may be larger than any part if that is free, and never larger than all.
+        let large = room.try_take(9, &sender("1", "a")).unwrap();
+        assert!(room.try_take(1, &sender("1", "a")).is_none());
+        assert!(room.try_take(1, &sender("2", "b")).is_some());
+        drop(large);
+        assert!(room.try_take(11, &sender("1", "a")).is_none());
+        assert_eq!(room.free(), 10);
+    }
+
     #[tokio::test]
     async fn what_is_taken_is_free_again_when_it_goes() {
         let room = room();
-        let mut taken = take(&room, 3, &Unproven).await.unwrap();
+        let mut taken = take(&room, 2, &from(1)).await.unwrap();
         taken.grow(1).await.unwrap();
-        assert_eq!(room.free(), 6);
-        let refused = take(&room, 1, &Unproven).await;
+        assert_eq!(room.free(), 7);
+        let refused = take(&room, 1, &from(1)).await;
         assert!(matches!(refused, Err(Error::Throttled(_))));
         drop(taken);
         assert_eq!(room.free(), 10);
-        take(&room, 4, &Unproven).await.unwrap();
+        take(&room, 3, &from(1)).await.unwrap();
     }
 
     #[tokio::test]
     async fn the_unproven_leave_room_to_the_proven_and_not_the_other_way_round() {
         let room = room();
-        let held = take(&room, 4, &Unproven).await.unwrap();
+        let held = strangers(&room).await;
         let a = take(&room, 4, &sender("1", "a")).await.unwrap();
         let b = take(&room, 2, &sender("2", "b")).await.unwrap();
         drop(held);
         let c = take(&room, 4, &sender("3", "c")).await.unwrap();
-        assert!(take(&room, 1, &Unproven).await.is_err());
+        assert!(take(&room, 1, &from(1)).await.is_err());
         drop((a, b, c));
         // Those who waited in vain have left nothing behind.
-        take(&room, 4, &Unproven).await.unwrap();
+        strangers(&room).await;
     }
 
     #[tokio::test]
@@ -256,9 +399,9 @@ mod tests {
     #[tokio::test]
     async fn the_unproven_who_wait_stand_in_nobodys_way() {
         let room = Room::new(SHARES, Duration::from_mins(1));
-        let _held = take(&room, 4, &Unproven).await.unwrap();
+        let _held = strangers(&room).await;
         let waiting = room.clone();
-        let waiting = tokio::spawn(async move { take(&waiting, 4, &Unproven).await });
+        let waiting = tokio::spawn(async move { take(&waiting, 3, &from(3)).await });
         tokio::task::yield_now().await;
         take(&room, 4, &sender("1", "a")).await.unwrap();
         waiting.abort();
@@ -271,6 +414,6 @@ mod tests {
             let sender = sender("1", &at.to_string());
             take(&room, 1, &sender).await.unwrap();
         }
-        assert!(room.0.parts.lock().unwrap().len() <= REMEMBERED + 1);
+        assert!(room.0.parts.lock().unwrap().known.len() <= REMEMBERED + 1);
     }
 }

@@ -1,14 +1,17 @@
 //! What a connection is doing, as its stream, its service and its driver see it together.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed},
+    },
+    time::Duration,
 };
 
 use bytes::Bytes;
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::Instant;
 
-use crate::reply::Held;
+use crate::{body::room::Taken, reply::Held};
 
 /// Shared by the parts of one connection.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(super) struct Activity {
     /// Answers of which all was handed over to be written: since the last check, and before it, by turns.
     leaving: [AtomicUsize; 2],
     checks: AtomicUsize,
+    /// When the last answer was given that is in memory and not wholly written.
+    answered: Mutex<Option<Instant>>,
 }
 
 impl Activity {
@@ -73,6 +78,16 @@ impl Activity {
         self.leaving[next % 2].load(Relaxed) > 0
     }
 
+    /// Whether the last answer is in memory for so long already.
+    pub(super) fn is_answered_for(&self, time: Duration) -> bool {
+        self.answered().is_some_and(|since| since.elapsed() >= time)
+    }
+
+    /// A panic elsewhere leaves the time whole.
+    fn answered(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.answered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// A request's head is complete; it is in flight until the guard goes.
     pub(super) fn begin(self: &Arc<Self>) -> InFlight {
         self.partial.store(false, Relaxed);
@@ -83,6 +98,7 @@ impl Activity {
             leaving: None,
             place: None,
             memory: None,
+            answered: None,
         }
     }
 }
@@ -95,9 +111,11 @@ pub struct InFlight {
     /// Where it is counted once all of the answer was handed over.
     leaving: Option<usize>,
     /// Its place among the requests that connections have beyond their first.
-    place: Option<OwnedSemaphorePermit>,
+    place: Option<Taken>,
     /// The memory of its answer.
     memory: Option<Held>,
+    /// When its answer was given, if that is in memory.
+    answered: Option<Instant>,
 }
 
 impl InFlight {
@@ -107,13 +125,19 @@ impl InFlight {
     }
 
     /// Keeps a place among the requests beyond connections' first.
-    pub(crate) fn keep_place(&mut self, place: OwnedSemaphorePermit) {
+    pub(crate) fn keep_place(&mut self, place: Taken) {
         self.place = Some(place);
     }
 
     /// Keeps the memory that its answer takes.
-    pub(crate) fn keep_memory(&mut self, memory: Held) {
-        self.memory = Some(memory);
+    pub(crate) fn keep_memory(&mut self, memory: Option<Held>) {
+        self.memory = memory;
+    }
+
+    /// Notes that its answer is given, all of it in memory.
+    pub(crate) fn answer(&mut self) {
+        self.answered = Some(Instant::now());
+        *self.activity.answered() = self.answered;
     }
 
     /// Ties the request to the last bytes of its answer: it is in flight until those are written or dropped. What it has of
@@ -133,6 +157,12 @@ impl Drop for InFlight {
     fn drop(&mut self) {
         if let Some(slot) = self.leaving {
             self.activity.leaving[slot].fetch_sub(1, Relaxed);
+        }
+        if self.answered.is_some() {
+            // Unless the next one has been answered already.
+            self.activity
+                .answered()
+                .take_if(|since| Some(*since) == self.answered);
         }
         // The request's body may have left bytes behind that are no head.
         self.activity.partial.store(false, Relaxed);
@@ -166,6 +196,20 @@ mod tests {
         assert!(!activity.has_no_requests() && activity.only_leaves());
         drop(part);
         assert!(activity.has_no_requests());
+    }
+
+    #[test]
+    fn an_answer_in_memory_is_timed_until_it_is_written_and_not_by_the_end_of_another() {
+        let activity = Arc::new(Activity::default());
+        let is_timed = || activity.is_answered_for(Duration::ZERO);
+        let (mut first, mut second) = (activity.begin(), activity.begin());
+        first.answer();
+        assert!(is_timed() && !activity.is_answered_for(Duration::from_hours(1)));
+        second.answer();
+        drop(first);
+        assert!(is_timed());
+        drop(second);
+        assert!(!is_timed());
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     sync::Arc,
+    time::Duration,
 };
 
 use tokio::{net::TcpStream, sync::Semaphore, time::timeout};
@@ -17,10 +18,14 @@ use super::{
     stream::{Io, Stream},
     tls::Tls,
 };
-use crate::{app::App, config::Limits};
+use crate::{
+    app::App,
+    body::room::{Room, Shares},
+    config::Limits,
+};
 
 /// How many connections at a time may have wide HTTP/2 windows.
-const WIDE: usize = 64;
+const WIDE: usize = 32;
 
 /// What all connections of a listener share.
 pub(super) struct Connections {
@@ -32,11 +37,11 @@ pub(super) struct Connections {
     http1: Http1,
     http2: Http2,
     wide: Arc<Semaphore>,
-    places: Arc<Semaphore>,
+    places: Room,
 }
 
 impl Connections {
-    /// `most` requests are taken at a time beyond the first of each connection.
+    /// `most` requests are taken at a time beyond the first of each connection, an eighth of them from one network.
     pub(super) fn new(
         app: Arc<App>,
         tls: Option<Tls>,
@@ -56,7 +61,7 @@ impl Connections {
             http1,
             http2,
             wide: Arc::new(Semaphore::new(WIDE)),
-            places: Arc::new(Semaphore::new(most)),
+            places: Room::new(Shares::of_networks(most), Duration::ZERO),
         }
     }
 

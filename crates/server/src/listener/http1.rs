@@ -37,12 +37,14 @@ const LINGER_BYTES: usize = 16 * 1024 * 1024;
 pub(super) struct Http1 {
     builder: Builder,
     idle: Duration,
+    answer: Duration,
     stop: CancellationToken,
 }
 
 enum Driven {
     Idle,
     Ended,
+    Stuck,
 }
 
 type Wire = Connection<TokioIo<Stream>, Service>;
@@ -58,6 +60,7 @@ impl Http1 {
         Self {
             builder,
             idle: limits.idle,
+            answer: limits.answer,
             stop,
         }
     }
@@ -77,6 +80,8 @@ impl Http1 {
             stream = parts.io.into_inner();
             match driven {
                 Driven::Ended => return linger(stream, activity).await,
+                // Nobody reads what would still be said.
+                Driven::Stuck => return Err(io::ErrorKind::TimedOut.into()),
                 Driven::Idle => stream.unread(parts.read_buf),
             }
             let woken = tokio::select! {
@@ -91,7 +96,7 @@ impl Http1 {
         }
     }
 
-    /// Runs the connection until it ends or has been still for a while.
+    /// Runs the connection until it ends, has been still for a while, or does not get rid of an answer.
     async fn drive(&self, wire: &mut Wire, activity: &Activity) -> Driven {
         let mut stopped = pin!(self.stop.cancelled());
         let mut stopping = false;
@@ -108,6 +113,10 @@ impl Http1 {
             while check.as_mut().poll(cx).is_ready() {
                 if activity.was_idle() && !stopping {
                     return Poll::Ready(Driven::Idle);
+                }
+                // A client that takes a little of it now and then is not seen by the limit on silence.
+                if activity.is_answered_for(self.answer) {
+                    return Poll::Ready(Driven::Stuck);
                 }
                 check.as_mut().reset(Instant::now() + PARK_AFTER);
             }

@@ -22,9 +22,12 @@ use crate::config::Limits;
 
 /// RFC 9113 asks for 100 at least, which clients count on before they have heard.
 const STREAMS: u32 = 128;
-/// Windows when there is room for wide ones, and when there is not.
+/// Windows of streams when there is room for wide ones, and when there is not.
 const WIDE: u32 = 1024 * 1024;
 const NARROW: u32 = 64 * 1024;
+/// How many streams fill the window of their connection: a body that waits unread for room must not keep the others from
+/// coming in.
+const FILLED_BY: u32 = 4;
 const HEADERS: u32 = 32 * 1024;
 const SEND_BUFFER: usize = 64 * 1024;
 /// Streams that a client may reset before they were looked at (CVE-2023-44487), and errors it may provoke.
@@ -73,7 +76,7 @@ impl Http2 {
         let mut builder = self.builder.clone();
         builder
             .initial_stream_window_size(window)
-            .initial_connection_window_size(window);
+            .initial_connection_window_size(FILLED_BY * window);
         let mut wire = pin!(builder.serve_connection(TokioIo::new(stream), service));
         let mut stopped = pin!(self.stop.cancelled());
         let mut idle = pin!(sleep(self.idle));

@@ -4,11 +4,11 @@ use std::{convert::Infallible, fmt, future::ready, net::SocketAddr, pin::Pin, sy
 
 use http::{Request, Response};
 use hyper::body::Incoming;
-use tokio::sync::Semaphore;
 
 use super::activity::Activity;
 use crate::{
     app::App,
+    body::room::{Room, Sender},
     handle,
     reply::{self, ReplyBody},
 };
@@ -20,7 +20,7 @@ pub(super) struct Service {
     peer: SocketAddr,
     activity: Arc<Activity>,
     /// Places for the requests that connections have beyond their first.
-    places: Arc<Semaphore>,
+    places: Room,
 }
 
 impl Service {
@@ -28,7 +28,7 @@ impl Service {
         app: Arc<App>,
         peer: SocketAddr,
         activity: Arc<Activity>,
-        places: Arc<Semaphore>,
+        places: Room,
     ) -> Self {
         Self {
             app,
@@ -56,9 +56,14 @@ impl hyper::service::Service<Request<Incoming>> for Service {
     fn call(&self, request: Request<Incoming>) -> Self::Future {
         let mut in_flight = self.activity.begin();
         if !in_flight.is_alone() {
-            match self.places.clone().try_acquire_owned() {
-                Ok(place) => in_flight.keep_place(place),
-                Err(_) => return Box::pin(ready(Ok(reply::busy()))),
+            let told = self
+                .app
+                .proxies
+                .forwarded(self.peer.ip(), request.headers());
+            let client = told.client.unwrap_or(self.peer.ip());
+            match self.places.try_take(1, &Sender::unproven(client)) {
+                Some(place) => in_flight.keep_place(place),
+                None => return Box::pin(ready(Ok(reply::busy()))),
             }
         }
         let (app, peer) = (self.app.clone(), self.peer);

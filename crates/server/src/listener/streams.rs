@@ -18,7 +18,7 @@ tokio::task_local! {
     static PROGRESS: Progress;
 }
 
-/// When something of the answer was last asked for; nothing as long as there is no answer.
+/// Since when a part of the answer waits for the client; nothing as long as the client waits for the server.
 #[derive(Clone, Debug, Default)]
 struct Progress(Arc<Mutex<Option<Instant>>>);
 
@@ -55,11 +55,12 @@ impl Progress {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn made(&self) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    fn made(&self, handed_over: bool) {
+        let since = handed_over.then(Instant::now);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = since;
     }
 
-    /// Waits until an answer has begun and nothing of it was asked for in time.
+    /// Waits until the client was given something and has not asked for more in time.
     async fn stalled(&self, stall: Duration) {
         loop {
             let now = Instant::now();
@@ -72,10 +73,48 @@ impl Progress {
     }
 }
 
-/// How many bytes the body of an answer hands over now, at most. On an HTTP/2 stream, asking means that the last ones are
-/// on their way.
+/// How many bytes the body of an answer hands over now, at most.
 pub(crate) fn largest_frame() -> usize {
-    PROGRESS
-        .try_with(Progress::made)
-        .map_or(usize::MAX, |()| FRAME)
+    PROGRESS.try_with(|_| FRAME).unwrap_or(usize::MAX)
+}
+
+/// The body of an answer was asked for more, which on an HTTP/2 stream means that the last of it is on its way. If it could
+/// not hand anything over, it is the server that is slow.
+pub(crate) fn handed_over(something: bool) {
+    // HTTP/1 has no streams.
+    let _ = PROGRESS.try_with(|progress| progress.made(something));
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use tokio::{sync::oneshot, time::sleep};
+
+    use super::*;
+
+    const STALL: Duration = Duration::from_millis(50);
+
+    #[tokio::test]
+    async fn a_client_that_waits_for_the_server_is_not_sent_away() {
+        let (done, is_done) = oneshot::channel();
+        Streams::new(STALL).execute(async move {
+            handed_over(true);
+            handed_over(false);
+            sleep(3 * STALL).await;
+            done.send(()).unwrap();
+        });
+        is_done.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_client_that_takes_nothing_is_sent_away() {
+        let (done, is_done) = oneshot::channel::<()>();
+        Streams::new(STALL).execute(async move {
+            handed_over(true);
+            pending::<()>().await;
+            drop(done);
+        });
+        is_done.await.unwrap_err();
+    }
 }

@@ -48,6 +48,11 @@ impl Collector for Limits {
                 "Memory left for answers that wait to be written",
                 self.answers.free(),
             ),
+            (
+                "downloads_free",
+                "Blobs that may still be asked for while the others are on their way",
+                self.answers.free_downloads(),
+            ),
         ] {
             gauge(&mut encoder, name, help, value as u64)?;
         }

@@ -9,7 +9,7 @@ use longshore_registry::{
 use longshore_types::digest::Digest;
 
 use super::{CONTENT_DIGEST, Request, error::Wire};
-use crate::reply::{self, Reply, ReplyBody};
+use crate::reply::{self, Held, Reply, ReplyBody};
 
 pub(super) async fn serve(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
     match request.method {
@@ -33,6 +33,9 @@ async fn head(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
 }
 
 async fn pull(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
+    let Some(held) = request.answers.download(request.client) else {
+        return Ok(reply::busy());
+    };
     let range = range(request.headers);
     let pulled = execute(
         &request.cx,
@@ -45,7 +48,7 @@ async fn pull(request: &Request<'_>, digest: Digest) -> Result<Reply, Wire> {
     .await?;
     match &pulled.location {
         Some(location) => Ok(elsewhere(&digest, location)),
-        None => Ok(download(&digest, pulled).await?),
+        None => Ok(download(&digest, pulled, held).await?),
     }
 }
 
@@ -66,7 +69,11 @@ pub(super) fn range(headers: &http::HeaderMap) -> Option<String> {
 }
 
 /// The first piece is read before the head is written, so that a blob that cannot be read is an error and no broken answer.
-pub(super) async fn download(digest: &Digest, pulled: PulledBlob) -> Result<Reply, Error> {
+pub(super) async fn download(
+    digest: &Digest,
+    pulled: PulledBlob,
+    held: Held,
+) -> Result<Reply, Error> {
     let PulledBlob {
         size,
         range,
@@ -86,6 +93,7 @@ pub(super) async fn download(digest: &Digest, pulled: PulledBlob) -> Result<Repl
         ReplyBody::download(first, download, length)
     };
     let mut reply = described(Reply::new(body), digest, length);
+    reply.extensions_mut().insert(held);
     if let Some(range) = range {
         *reply.status_mut() = StatusCode::PARTIAL_CONTENT;
         reply::set(

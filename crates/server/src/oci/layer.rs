@@ -12,7 +12,12 @@ use longshore_registry::{
 use longshore_types::{account::Registry, digest::Digest};
 
 use super::{blob, error::Wire};
-use crate::{app::App, handle::Call, reply::Reply, route::query::Query};
+use crate::{
+    app::App,
+    handle::Call,
+    reply::{self, Reply},
+    route::query::Query,
+};
 
 /// Answers a layer URL; whoever asked for it must still exist, and still be allowed.
 pub(crate) async fn serve(app: &Arc<App>, digest: Digest, call: Call) -> Reply {
@@ -28,6 +33,9 @@ async fn run(app: &App, digest: Digest, call: &Call) -> Result<Reply, Wire> {
     }
     let query = Query::parse(call.head.uri.query()).map_err(|_| Wire::Query)?;
     let grant = open(app, &digest, query.get("grant").unwrap_or_default())?;
+    let Some(held) = app.answers.download(call.origin.client) else {
+        return Ok(reply::busy());
+    };
     let known = grant.holder.known(&app.core).await?.ok_or_else(refused)?;
     let registry = Registry::private(known.account, app.core.first_registry().region())
         .map_err(Error::internal)?;
@@ -41,7 +49,7 @@ async fn run(app: &App, digest: Digest, call: &Call) -> Result<Reply, Wire> {
     };
     let range = blob::range(&call.head.headers);
     let pulled = execute(&cx, DownloadLayer { grant, range }).await?;
-    Ok(blob::download(&digest, pulled).await?)
+    Ok(blob::download(&digest, pulled, held).await?)
 }
 
 fn open(app: &App, digest: &Digest, text: &str) -> Result<LayerGrant, Error> {

@@ -145,6 +145,7 @@ fn code(error: &Error) -> (&'static str, StatusCode) {
         Error::InvalidParameter(_) | Error::BodyBroken(_) => {
             ("ValidationError", StatusCode::BAD_REQUEST)
         }
+        Error::BodyLate(_) => ("RequestTimeoutException", StatusCode::REQUEST_TIMEOUT),
         Error::LimitExceeded(_) => ("LimitExceeded", StatusCode::CONFLICT),
         Error::AccessDenied(_) => ("AccessDenied", StatusCode::FORBIDDEN),
         Error::AuthenticationRequired => ("MissingAuthenticationToken", StatusCode::FORBIDDEN),

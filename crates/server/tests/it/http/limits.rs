@@ -91,8 +91,8 @@ async fn a_whole_body_that_trickles_in_is_cut_off() {
             }
         }
     };
-    let refused = trickle.await.expect(400);
-    assert_eq!(refused.fault(), "RequestAbortedException");
+    let refused = trickle.await.expect(408);
+    assert_eq!(refused.fault(), "RequestTimeoutException");
 }
 
 #[tokio::test]

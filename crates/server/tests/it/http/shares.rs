@@ -5,7 +5,8 @@ use std::time::Duration;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
 
-use crate::harness::{Answer, Person, TestServer};
+use super::http2;
+use crate::harness::{Answer, Person, TestServer, digest_of};
 
 const MIB: usize = 1024 * 1024;
 
@@ -77,6 +78,40 @@ async fn parts_of_one_principal_leave_room_for_those_of_another() {
 }
 
 #[tokio::test]
+async fn parts_that_wait_for_room_leave_their_connection_to_others() {
+    const HOST: &str = "localhost:5050";
+    let t = TestServer::with(|config| {
+        config.metrics_listen = Some("127.0.0.1:0".to_owned());
+        config.limits.memory_wait = Duration::from_hours(1);
+    })
+    .await;
+    t.create("app").await;
+    let password = t.password().await;
+    let mut held = Vec::new();
+    for _ in 0..2 {
+        let sent = b"{\"layerPartBlob\":\"".to_vec();
+        held.push(hold(&t, &t.root(), "UploadLayerPart", 20 * MIB, sent).await);
+    }
+    while free(&t, "layer_parts_free").await > 2 {}
+    let client = http2::connect(t.address()).await;
+    for _ in 0..3 {
+        let call = t.call("UploadLayerPart", &json!({})).host(HOST);
+        let call = t.sign(call.body(vec![b' '; 2 * MIB]));
+        let mut client = client.clone();
+        tokio::spawn(async move { http2::send(&mut client, HOST, call).await });
+    }
+    // They fill what they can of the connection.
+    tokio::time::sleep(Duration::from_millis(300)).await;
+    let blob = vec![7; 2 * MIB];
+    let path = format!("app/blobs/uploads/?digest={}", digest_of(&blob));
+    let push = t.v2(&password, "POST", &path).body(blob);
+    let (mut client, host) = (client.clone(), t.host());
+    let pushed = http2::send(&mut client, &host, push);
+    let pushed = tokio::time::timeout(Duration::from_mins(1), pushed).await;
+    assert_eq!(pushed.expect("nothing of it came in").0, 201);
+}
+
+#[tokio::test]
 async fn bodies_of_one_principal_leave_room_for_those_of_another_and_for_small_ones() {
     let t = server().await;
     let all = free(&t, "body_memory_free_bytes").await;
@@ -119,7 +154,8 @@ async fn a_large_body_that_comes_too_slowly_is_cut_off() {
             connection.write_or_give_up(b"a").await;
             tokio::time::sleep(Duration::from_millis(20)).await;
         };
-        assert_eq!(refused.expect(400).fault(), "RequestAbortedException");
+        // SDKs send it again.
+        assert_eq!(refused.expect(408).fault(), "RequestTimeoutException");
     }
 }
 

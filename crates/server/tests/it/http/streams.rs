@@ -2,22 +2,33 @@
 
 use std::time::Duration;
 
+use bytes::BufMut as _;
+use longshore::config::Limits;
+use serde_json::json;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpSocket,
+};
+
 use crate::harness::{Frame, Frames, Image, TestServer};
 
 const MIB: usize = 1024 * 1024;
 
 /// A server with an image of which the manifest is as large as one may be, and a password for it.
-async fn with_large_manifest(stall: Option<Duration>) -> (TestServer, String) {
+async fn with_large_manifest(change: impl FnOnce(&mut Limits)) -> (TestServer, String) {
     let t = TestServer::with(|config| {
         config.metrics_listen = Some("127.0.0.1:0".to_owned());
-        config.limits.stall = stall.unwrap_or(config.limits.stall);
+        change(&mut config.limits);
     })
     .await;
     t.create("app").await;
     let password = t.password().await;
-    let image = Image::new("large", 1).padded(4 * MIB - 4096);
-    t.push(&password, "app", "large", &image).await;
+    t.push(&password, "app", "large", &large()).await;
     (t, password)
+}
+
+fn large() -> Image {
+    Image::new("large", 1).padded(4 * MIB - 4096)
 }
 
 async fn free(t: &TestServer) -> usize {
@@ -34,7 +45,7 @@ fn ask(t: &TestServer, stream: u32, password: &str, path: &str) -> Frame {
 
 #[tokio::test]
 async fn answers_that_nobody_takes_are_few_whoever_asks_for_them() {
-    let (t, password) = with_large_manifest(None).await;
+    let (t, password) = with_large_manifest(|_| {}).await;
     let all = free(&t).await;
     let mut clients = Vec::new();
     for _ in 0..2 {
@@ -68,7 +79,8 @@ async fn answers_that_nobody_takes_are_few_whoever_asks_for_them() {
 
 #[tokio::test]
 async fn a_stream_of_which_nothing_is_taken_is_reset_and_the_others_go_on() {
-    let (t, password) = with_large_manifest(Some(Duration::from_millis(300))).await;
+    let (t, password) =
+        with_large_manifest(|limits| limits.stall = Duration::from_millis(300)).await;
     let all = free(&t).await;
     let mut client = Frames::open(t.address(), 0).await;
     let stuck = ask(&t, 1, &password, "/v2/app/manifests/large");
@@ -86,7 +98,8 @@ async fn a_stream_of_which_nothing_is_taken_is_reset_and_the_others_go_on() {
 
 #[tokio::test]
 async fn a_client_that_takes_a_byte_of_each_answer_is_sent_away() {
-    let (t, password) = with_large_manifest(Some(Duration::from_millis(300))).await;
+    let (t, password) =
+        with_large_manifest(|limits| limits.stall = Duration::from_millis(300)).await;
     let all = free(&t).await;
     let mut client = Frames::open(t.address(), 1).await;
     client.send(&ask(&t, 1, &password, "/v2/")).await;
@@ -94,6 +107,59 @@ async fn a_client_that_takes_a_byte_of_each_answer_is_sent_away() {
     assert_eq!(data.payload, b"{");
     client.next_of(Frame::GO_AWAY).await.unwrap();
     while client.next().await.is_some() {}
+    while free(&t).await < all {}
+}
+
+#[tokio::test]
+async fn a_client_of_http1_that_takes_an_answer_bit_by_bit_is_cut_off() {
+    let brief = Duration::from_millis(300);
+    let (t, password) = with_large_manifest(|limits| limits.answer = brief).await;
+    let all = free(&t).await;
+    // More, all together, than the buffers of both sockets hold.
+    let tags = ["large", "b", "c"];
+    for tag in &tags[1..] {
+        t.push(&password, "app", tag, &large()).await;
+    }
+    let whole = tags.len() * (4 * MIB - 4096);
+    let ids = tags.map(|tag| json!({ "imageTag": tag }));
+    let input = json!({ "repositoryName": "app", "imageIds": ids });
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.set_recv_buffer_size(64 * 1024).unwrap();
+    let mut client = socket.connect(t.address()).await.unwrap();
+    let call = t.sign(t.call("BatchGetImage", &input));
+    client.write_all(&call.to_bytes()).await.unwrap();
+    let mut taken = Vec::new();
+    while taken.len() < whole
+        && matches!(
+            client.read_buf(&mut (&mut taken).limit(16 * 1024)).await,
+            Ok(1..)
+        )
+    {
+        // It never stays silent for long.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    assert!(taken.starts_with(b"HTTP/1.1 200 "));
+    assert!(taken.len() < whole, "all of it came");
+    while free(&t).await < all {}
+}
+
+#[tokio::test]
+async fn a_write_whose_answer_would_find_no_memory_is_refused_before_it_is_done() {
+    let (t, password) = with_large_manifest(|_| {}).await;
+    let all = free(&t).await;
+    let mut client = Frames::open(t.address(), 0).await;
+    for at in 0..4 {
+        let head = ask(&t, 2 * at + 1, &password, "/v2/app/manifests/large");
+        client.send(&head).await;
+        assert!(client.next_of(Frame::HEADERS).await.unwrap().is_ok());
+    }
+    let manifest = String::from_utf8(large().manifest()).unwrap();
+    let put = json!({"repositoryName": "app", "imageTag": "second", "imageManifest": manifest});
+    let refused = t.aws("PutImage", &put).await.expect(400);
+    assert_eq!(refused.fault(), "ThrottlingException");
+    drop(client);
+    while free(&t).await < all {}
+    t.aws("PutImage", &put).await.expect(200);
     while free(&t).await < all {}
 }
 
@@ -124,23 +190,28 @@ async fn a_download_that_is_taken_slowly_arrives() {
 }
 
 #[tokio::test]
-async fn requests_beyond_the_first_of_each_connection_have_a_bound() {
-    let t = TestServer::with(|config| config.limits.connections = Some(3)).await;
+async fn requests_beyond_the_first_of_each_connection_have_a_bound_in_each_network() {
+    let t = TestServer::with(|config| {
+        config.limits.connections = Some(24);
+        config.trusted_proxies = vec!["127.0.0.1/32".parse().unwrap()];
+    })
+    .await;
     let mut clients = Vec::new();
-    let mut n_given = 0;
-    for _ in 0..2 {
+    for (network, most) in [("192.0.2.1", 1 + 3), ("192.0.2.1", 1), ("192.0.2.2", 1 + 3)] {
         let mut client = Frames::open(t.address(), 0).await;
         for at in 0..50 {
-            let head = Frame::get(2 * at + 1, &t.host(), "/healthz", &[]);
+            let from = [("x-forwarded-for", network)];
+            let head = Frame::get(2 * at + 1, &t.host(), "/healthz", &from);
             client.send(&head).await;
         }
+        let mut n_given = 0;
         for _ in 0..50 {
             let head = client.next_of(Frame::HEADERS).await.unwrap();
             n_given += usize::from(head.is_ok());
         }
+        assert_eq!(n_given, most);
         clients.push(client);
     }
-    assert_eq!(n_given, 2 + 3);
     // A connection's first is never among them.
     t.get("/healthz").await.expect(200);
 }
