@@ -61,7 +61,9 @@ impl Operation for CreateAccessKey {
         let caller = holder::caller(cx);
         let key = AccessKeyPair::of_user()?;
         let keys = &cx.core.keys;
-        let sealed = keys.seal_secret(&cx.core.meta, &key.id, &key.secret).await?;
+        let sealed = keys
+            .seal_secret(&cx.core.meta, &key.id, &key.secret)
+            .await?;
         let id = key.id.clone();
         let (user_name, create_date) = cx
             .change(permit.grant(), Durability::Durable, move |tx, grant| {

@@ -91,7 +91,10 @@ async fn copy(
         segment: row,
         seals_until: keys.seals_until(),
         hash: keys
-            .seal(&move_hash_aad(found.progress.target.as_bytes()), &hash.save())
+            .seal(
+                &move_hash_aad(found.progress.target.as_bytes()),
+                &hash.save(),
+            )
             .map_err(Error::internal)?,
     })
 }
@@ -134,4 +137,3 @@ fn is_of(hash: &UploadHash, digest: &Digest) -> bool {
         Algorithm::Sha512 => sha512 == Some(*digest),
     }
 }
-
