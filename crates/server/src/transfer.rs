@@ -1,4 +1,4 @@
-//! `longshore export`, `import` and `migrate`: one copy of images from a [`source`] to a [`target`], each of which is a registry
+//! `longshore export`, `import` and `migrate`: one copy of images from a `source` to a `target`, each of which is a registry
 //! or an OCI image layout.
 //!
 //! | command | source | target |
@@ -7,8 +7,8 @@
 //! | `import` | a layout | this registry |
 //! | `migrate` | any registry | this registry |
 //!
-//! [`copy`] decides what is brought in which order; it is the only one that does. This registry is a running server or a
-//! store ([`own`]).
+//! `copy` decides what is brought in which order; it is the only one that does. This registry is a running server or a
+//! store (`own`).
 
 pub(crate) mod blob;
 mod copy;

@@ -1,9 +1,9 @@
 //! Exchanges the keys of encryption domains: each gets a new one, and what the old ones sealed is sealed by it.
 //!
-//! 1. Every domain gets a key of the next version. It seals when every server has read it ([`LEARNT`]).
+//! 1. Every domain gets a key of the next version. It seals when every server has read it (`LEARNT`).
 //! 2. All rows that an older one sealed are sealed anew, in bounded steps; of a segment that is its data key's wrapping,
 //!    so no file is touched. Until then the old version opens them.
-//! 3. A version goes when its successor has sealed for so long ([`RETIRED`]) that nothing can be under way which it
+//! 3. A version goes when its successor has sealed for so long (`RETIRED`) that nothing can be under way which it
 //!    sealed, and a walk through all rows that began after that has found nothing of it. That is a later run's work.
 //!
 //! Where it stands is kept, so that one that is stopped goes on.
