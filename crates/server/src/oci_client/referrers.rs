@@ -1,8 +1,6 @@
 //! What refers to an image: the referrers API, else the index under the tag that stands for it (OCI distribution
 //! specification, "Referrers tag schema").
 
-use std::sync::atomic::{AtomicBool, Ordering};
-
 use longshore_types::{
     digest::Digest,
     manifest::Descriptor,
@@ -14,12 +12,6 @@ use super::{error::ClientError, manifest::present, page::pull, send::Registry};
 
 /// How many referrers of one image are taken.
 const MOST: usize = 100_000;
-
-/// Whether the registry has the API, as far as is known.
-#[derive(Debug, Default)]
-pub(super) struct Support {
-    is_missing: AtomicBool,
-}
 
 #[derive(Deserialize)]
 struct Index {
@@ -33,13 +25,11 @@ impl Registry {
         name: &str,
         subject: &Digest,
     ) -> Result<Vec<Digest>, ClientError> {
-        if !self.referrers.is_missing.load(Ordering::Relaxed) {
-            match self.by_api(name, subject).await? {
-                Some(found) => return Ok(found),
-                None => self.referrers.is_missing.store(true, Ordering::Relaxed),
-            }
+        // Asked each time: one repository without the API says nothing about the next.
+        match self.by_api(name, subject).await? {
+            Some(found) => Ok(found),
+            None => self.by_tag(name, subject).await,
         }
-        self.by_tag(name, subject).await
     }
 
     async fn by_api(

@@ -14,7 +14,6 @@ use super::{
     auth::Auth,
     connection::{Body, Connections},
     error::{ClientError, may_pass, message},
-    referrers::Support,
 };
 
 /// How often a request is sent before it counts as failed.
@@ -34,7 +33,6 @@ const WHOLE: Duration = Duration::from_mins(2);
 #[derive(Debug)]
 pub(crate) struct Registry {
     pub(super) address: Address,
-    pub(super) referrers: Support,
     connections: Connections,
     auth: Auth,
 }
@@ -73,7 +71,6 @@ impl Registry {
     pub(crate) fn new(address: Address, connections: Connections, auth: Auth) -> Self {
         Self {
             address,
-            referrers: Support::default(),
             connections,
             auth,
         }
@@ -150,13 +147,15 @@ impl Registry {
                 .header(&self.connections, call.scope)
                 .await
                 .map_err(plain)?;
-            let answer = self.follow(call, &uri, sent.clone()).await.map_err(plain)?;
-            let may_learn = match answer.status() {
-                StatusCode::UNAUTHORIZED => true,
-                // What ECR and Longshore say of a password that has ended.
-                StatusCode::FORBIDDEN => sent.is_some(),
-                _ => false,
-            };
+            let (answer, is_here) = self.follow(call, &uri, sent.clone()).await.map_err(plain)?;
+            // What another server asks for is not the registry's to give.
+            let may_learn = is_here
+                && match answer.status() {
+                    StatusCode::UNAUTHORIZED => true,
+                    // What ECR and Longshore say of a password that has ended.
+                    StatusCode::FORBIDDEN => sent.is_some(),
+                    _ => false,
+                };
             if may_learn && !has_learned {
                 let headers = answer.headers();
                 if !Auth::may_ask(headers, self.address.scheme) {
@@ -172,26 +171,29 @@ impl Registry {
         }
     }
 
-    /// Sends a request, and where its answer sends it: without credentials, where that is another server.
+    /// Sends a request, and where its answer sends it: without credentials, where that is another server. Says whether the
+    /// answer is the registry's own.
     async fn follow(
         &self,
         call: &Call<'_>,
         uri: &Uri,
         credentials: Option<HeaderValue>,
-    ) -> Result<Response<Incoming>, ClientError> {
+    ) -> Result<(Response<Incoming>, bool), ClientError> {
         let mut uri = uri.clone();
         let mut credentials = credentials;
+        let mut is_here = true;
         for _ in 0..=REDIRECTS {
             let body = Full::from(call.body.clone()).map_err(|never| match never {});
             let request = request(call, &uri, credentials.clone(), body.boxed_unsync())?;
             let answer = self.connections.send(request).await?;
             let is_read = matches!(call.method, Method::GET | Method::HEAD);
             if !is_read || !answer.status().is_redirection() {
-                return Ok(answer);
+                return Ok((answer, is_here));
             }
             let next = next(&uri, &answer)?;
             if next.authority() != uri.authority() || next.scheme() != uri.scheme() {
                 credentials = None;
+                is_here = false;
             }
             uri = next;
         }

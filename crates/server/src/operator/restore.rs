@@ -184,9 +184,13 @@ async fn rows(
     Ok(open(SCHEMA)?)
 }
 
-/// Refuses a place that holds segments of the store already.
+/// Refuses places that hold segments of the store already.
 async fn refuse_others(blobs: &Blobs, backup: &Backup) -> anyhow::Result<()> {
-    if blobs.bind(&backup.manifest.store_id, true).await.is_ok() {
+    // A place that does not answer now must not be taken for an empty one.
+    blobs.check().await.map_err(OpenError::Blobs)?;
+    let id = &backup.manifest.store_id;
+    let has_archive = blobs.archive_id().is_some() && blobs.bind_archive(id, true).await.is_ok();
+    if has_archive || blobs.bind(id, true).await.is_ok() {
         bail!(
             "the blobs of this store are there already: say --reuse-blobs if its metadata are lost and no server uses them, or restore to another place"
         );
