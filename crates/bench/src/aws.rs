@@ -3,8 +3,10 @@
 use std::fmt::Write as _;
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anyhow::Result;
 use aws_lc_rs::hmac;
 
+use crate::client::{Body, Connection, Request, Response, Sink};
 use crate::payload::{digest, hex, mix};
 
 const REGION: &str = "us-east-1";
@@ -54,6 +56,28 @@ impl Keys {
             ("X-Amz-Target", target.to_owned()),
             ("Authorization", authorization),
         ]
+    }
+
+    /// Makes a signed call over a connection, whatever the answer is.
+    pub(crate) async fn call(
+        &self,
+        connection: &mut Connection,
+        target: &str,
+        body: &str,
+    ) -> Result<Response> {
+        let signed = self.sign(&connection.endpoint().authority, target, body);
+        let headers: Vec<_> = signed
+            .iter()
+            .map(|(name, value)| (*name, value.as_str()))
+            .collect();
+        let request = Request {
+            method: "POST",
+            path: "/",
+            headers: &headers,
+            body: Body::Sized(&[body.as_bytes()]),
+            sink: Sink::Keep,
+        };
+        connection.send(&request).await
     }
 }
 

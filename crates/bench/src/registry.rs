@@ -139,19 +139,7 @@ impl Registry {
     ) -> Result<Response> {
         let body = input.to_string();
         let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-        let signed = keys.sign(&self.home.endpoint().authority, &target, &body);
-        let headers: Vec<_> = signed
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let request = Request {
-            method: "POST",
-            path: "/",
-            headers: &headers,
-            body: Body::Sized(&[body.as_bytes()]),
-            sink: Sink::Keep,
-        };
-        self.home.send(&request).await
+        keys.call(&mut self.home, &target, &body).await
     }
 
     /// Pushes a blob that the repository does not have.

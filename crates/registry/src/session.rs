@@ -85,6 +85,28 @@ pub struct Provider {
 }
 
 impl Session {
+    /// A plain session token: whatever its principal may do, from one time to another, in milliseconds.
+    pub(crate) fn plain(
+        access_key: String,
+        principal: String,
+        (issued_at, expires_at): (i64, i64),
+    ) -> Self {
+        Self {
+            access_key,
+            principal,
+            kind: SessionKind::SessionToken,
+            name: String::new(),
+            policy: None,
+            policy_arns: Vec::new(),
+            tags: Vec::new(),
+            transitive: Vec::new(),
+            source_identity: None,
+            provider: None,
+            issued_at,
+            expires_at,
+        }
+    }
+
     /// Whether the session has ended at `now`.
     pub fn is_expired(&self, now: Timestamp) -> bool {
         now.as_millis() >= self.expires_at

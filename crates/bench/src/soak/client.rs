@@ -89,20 +89,7 @@ impl<'a> Client<'a> {
     async fn call_once(&mut self, target: &str, body: &str) -> Result<Response> {
         let soak = self.soak;
         let connection = self.connection()?;
-        let host = connection.endpoint().authority.clone();
-        let headers = soak.keys.sign(&host, target, body);
-        let headers: Vec<_> = headers
-            .iter()
-            .map(|(name, value)| (*name, value.as_str()))
-            .collect();
-        let request = Request {
-            method: "POST",
-            path: "/",
-            headers: &headers,
-            body: Body::Sized(&[body.as_bytes()]),
-            sink: Sink::Keep,
-        };
-        connection.send(&request).await
+        soak.keys.call(connection, target, body).await
     }
 
     /// The connection to one of the servers that live.

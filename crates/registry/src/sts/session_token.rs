@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     operation::Operation,
     principal::Known,
-    session::{Session, SessionCredentials, SessionKind},
+    session::{Session, SessionCredentials},
 };
 
 const MAX_SECONDS: i64 = 129_600;
@@ -55,20 +55,8 @@ impl Operation for GetSessionToken {
         let now = cx.read(permit.grant(), |tx, _| Ok(tx.now())).await?;
         let seconds = for_caller(known, duration(self.duration_seconds)?);
         let (issued_at, expires_at) = span(now, seconds);
-        let session = Session {
-            access_key: access_key::of(known.account)?,
-            principal: known.id.clone(),
-            kind: SessionKind::SessionToken,
-            name: String::new(),
-            policy: None,
-            policy_arns: Vec::new(),
-            tags: Vec::new(),
-            transitive: Vec::new(),
-            source_identity: None,
-            provider: None,
-            issued_at,
-            expires_at,
-        };
+        let access_key = access_key::of(known.account)?;
+        let session = Session::plain(access_key, known.id.clone(), (issued_at, expires_at));
         Ok(SessionToken {
             credentials: session.issue(&cx.core.tokens)?,
         })
