@@ -428,9 +428,11 @@ impl World {
 
 /// Bytes that no other `seed` has.
 pub(crate) fn content(seed: usize, length: usize) -> Bytes {
-    let byte = |idx: usize| u8::try_from((idx * 31 + idx / 251) % 256).unwrap();
-    let mut bytes: Vec<u8> = seed.to_le_bytes().to_vec();
-    bytes.extend((8..length).map(|idx| byte(idx) ^ u8::try_from(seed % 256).unwrap()));
+    let mask = u8::try_from(seed % 256).unwrap();
+    let period: Vec<u8> = (0..251).map(|byte| byte ^ mask).collect();
+    let mut bytes = seed.to_le_bytes().to_vec();
+    bytes.extend(period.repeat(length / period.len() + 1));
+    bytes.truncate(length.max(8));
     bytes.into()
 }
 

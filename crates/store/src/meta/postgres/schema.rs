@@ -46,12 +46,13 @@ fn run(connection: &mut Connection, migrations: &[Migration]) -> Result<(), Fail
         connection,
         "SELECT max(version), max(min_reader) FROM schema",
     )?;
-    for migration in pending(migrations, version, min_reader)? {
+    let pending = pending(migrations, version, min_reader)?;
+    for migration in pending {
         apply(connection, migration)?;
-        tracing::info!(
-            version = migration.version,
-            "the metadata schema is at a new version"
-        );
+    }
+    if let Some(newest) = pending.last() {
+        let (from, to) = (version, newest.version);
+        tracing::info!(from, to, "the metadata schema is at a new version");
     }
     Ok(())
 }
