@@ -1,31 +1,34 @@
 //! The project's own recipes. `cargo xtask check` is what a developer runs, `cargo xtask ci` what CI runs.
 #![expect(clippy::print_stdout, reason = "a tool for a terminal")]
 
+mod suites;
 mod tidy;
 
 use std::{env, path::PathBuf, process::Command};
 
 use anyhow::{Context, Result, bail};
 
+use suites::Which;
+
 const USAGE: &str = "\
 cargo xtask install   the clients that the tests drive, and the service model that they check against
-cargo xtask check     formatting, lints, documentation, tidiness, tests
-cargo xtask soak      collection under fire on each pair of engines: kills, and what is lost; then without each guard, where something must be
+cargo xtask check     formatting, lints, documentation, tidiness, the tests on each pair of engines
 cargo xtask clients   the real clients against the real server
-cargo xtask ci        install, check, soak, clients
+cargo xtask soak      collection under fire on each pair of engines: kills, and what is lost; then without each guard, where something must be
+cargo xtask ci        install, check with clients, soak
 cargo xtask tidy      crate directions, stray marks; prints the sizes of files and functions";
 
 fn main() -> Result<()> {
     let root = root();
     match env::args().nth(1).as_deref() {
         Some("install") => install(&root),
-        Some("check") => check(&root),
+        Some("check") => lint(&root).and_then(|()| suites::run(&root, Which::Product)),
+        Some("clients") => suites::run(&root, Which::Clients),
         Some("soak") => soak(&root),
-        Some("clients") => clients(&root),
         Some("ci") => install(&root)
-            .and_then(|()| check(&root))
-            .and_then(|()| soak(&root))
-            .and_then(|()| clients(&root)),
+            .and_then(|()| lint(&root))
+            .and_then(|()| suites::run(&root, Which::All))
+            .and_then(|()| soak(&root)),
         Some("tidy") => tidy::run(&root),
         _ => bail!("{USAGE}"),
     }
@@ -36,7 +39,7 @@ fn root() -> PathBuf {
     here.parent().map(PathBuf::from).unwrap_or(here)
 }
 
-fn check(root: &PathBuf) -> Result<()> {
+fn lint(root: &PathBuf) -> Result<()> {
     cargo(root, &["fmt", "--all", "--check"])?;
     tidy::run(root)?;
     cargo(
@@ -61,70 +64,6 @@ fn check(root: &PathBuf) -> Result<()> {
     run(Command::new("cargo")
         .args(documented)
         .env("RUSTDOCFLAGS", "-D warnings")
-        .current_dir(root))?;
-    cargo(
-        root,
-        &["test", "--workspace", "--exclude", CLIENTS, "--quiet"],
-    )?;
-    on_postgres(root)?;
-    on_s3(root)?;
-    on_postgres_and_s3(root)
-}
-
-/// The product once more, on the engine for several servers.
-fn on_postgres(root: &PathBuf) -> Result<()> {
-    let tests = [
-        "test",
-        "--quiet",
-        "--package",
-        "longshore-registry",
-        "--test",
-        "it",
-        "--test",
-        "interleavings",
-    ];
-    run(Command::new("cargo")
-        .args(tests)
-        .env("LONGSHORE_TEST_ENGINE", "postgres")
-        .current_dir(root))
-}
-
-/// The product once more with blobs in a bucket, which also fails at each call.
-fn on_s3(root: &PathBuf) -> Result<()> {
-    let suites: [&[&str]; 2] = [
-        &["--test", "it"],
-        &["--test", "faults", "--", "a_segment_store", "a_full_bucket"],
-    ];
-    for suite in suites {
-        let tests = ["test", "--quiet", "--package", "longshore-registry"];
-        run(Command::new("cargo")
-            .args(tests)
-            .args(suite)
-            .env("LONGSHORE_TEST_BLOBS", "s3")
-            .current_dir(root))?;
-    }
-    Ok(())
-}
-
-/// The server over HTTP, and `kill -9` of it, with nothing in its directory.
-fn on_postgres_and_s3(root: &PathBuf) -> Result<()> {
-    let tests = [
-        "test",
-        "--quiet",
-        "--package",
-        "longshore",
-        "--test",
-        "it",
-        "--test",
-        "crash",
-        "--",
-        "--skip",
-        "whatever_was_acknowledged_survives_the_end_or_the_sleep_of_any_replica",
-    ];
-    run(Command::new("cargo")
-        .args(tests)
-        .env("LONGSHORE_TEST_ENGINE", "postgres")
-        .env("LONGSHORE_TEST_BLOBS", "s3")
         .current_dir(root))
 }
 
@@ -181,17 +120,10 @@ fn soak(root: &PathBuf) -> Result<()> {
     Ok(())
 }
 
-const CLIENTS: &str = "longshore-clients-test";
-
 fn install(root: &PathBuf) -> Result<()> {
     run(Command::new("bash")
         .arg(".ci/install-clients")
         .current_dir(root))
-}
-
-fn clients(root: &PathBuf) -> Result<()> {
-    cargo(root, &["build", "--quiet", "--bin", "longshore"])?;
-    cargo(root, &["test", "--quiet", "--package", CLIENTS])
 }
 
 fn cargo(root: &PathBuf, args: &[&str]) -> Result<()> {
