@@ -13,6 +13,7 @@ mod collection;
 mod concurrency;
 mod contention;
 mod copy;
+mod cost;
 mod creation_template;
 mod harness;
 mod iam;
