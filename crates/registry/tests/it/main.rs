@@ -20,6 +20,7 @@ mod iam;
 mod image;
 mod layer;
 mod lifecycle;
+mod line;
 mod open_uploads;
 mod operator;
 mod pages;
