@@ -141,9 +141,7 @@ async fn make(
     new.lifecycle_policy.clone_from(&template.lifecycle_policy);
     let name = name.clone();
     let written = cx.core.meta.write(Durability::Durable, move |tx| {
-        for grant in &grants {
-            grant.assert(tx)?;
-        }
+        Grant::assert_all(tx, &grants)?;
         let now = creation_template::matching(tx, &registry, &name, AppliedFor::CreateOnPush)?;
         if now.as_ref() != Some(&template) {
             return Err(Error::Stale);

@@ -161,9 +161,7 @@ impl Cx<'_> {
                 .core
                 .meta
                 .write(durability, move |tx| {
-                    for grant in &current {
-                        grant.assert(tx)?;
-                    }
+                    Grant::assert_all(tx, &current)?;
                     f(tx, &current)
                 })
                 .await;
@@ -220,9 +218,7 @@ impl Cx<'_> {
                 .core
                 .meta
                 .read(move |tx| {
-                    for grant in &current {
-                        grant.assert(tx)?;
-                    }
+                    Grant::assert_all(tx, &current)?;
                     f(tx, &current)
                 })
                 .await;

@@ -12,7 +12,10 @@
 //!   locks takes the comment for the clause.
 //! - Row locks are not fair: who shares one passes by who waits to have it alone. Where that matters both stand in line
 //!   first, by a comment after the tables of a SELECT: `/*in line: t.id*/` or `/*alone in line: t.id*/`, where `id` is a
-//!   blob that names the line. The place is kept until the transaction ends.
+//!   blob that names the line. The place is kept until the transaction ends. `/*in line at once: t.id*/` and
+//!   `/*alone in line at once: t.id*/` do not wait: without a place, there is no row.
+//! - A statement sees what was committed when it began. What waits for a lock sees what was before it waited, except for the
+//!   rows that it locks; another statement sees the rest.
 //! - `LIKE` means different things to different engines and stays out; keyset ranges do its work.
 //! - After a statement has failed, every later one of the closure fails too and nothing of it is kept:
 //!   `ON CONFLICT … RETURNING` and row counts decide, not caught errors.

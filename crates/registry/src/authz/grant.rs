@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     principal::Caller,
     table::{
-        guard::{self, Versions},
+        guard::{self, Held, Versions},
         repository::Repository,
     },
 };
@@ -104,18 +104,35 @@ impl Grant {
         }
     }
 
-    /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`.
-    pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<()> {
+    /// Fails with [`Error::Stale`] unless the decision's versions are still current in `tx`. Tells whether somebody else was
+    /// waited for: what was asserted before is then to be asserted again.
+    pub(crate) fn assert(&self, tx: &mut dyn Tx) -> Result<bool> {
         let caller = self.guard_account();
         let account = self.registry.account();
         let repository = self.repository.as_ref().map(|found| found.incarnation);
-        let current = match (repository, self.is_alone) {
-            (Some(repository), false) => guard::of_repository(tx, caller, repository)?,
-            (Some(repository), true) => guard::of_repository_alone(tx, caller, repository)?,
-            (None, false) => guard::of_account(tx, caller, account)?,
-            (None, true) => guard::of_account_alone(tx, caller, account)?,
+        let held = match (repository, self.is_alone) {
+            (Some(repository), false) => guard::hold_repository(tx, caller, repository)?,
+            (Some(repository), true) => guard::hold_repository_alone(tx, caller, repository)?,
+            (None, false) => Held::at_once(guard::of_account(tx, caller, account)?),
+            (None, true) => guard::hold_account_alone(tx, caller, account)?,
         };
-        self.check(current)
+        self.check(held.versions)?;
+        Ok(held.has_waited)
+    }
+
+    /// The same for all of `grants`, as of one moment at which they are held.
+    pub(crate) fn assert_all(tx: &mut dyn Tx, grants: &[Self]) -> Result<()> {
+        let mut has_waited = false;
+        for grant in grants {
+            has_waited |= grant.assert(tx)?;
+        }
+        if has_waited && grants.len() > 1 {
+            // Nobody is waited for twice.
+            for grant in grants {
+                grant.assert(tx)?;
+            }
+        }
+        Ok(())
     }
 
     /// A number that changes of the same repository, or else of the same account, have in common.

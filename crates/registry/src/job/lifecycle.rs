@@ -178,7 +178,8 @@ fn parsed(evaluation: &Evaluation) -> Result<LifecyclePolicy> {
 
 /// Whether a step may change anything: its repository lives, and nobody has taken the step or ended the evaluation.
 fn may_step(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<bool> {
-    if guard::of_repository(tx, "", evaluation.incarnation)?.is_none() {
+    let held = guard::hold_repository(tx, "", evaluation.incarnation)?;
+    if held.versions.is_none() {
         return Ok(false);
     }
     let current = evaluation::get(tx, evaluation.incarnation, evaluation.kind)?;

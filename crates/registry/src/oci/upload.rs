@@ -147,9 +147,12 @@ enum Linked {
 async fn linked(cx: &Cx<'_>, target: &Grant, source: &Grant, digest: Digest) -> Result<Linked> {
     let source = source.clone();
     cx.write(target, Durability::Durable, move |tx, target| {
-        match source.assert(tx) {
+        let has_waited = match source.assert(tx) {
             Err(Error::Stale) => return Ok(Linked::Stale),
             asserted => asserted?,
+        };
+        if has_waited {
+            target.assert(tx)?;
         }
         let (from, to) = (source.repository()?, target.repository()?);
         let present = link::present(tx, from.incarnation, &[digest])?.pop();

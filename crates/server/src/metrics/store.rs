@@ -82,6 +82,11 @@ impl Collector for Stores {
                 "Closures sent to another thread",
                 counters.hops,
             ),
+            (
+                "metadata_steps",
+                "Steps of SQLite's machine: what statements read and wrote",
+                counters.steps,
+            ),
         ] {
             let metric = ConstCounter::new(value);
             metric.encode(encoder.encode_descriptor(name, help, None, metric.metric_type())?)?;

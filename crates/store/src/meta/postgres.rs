@@ -145,6 +145,7 @@ impl Engine for Postgres {
         Counters {
             statements: self.shared.statements.value(),
             hops: self.shared.hops.value(),
+            steps: 0,
         }
     }
 

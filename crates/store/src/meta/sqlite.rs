@@ -14,6 +14,7 @@ mod options;
 mod reader;
 mod schema;
 mod shared;
+mod statistics;
 mod transaction;
 mod writer;
 
@@ -136,6 +137,7 @@ impl Engine for Sqlite {
         Counters {
             statements: self.shared.statements.value(),
             hops: self.shared.hops.value(),
+            steps: self.shared.steps.value(),
         }
     }
 

@@ -9,6 +9,9 @@ pub struct Counters {
     pub statements: u64,
     /// Closures sent to another thread.
     pub hops: u64,
+    /// Steps of the machine that runs the statements of the embedded engine: what they read and wrote, whatever the day and
+    /// the machine. PostgreSQL tells none.
+    pub steps: u64,
 }
 
 /// Gauges and totals for metrics.
@@ -43,7 +46,11 @@ pub(super) struct Total(AtomicU64);
 
 impl Total {
     pub(super) fn increment(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.add(1);
+    }
+
+    pub(super) fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
     }
 
     pub(super) fn value(&self) -> u64 {

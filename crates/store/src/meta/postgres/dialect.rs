@@ -10,11 +10,30 @@ pub(super) struct Translated {
 
 /// What begins a comment that is a lock clause, and what ends it.
 const LOCK: (&str, &str) = ("/*for ", "*/");
-/// What begins a comment that asks for a place in a line, and who else may be served beside it.
-const LINES: [(&str, &str); 2] = [
-    ("/*in line: ", "pg_advisory_xact_lock_shared"),
-    ("/*alone in line: ", "pg_advisory_xact_lock"),
+/// What begins a comment that asks for a place in a line: who else may be served beside it, and whether it waits.
+const LINES: [(&str, &str, &str); 4] = [
+    (
+        "/*in line: ",
+        "CROSS JOIN pg_advisory_xact_lock_shared",
+        "line",
+    ),
+    (
+        "/*alone in line: ",
+        "CROSS JOIN pg_advisory_xact_lock",
+        "line",
+    ),
+    (
+        "/*in line at once: ",
+        "JOIN pg_try_advisory_xact_lock_shared",
+        GIVEN,
+    ),
+    (
+        "/*alone in line at once: ",
+        "JOIN pg_try_advisory_xact_lock",
+        GIVEN,
+    ),
 ];
+const GIVEN: &str = "line (is_given) ON line.is_given";
 
 /// Translates a statement. A reader, which may not lock rows, drops the lock comments.
 pub(super) fn translate(sql: &str, locks: bool) -> Translated {
@@ -65,12 +84,11 @@ fn comment(found: &str, locks: bool, text: &mut String) -> usize {
         }
         return begin.len() + lock.len() + end.len();
     }
-    for (begin, function) in LINES {
+    for (begin, join, name) in LINES {
         if let Some(of) = clause(begin) {
             if locks {
                 // Unlike row locks, these are given in the order in which they were asked for.
-                let line =
-                    format!("CROSS JOIN {function}(hashtextextended(encode({of}, 'hex'), 0)) line");
+                let line = format!("{join}(hashtextextended(encode({of}, 'hex'), 0)) {name}");
                 text.push_str(&line);
             }
             return begin.len() + of.len() + end.len();
@@ -145,5 +163,14 @@ mod tests {
         assert_eq!(translate(sql, false).text, "SELECT a FROM t  WHERE b = $1 ");
         let alone = text("SELECT a FROM t /*alone in line: t.id*/");
         assert!(alone.contains("pg_advisory_xact_lock(hash"), "{alone}");
+        let at_once = text("SELECT a FROM t /*in line at once: t.id*/ WHERE b");
+        assert!(
+            at_once.contains("JOIN pg_try_advisory_xact_lock_shared(hash"),
+            "{at_once}"
+        );
+        assert!(
+            at_once.ends_with(" line (is_given) ON line.is_given WHERE b"),
+            "{at_once}"
+        );
     }
 }

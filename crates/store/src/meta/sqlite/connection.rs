@@ -98,6 +98,8 @@ fn open(path: &Path, options: &Options, cache: i64) -> Result<Connection, Failur
     set(&connection, "temp_store", 2)?;
     set(&connection, "mmap_size", 0)?;
     set(&connection, "wal_autocheckpoint", 0)?;
+    // An index that a statement makes for itself reads a whole table.
+    set(&connection, "automatic_index", 0)?;
     set(&connection, "trusted_schema", 0)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true)?;
     // A misspelt column must be an error here too, not a string.

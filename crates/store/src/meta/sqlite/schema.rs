@@ -4,13 +4,14 @@ use longshore_types::time::Timestamp;
 use rusqlite::{Connection, params};
 
 use super::failure::Failure;
+use super::statistics;
 use crate::meta::error::{Error, Result};
 use crate::meta::migration::{Dialect, Migration, pending};
 
 /// The engine's own tables, version 0.
 const ENGINE: &str = include_str!("../../../migrations/0000_engine.sql");
 
-/// Runs the migrations that the store lacks, all in one transaction.
+/// Runs the migrations that the store lacks, all in one transaction, and tells the planner about what they made.
 pub(super) fn migrate(connection: &Connection, migrations: &[Migration]) -> Result<()> {
     connection
         .execute_batch("BEGIN IMMEDIATE")
@@ -50,7 +51,7 @@ fn run(connection: &Connection, migrations: &[Migration]) -> Result<()> {
         let (from, to) = (version, newest.version);
         tracing::info!(from, to, "the metadata schema is at a new version");
     }
-    Ok(())
+    statistics::settle(connection)
 }
 
 fn has_schema(connection: &Connection) -> rusqlite::Result<bool> {

@@ -2,7 +2,7 @@
 
 use longshore_types::time::Timestamp;
 use rusqlite::types::{ToSqlOutput, ValueRef};
-use rusqlite::{CachedStatement, Connection, Row, ToSql};
+use rusqlite::{CachedStatement, Connection, Row, StatementStatus, ToSql};
 
 use super::failure::Failure;
 use super::fault::Point;
@@ -87,7 +87,10 @@ impl<'c> SqliteTx<'c> {
             .pass(Point::Statement, Some(self.connection))?;
         let mut statement = self.connection.prepare_cached(sql)?;
         bind(&mut statement, args)?;
-        body(&mut statement)
+        let done = body(&mut statement);
+        let steps = statement.reset_status(StatementStatus::VmStep);
+        self.shared.steps.add(u64::try_from(steps).unwrap_or(0));
+        done
     }
 }
 
