@@ -17,15 +17,17 @@ pub(super) struct Server {
 }
 
 impl Server {
-    /// Starts `command` in `dir`, its output going to `output.log` there.
+    /// Starts `command` in `dir`, its output going to `output.log` there; with at most so many descriptors, if told.
     pub(super) fn spawn(
         command: &str,
         environment: &[(String, String)],
         dir: &Path,
+        descriptors: Option<u64>,
     ) -> Result<Self> {
         let log = File::create(dir.join("output.log"))?;
+        let limit = descriptors.map_or(String::new(), |most| format!("ulimit -n {most} && "));
         let child = Command::new("sh")
-            .args(["-c", &format!("exec {command}")])
+            .args(["-c", &format!("{limit}exec {command}")])
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .current_dir(dir)
             .stdin(Stdio::null())
