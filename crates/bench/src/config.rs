@@ -28,8 +28,8 @@ pub enum Kind {
 
 /// One server.
 ///
-/// In `command`, `config`, `prepare`, `preload_tags`, `auth_command`, `host` and `env`, `{port}`, `{dir}` (empty,
-/// fresh), `{data}`, `{config}` (the file that `config` became), `{url}` and `{authority}` are replaced.
+/// In commands, `config`, `host`, `replicas` and `env`, `{port}`, `{port2}`, `{port3}`, `{dir}` (empty, fresh), `{data}`,
+/// `{config}` (the file that `config` became), `{url}` and `{authority}` are replaced.
 #[derive(Debug, Clone, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct TargetConfig {
@@ -43,6 +43,8 @@ pub struct TargetConfig {
     pub url: Option<String>,
     /// The process to measure of a server that already runs.
     pub pid: Option<u32>,
+    /// The addresses of further servers on the same stores, which `command` starts, too: clients go to all of them in turn.
+    pub replicas: Vec<String>,
     /// The `Host` header, where the server tells its registries apart by it.
     pub host: Option<String>,
     /// The text of a configuration file.
@@ -63,6 +65,9 @@ pub struct TargetConfig {
     pub preload_images: Option<String>,
     /// A shell command that makes `{repositories}` repositories like `{repository}`.
     pub preload_repositories: Option<String>,
+    /// A shell command that prints a number that grows, such as calls that were made of another service: what it grew by in a
+    /// round, for each operation, is the figure `counted`.
+    pub count_command: Option<String>,
     /// The largest count of tags or images this server is asked to hold.
     pub max_tags: Option<u64>,
 }

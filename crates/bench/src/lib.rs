@@ -7,6 +7,7 @@ mod aws;
 pub mod client;
 pub mod config;
 pub mod drive;
+pub mod engines;
 pub mod measure;
 pub mod payload;
 pub mod registry;

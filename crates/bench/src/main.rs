@@ -10,10 +10,12 @@ use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use tokio::signal::unix::{SignalKind, signal};
 
 use longshore_bench::config::Config;
+use longshore_bench::engines::{Blobs, Metadata};
 use longshore_bench::report::{self, Report};
 use longshore_bench::run::Plan;
+use longshore_bench::target::Options;
 use longshore_bench::workload::{self, Case, Load};
-use longshore_bench::{scale, soak};
+use longshore_bench::{engines, scale, soak};
 
 /// Drives registries with the same work and compares them.
 #[derive(Debug, Parser)]
@@ -26,7 +28,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Measure the targets of a file, interleaved.
-    Run(RunArgs),
+    Run(Box<RunArgs>),
     /// List the cases that can be chosen.
     List(LoadArgs),
     /// Write the table of a JSON report again.
@@ -36,6 +38,8 @@ enum Command {
     },
     /// Put collection under fire, and say what was lost.
     Soak(SoakArgs),
+    /// Run a command beside a database and an object store that are started for it.
+    With(WithArgs),
     /// Simulate the fleets of a file: what they serve, and what binds.
     Scale {
         /// Tables `[[fleet]]`, as `crates/bench/fleets.toml` has them.
@@ -74,6 +78,9 @@ struct RunArgs {
     /// Copy pulled bodies to user space, as a real puller does, instead of dropping them in the kernel.
     #[arg(long)]
     copy_bodies: bool,
+    /// The most descriptors that each started server may have; those of the tool if absent.
+    #[arg(long)]
+    descriptors: Option<u64>,
     /// Where started servers keep their data; removed afterwards.
     #[arg(long, default_value_os_t = std::env::temp_dir())]
     work: PathBuf,
@@ -107,6 +114,12 @@ struct LoadArgs {
     /// The size of the layer of `huge-layer`, in GiB.
     #[arg(long, default_value_t = 10)]
     gib: usize,
+    /// How many connections besiege the server in `siege`.
+    #[arg(long, default_value_t = 5_000)]
+    besiegers: u64,
+    /// At most so many lanes at once in `images-…`: a server may need a great deal of memory for each.
+    #[arg(long)]
+    lanes: Option<usize>,
     /// The image counts of `images-…`.
     #[arg(long, value_delimiter = ',', default_values_t = [10_000])]
     images: Vec<u64>,
@@ -119,16 +132,44 @@ struct LoadArgs {
 }
 
 #[derive(Debug, Args)]
+struct WithArgs {
+    /// What keeps the metadata.
+    #[arg(long, value_enum, default_value = "postgres")]
+    metadata: Metadata,
+    /// What keeps the blobs.
+    #[arg(long, value_enum, default_value = "versitygw")]
+    blobs: Blobs,
+    /// Where files lie, if blobs are files.
+    #[arg(long, default_value_os_t = std::env::temp_dir())]
+    work: PathBuf,
+    /// The command, which is told of them by the variables of `longshore serve`.
+    #[arg(required = true, trailing_var_arg = true)]
+    command: Vec<String>,
+}
+
+fn with(args: &WithArgs) -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let run = engines::with(args.metadata, args.blobs, &args.work, &args.command);
+    let status = runtime.block_on(run)?;
+    if !status.success() {
+        bail!("the command ended with {status}");
+    }
+    Ok(())
+}
+
+#[derive(Debug, Args)]
 struct SoakArgs {
     /// The program of the servers, built with the feature `soak`.
     #[arg(long)]
     server: PathBuf,
     /// What keeps the metadata.
     #[arg(long, value_enum, default_value = "sqlite")]
-    metadata: soak::Metadata,
+    metadata: Metadata,
     /// What keeps the blobs.
     #[arg(long, value_enum, default_value = "files")]
-    blobs: soak::Blobs,
+    blobs: Blobs,
     /// How many servers share the stores; they are killed in turn.
     #[arg(long, default_value_t = 1)]
     servers: usize,
@@ -211,8 +252,9 @@ fn scale(path: &Path, seed: u64) -> Result<()> {
 
 fn main() -> Result<()> {
     match Cli::parse().command {
-        Command::Run(args) => run(args),
+        Command::Run(args) => run(*args),
         Command::Soak(args) => soak(args),
+        Command::With(args) => with(&args),
         Command::List(args) => {
             for case in workload::all(&args.into()) {
                 println!("{}", case.label());
@@ -281,7 +323,10 @@ fn plan(args: RunArgs) -> Result<Plan> {
         rounds: args.rounds,
         settle: Duration::from_secs(args.settle),
         keeps_servers: args.keep_servers,
-        copies: args.copy_bodies,
+        options: Options {
+            copies: args.copy_bodies,
+            descriptors: args.descriptors,
+        },
         work: args.work,
         subject: args.subject,
         seed,
@@ -330,6 +375,8 @@ impl From<LoadArgs> for Load {
             connections: args.connections,
             crowd: args.crowd,
             gib: args.gib,
+            besiegers: args.besiegers,
+            lanes: args.lanes,
             images: args.images,
             repositories: args.repositories,
             seed: args.seed,

@@ -4,6 +4,8 @@ mod process;
 mod sampler;
 mod tally;
 
-pub use process::{cpu_seconds, files_below, resident_bytes, thread_cpu_seconds, tree};
+pub use process::{
+    cpu_seconds, descriptors, files_below, resident_bytes, thread_cpu_seconds, tree,
+};
 pub use sampler::Sampler;
 pub use tally::{Tally, float, median, micros, quantile};

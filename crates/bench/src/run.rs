@@ -10,7 +10,7 @@ use crate::config::Config;
 use crate::drive::{Bound, Trial};
 use crate::measure::{self, Sampler, Tally, float};
 use crate::report::{CaseResult, Report, Round, TargetResult};
-use crate::target::Target;
+use crate::target::{Options, Target};
 use crate::workload::{self, Case, Stock, Unit};
 
 const WARM_UP: Bound = Bound {
@@ -32,8 +32,8 @@ pub struct Plan {
     pub settle: Duration,
     /// Whether one process per target serves all cases.
     pub keeps_servers: bool,
-    /// Whether pulled bodies are copied to user space.
-    pub copies: bool,
+    /// How servers are driven and started.
+    pub options: Options,
     /// Where servers keep their data.
     pub work: PathBuf,
     /// The name of the target that is compared with the others.
@@ -146,17 +146,25 @@ impl Plan {
             concurrency: case.concurrency,
             bound: case.bound,
         };
-        let sampler = target.pid().map(Sampler::start);
-        let used_before = target.pid().map(measure::cpu_seconds);
+        let counted_before = target.count()?;
+        let pid = target.pid();
+        let sampler = pid.map(Sampler::start);
+        let used_before = pid.map(measure::cpu_seconds);
         let own_before = measure::thread_cpu_seconds();
-        let tally = case.workload.round(&trial, stock).await?;
+        let mut tally = case.workload.round(&trial, stock).await?;
         let own = measure::thread_cpu_seconds() - own_before;
+        // A server that was started anew has used nothing before.
+        let used_before = used_before.filter(|_| target.pid() == pid).or(Some(0.0));
         let used = target
             .pid()
             .map(measure::cpu_seconds)
             .zip(used_before)
             .map(|(after, before)| after - before);
         let peak = sampler.map(Sampler::stop);
+        if let Some((after, before)) = target.count()?.zip(counted_before) {
+            let each = (after - before) / float(tally.operations.max(1));
+            tally.figures.push(("counted", each));
+        }
         Ok(summarise(case.unit, &tally, used, own, peak))
     }
 
@@ -236,7 +244,7 @@ impl Fleet {
         let mut targets = Vec::new();
         for config in &plan.config.targets {
             let dir: &Path = &directory.path().join(&config.name);
-            targets.push(Target::start(config, dir, plan.copies).await?);
+            targets.push(Target::start(config, dir, plan.options).await?);
         }
         Ok(Self {
             targets,

@@ -7,7 +7,6 @@
 
 mod client;
 mod clock;
-mod engines;
 mod fleet;
 mod layers;
 mod ledger;
@@ -25,16 +24,14 @@ use serde_json::json;
 use tokio::task::{LocalSet, spawn_local};
 
 use crate::aws::Keys;
+use crate::engines::{self, Blobs, Engines, Metadata};
 
 use self::client::Client;
 use self::clock::Clock;
-use self::engines::Engines;
 use self::fleet::Fleet;
 use self::layers::Layers;
 use self::ledger::Ledger;
 use self::worker::Role;
-
-pub use self::engines::{Blobs, Metadata};
 
 /// Where workers push.
 const REPOSITORIES: [&str; 3] = ["soak/a", "soak/b", "soak/c"];

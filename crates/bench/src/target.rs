@@ -19,7 +19,17 @@ use crate::registry::Registry;
 use placeholders::Placeholders;
 use server::Server;
 
-const READY_WITHIN: Duration = Duration::from_secs(30);
+/// How long a server may take to answer; some read all that they hold.
+const READY_WITHIN: Duration = Duration::from_mins(3);
+
+/// How servers are driven and started.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options {
+    /// Whether pulled bodies are copied to user space.
+    pub copies: bool,
+    /// The most descriptors that a started server may have; the tool's own limit if absent.
+    pub descriptors: Option<u64>,
+}
 
 /// A server that is ready to be driven.
 #[derive(Debug)]
@@ -28,55 +38,80 @@ pub struct Target {
     pub config: TargetConfig,
     /// Where static files go.
     pub data: PathBuf,
-    endpoint: Rc<Endpoint>,
+    options: Options,
+    /// One for each replica.
+    endpoints: Vec<Rc<Endpoint>>,
+    next_endpoint: Cell<usize>,
     credentials: Rc<Credentials>,
     keys: Option<Keys>,
     placeholders: Placeholders,
-    server: Option<Server>,
+    server: RefCell<Option<Server>>,
     prepared: RefCell<HashSet<String>>,
     next: Cell<u64>,
 }
 
 impl Target {
     /// Starts the server in `dir`, which is made, or finds the running one.
-    pub async fn start(config: &TargetConfig, dir: &Path, copies: bool) -> Result<Self> {
-        let started = Self::start_unnamed(config, dir, copies).await;
+    pub async fn start(config: &TargetConfig, dir: &Path, options: Options) -> Result<Self> {
+        let started = Self::start_unnamed(config, dir, options).await;
         started.with_context(|| format!("cannot start target `{}`", config.name))
     }
 
-    async fn start_unnamed(config: &TargetConfig, dir: &Path, copies: bool) -> Result<Self> {
+    async fn start_unnamed(config: &TargetConfig, dir: &Path, options: Options) -> Result<Self> {
         let data = dir.join("data");
         std::fs::create_dir_all(&data)?;
         let placeholders = Placeholders::new(config, dir, &data)?;
         if let Some(text) = &config.config {
             std::fs::write(dir.join("config"), placeholders.fill(text))?;
         }
-        let server = match &config.command {
-            Some(command) => Some(Server::spawn(
-                &placeholders.fill(command),
-                &placeholders.environment,
-                dir,
-            )?),
-            None => None,
-        };
-        let mut endpoint = Endpoint::of_url(&placeholders.url, copies)?;
+        let mut endpoint = Endpoint::of_url(&placeholders.url, options.copies)?;
         if let Some(host) = &config.host {
             endpoint.authority = placeholders.fill(host);
+        }
+        let mut endpoints = vec![Rc::new(endpoint)];
+        for url in &config.replicas {
+            let endpoint = Endpoint::of_url(&placeholders.fill(url), options.copies)?;
+            endpoints.push(Rc::new(endpoint));
         }
         let mut target = Self {
             config: config.clone(),
             data,
-            endpoint: Rc::new(endpoint),
+            options,
+            endpoints,
+            next_endpoint: Cell::new(0),
             credentials: Rc::new(Credentials::new(config.auth.as_deref())),
             keys: None,
             placeholders,
-            server,
+            server: RefCell::default(),
             prepared: RefCell::default(),
             next: Cell::new(0),
         };
+        target.spawn(dir)?;
         target.wait_until_ready().await?;
         target.learn_credentials()?;
         Ok(target)
+    }
+
+    fn spawn(&self, dir: &Path) -> Result<()> {
+        let Some(command) = &self.config.command else {
+            return Ok(());
+        };
+        let command = self.placeholders.fill(command);
+        let environment = &self.placeholders.environment;
+        let server = Server::spawn(&command, environment, dir, self.options.descriptors)?;
+        *self.server.borrow_mut() = Some(server);
+        Ok(())
+    }
+
+    /// Stops the server and starts it again over what it holds; returns how long it took to answer.
+    pub async fn restart(&self) -> Result<Duration> {
+        let dir = self.data.parent().context("a server has no directory")?;
+        let server = self.server.borrow_mut().take();
+        server.context("the server was not started here")?.stop()?;
+        let started = Instant::now();
+        self.spawn(dir)?;
+        self.wait_until_ready().await?;
+        Ok(started.elapsed())
     }
 
     /// Returns the name in the report.
@@ -86,12 +121,33 @@ impl Target {
 
     /// Returns the root of the process tree to measure, if known.
     pub fn pid(&self) -> Option<u32> {
-        self.server.as_ref().map(Server::pid).or(self.config.pid)
+        let server = self.server.borrow();
+        server.as_ref().map(Server::pid).or(self.config.pid)
     }
 
-    /// Returns a client with a connection of its own.
+    /// Returns a client with a connection of its own; those of replicas are given in turn.
     pub fn client(&self) -> Registry {
-        Registry::new(Rc::clone(&self.endpoint), Rc::clone(&self.credentials))
+        let turn = self.next_endpoint.get();
+        self.next_endpoint.set((turn + 1) % self.endpoints.len());
+        Registry::new(
+            Rc::clone(&self.endpoints[turn]),
+            Rc::clone(&self.credentials),
+        )
+    }
+
+    /// Returns where the first server listens.
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.endpoints[0]
+    }
+
+    /// Runs the `count_command`; `None` when there is none.
+    pub fn count(&self) -> Result<Option<f64>> {
+        let Some(command) = &self.config.count_command else {
+            return Ok(None);
+        };
+        let printed = self.shell("count_command", command)?;
+        let number = printed.trim().parse();
+        Ok(Some(number.context("count_command printed no number")?))
     }
 
     /// Returns a number never returned before, for a body or name that must be new.
@@ -173,7 +229,7 @@ impl Target {
 
     /// Stops the server if it was started here.
     pub fn stop(self) -> Result<()> {
-        self.server.map_or(Ok(()), Server::stop)
+        self.server.into_inner().map_or(Ok(()), Server::stop)
     }
 
     fn learn_credentials(&mut self) -> Result<()> {
@@ -199,10 +255,19 @@ impl Target {
         Ok(())
     }
 
-    async fn wait_until_ready(&mut self) -> Result<()> {
+    async fn wait_until_ready(&self) -> Result<()> {
+        for _ in &self.endpoints {
+            self.wait_for_next().await?;
+        }
+        Ok(())
+    }
+
+    /// Waits for the replica whose turn it is.
+    async fn wait_for_next(&self) -> Result<()> {
         let started = Instant::now();
+        let mut client = self.client();
         loop {
-            let answer = self.client().ping().await;
+            let answer = client.ping().await;
             match answer {
                 Ok(status) if self.config.kind == Kind::Static || matches!(status, 200 | 401) => {
                     return Ok(());
@@ -213,10 +278,10 @@ impl Target {
                 Err(error) if started.elapsed() > READY_WITHIN => return Err(error),
                 _ => {}
             }
-            if let Some(server) = &mut self.server {
+            if let Some(server) = self.server.borrow_mut().as_mut() {
                 server.check_alive()?;
             }
-            tokio::time::sleep(Duration::from_millis(50)).await;
+            tokio::time::sleep(Duration::from_millis(10)).await;
         }
     }
 

@@ -8,6 +8,7 @@ mod many;
 mod pull;
 mod read;
 mod reference;
+mod siege;
 mod small_push;
 mod stock;
 mod tag_put;
@@ -98,6 +99,10 @@ pub struct Load {
     pub crowd: usize,
     /// The size of the layer of `huge-layer`, in GiB.
     pub gib: usize,
+    /// How many connections besiege the server in `siege`.
+    pub besiegers: u64,
+    /// How many lanes work at once beside many images; each kind of work has its own number if absent.
+    pub lanes: Option<usize>,
     /// How many images there are beside those of `images-…`.
     pub images: Vec<u64>,
     /// How many repositories there are in `repositories-…`.
@@ -250,12 +255,21 @@ fn at_size(load: &Load) -> Vec<Case> {
     let mut huge = case(load, "huge-layer", 1, Unit::Bytes, "memory bounded", huge);
     huge.bound.count = 1;
     cases.push(huge);
+    let siege = siege::Siege {
+        connections: load.besiegers,
+        seed: load.seed,
+    };
+    let bar = "who means well is served; the server recovers";
+    cases.push(case(load, "siege", 4, Unit::Operation, bar, siege));
     let bar = "independent of the count";
     for count in &load.images {
         for (name, what, concurrency) in [
             ("get", What::Get, 16),
+            ("head", What::Head, 16),
+            ("tags", What::Tags, 4),
             ("push", What::Push, 16),
             ("delete", What::Delete, 16),
+            ("start", What::Start, 1),
             ("describe", What::Describe, 4),
             ("list", What::List, 4),
             ("preview", What::Preview, 1),
@@ -263,10 +277,12 @@ fn at_size(load: &Load) -> Vec<Case> {
             let workload = many::Many {
                 what,
                 count: *count,
+                most: load.count.unwrap_or(u64::MAX),
                 seed: load.seed,
             };
             let name = format!("images-{name}-{count}");
-            let mut case = case(load, &name, concurrency, Unit::Operation, bar, workload);
+            let lanes = load.lanes.unwrap_or(concurrency).min(concurrency);
+            let mut case = case(load, &name, lanes, Unit::Operation, bar, workload);
             if what == What::Preview {
                 case.bound.count = 1;
             }
@@ -277,6 +293,7 @@ fn at_size(load: &Load) -> Vec<Case> {
         let workload = many::Many {
             what: What::DescribeRepositories,
             count: *count,
+            most: u64::MAX,
             seed: load.seed,
         };
         let name = format!("repositories-describe-{count}");

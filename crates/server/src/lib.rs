@@ -32,5 +32,6 @@ pub mod report_in_use;
 pub mod repository;
 pub mod route;
 pub mod serve;
+mod slots;
 pub mod stores;
 pub mod transfer;

@@ -10,15 +10,14 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use self::{connection::Connections, slots::Slots, spares::Spares, tls::Tls};
-use crate::{app::App, config::Limits};
+use self::{connection::Connections, spares::Spares, tls::Tls};
+use crate::{app::App, config::Limits, slots::Slots};
 
 mod activity;
 mod connection;
 mod http1;
 mod http2;
 mod service;
-mod slots;
 mod spares;
 mod stream;
 pub(crate) mod streams;

@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs;
+use std::io;
 use std::path::Path;
 
 use rustix::time::ClockId;
@@ -33,16 +34,21 @@ pub fn resident_bytes(processes: &[u32]) -> u64 {
     pages * rustix::param::page_size() as u64
 }
 
+/// Returns how many descriptors the tree of `root` has open.
+pub fn descriptors(root: u32) -> usize {
+    tree(root).into_iter().flat_map(descriptors_of).count()
+}
+
+fn descriptors_of(pid: u32) -> impl Iterator<Item = io::Result<fs::DirEntry>> {
+    let entries = fs::read_dir(format!("/proc/{pid}/fd"));
+    entries.into_iter().flatten()
+}
+
 /// Returns how many descriptors of the tree of `root` are files below a directory.
 pub fn files_below(root: u32, directory: &Path) -> usize {
-    let of = |pid| {
-        fs::read_dir(format!("/proc/{pid}/fd"))
-            .into_iter()
-            .flatten()
-    };
     tree(root)
         .into_iter()
-        .flat_map(of)
+        .flat_map(descriptors_of)
         .filter_map(|entry| fs::read_link(entry.ok()?.path()).ok())
         .filter(|target| target.starts_with(directory))
         .count()

@@ -1,5 +1,6 @@
 //! The Markdown table: ratios, for absolute speeds say more about a machine than about a server.
 
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
 use super::{CaseResult, Report, Round, TargetResult};
@@ -14,6 +15,7 @@ pub fn markdown(report: &Report) -> String {
     let mut text = String::new();
     ratios(&mut text, report);
     own(&mut text, report);
+    costs(&mut text, report);
     memory(&mut text, report);
     failures(&mut text, report);
     text
@@ -82,6 +84,44 @@ fn own(text: &mut String, report: &Report) {
     for (name, value, bar) in rows {
         let _ = writeln!(text, "| {name} | {value} | {bar} |");
     }
+}
+
+/// Writes what each server took for one operation, and the figures of each workload alone.
+fn costs(text: &mut String, report: &Report) {
+    text.push_str("\nProcessor time of each server for an operation (for a GiB where bytes count), medians.\n\n");
+    text.push_str("| workload | server | CPU ms | p50 ms | done | failed | besides |\n| --- | --- | --- | --- | --- | --- | --- |\n");
+    for case in &report.cases {
+        for target in &case.targets {
+            let cpu = target.median(|round| round.server_cpu_per_unit);
+            let cpu = cpu.map_or(NOTHING.to_owned(), |cpu| format!("{:.3}", cpu * 1000.0));
+            let p50 = target.median(|round| Some(round.p50_ms));
+            let p50 = p50.map_or(NOTHING.to_owned(), |p50| format!("{p50:.2}"));
+            let done: u64 = target.rounds.iter().map(|round| round.operations).sum();
+            let _ = writeln!(
+                text,
+                "| {}@{} | {} | {cpu} | {p50} | {done} | {} | {} |",
+                case.name,
+                case.concurrency,
+                target.name,
+                target.errors(),
+                figures(target)
+            );
+        }
+    }
+}
+
+fn figures(target: &TargetResult) -> String {
+    let names: BTreeSet<&String> = target
+        .rounds
+        .iter()
+        .flat_map(|round| round.figures.keys())
+        .collect();
+    let figure = |name: &String| {
+        let value = target.median(|round| round.figures.get(name).copied())?;
+        Some(format!("{name} {value:.1}"))
+    };
+    let all: Vec<String> = names.into_iter().filter_map(figure).collect();
+    all.join(", ")
 }
 
 fn memory(text: &mut String, report: &Report) {

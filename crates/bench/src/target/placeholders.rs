@@ -34,6 +34,8 @@ impl Placeholders {
             .to_owned();
         let values = vec![
             ("{port}", port),
+            ("{port2}", free_port()?.to_string()),
+            ("{port3}", free_port()?.to_string()),
             ("{dir}", dir.display().to_string()),
             ("{data}", data.display().to_string()),
             ("{config}", dir.join("config").display().to_string()),

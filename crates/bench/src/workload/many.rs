@@ -9,7 +9,7 @@ use super::{Target, Trial, Workload};
 use crate::client::Sink;
 use crate::config::Kind;
 use crate::drive::Lane;
-use crate::measure::Tally;
+use crate::measure::{Tally, float, resident_bytes, tree};
 use crate::registry::{Registry, Style};
 
 /// How many images are there to be pulled, and how many to be deleted in a round.
@@ -23,10 +23,16 @@ const PAGES: usize = 5;
 pub(super) enum What {
     /// GETs of manifests by tag.
     Get,
+    /// HEADs of manifests by tag.
+    Head,
     /// Pushes of new small images.
     Push,
     /// DELETEs of manifests.
     Delete,
+    /// Pages of `tags/list`, from the middle.
+    Tags,
+    /// A start of the server over all of them, until it answers.
+    Start,
     /// Pages of `DescribeImages`.
     Describe,
     /// Pages of `ListImages`.
@@ -42,12 +48,21 @@ pub(super) enum What {
 pub(super) struct Many {
     pub(super) what: What,
     pub(super) count: u64,
+    /// The largest number of operations of a round.
+    pub(super) most: u64,
     pub(super) seed: u64,
 }
 
 impl Many {
     fn is_of_api(&self) -> bool {
-        !matches!(self.what, What::Get | What::Push | What::Delete)
+        matches!(
+            self.what,
+            What::Describe | What::List | What::Preview | What::DescribeRepositories
+        )
+    }
+
+    fn deleted(&self) -> u64 {
+        self.most.min(DELETED)
     }
 
     fn repository(&self) -> String {
@@ -105,8 +120,9 @@ impl Workload for Many {
             target.done(&thing);
         }
         let (prefix, n_images) = match self.what {
-            What::Get => ("get", PULLED),
-            What::Delete => ("delete", DELETED * (rounds as u64 + 1)),
+            What::Get => ("get", PULLED.min(self.most)),
+            What::Head => ("head", PULLED.min(self.most)),
+            What::Delete => ("delete", self.deleted() * (rounds as u64 + 1)),
             _ => return Ok(stock),
         };
         for path in self.push(target, prefix, n_images).await? {
@@ -117,11 +133,14 @@ impl Workload for Many {
 
     async fn round(&self, trial: &Trial<'_>, stock: &Stock) -> Result<Tally> {
         let repository = &stock.repositories[0];
-        let deleted = DELETED * trial.round as u64;
+        if self.what == What::Start {
+            return start(trial.target).await;
+        }
+        let deleted = self.deleted() * trial.round as u64;
         let first = trial.target.fresh_number() + 1;
         let mut bound = trial.bound;
         if self.what == What::Delete {
-            bound.count = bound.count.min(DELETED);
+            bound.count = bound.count.min(self.deleted());
         }
         let trial = Trial { bound, ..*trial };
         let tally = trial.drive(async |lane| match self.what {
@@ -130,6 +149,12 @@ impl Workload for Many {
                 let got = lane.registry.get(repository, path, Sink::Discard).await?;
                 Ok(got.expect(200, path)?.length)
             }
+            What::Head => {
+                let (_, path) = lane.pick(&stock.paths)?;
+                let got = lane.registry.head(repository, path).await?;
+                Ok(got.expect(200, path)?.length)
+            }
+            What::Tags => tags(lane, repository, self.count / 2).await,
             What::Push => {
                 let image = SmallImage::new(self.seed, lane.number);
                 let tag = format!("push{:07}", lane.number);
@@ -169,9 +194,37 @@ impl Workload for Many {
                 .await
             }
             What::Preview => preview(trial.target, &mut lane.registry, repository).await,
+            What::Start => anyhow::bail!("a start is not driven"),
         });
         Ok(tally.await)
     }
+}
+
+/// Starts the server anew.
+async fn start(target: &Target) -> Result<Tally> {
+    let mut tally = Tally::default();
+    let took = target.restart().await?;
+    tally.success(0, took);
+    tally.elapsed = took;
+    let pid = target.pid().context("there is no process to look at")?;
+    let resident = float(resident_bytes(&tree(pid)));
+    tally.figures.push(("rss_bytes_started", resident));
+    Ok(tally)
+}
+
+/// Reads the page of 100 tags after the one in the middle of those that were there first; returns its bytes.
+async fn tags(lane: &mut Lane, repository: &str, middle: u64) -> Result<u64> {
+    let path = format!("/v2/{repository}/tags/list?n=100&last=t{middle:07}");
+    let answer = lane.registry.get(repository, &path, Sink::Keep).await?;
+    let answer = answer.expect(200, &path)?;
+    let page: Value = serde_json::from_slice(&answer.body)?;
+    let tags = page["tags"].as_array().context("a page has no tags")?;
+    let is_next = tags.first() == Some(&json!(format!("t{:07}", middle + 1)));
+    ensure!(
+        is_next && tags.len() == 100,
+        "{path} is not the page asked for"
+    );
+    Ok(answer.length)
 }
 
 async fn call(

@@ -41,12 +41,9 @@ impl Sender {
         }
     }
 
-    /// Whoever is there. One site may have 2^16 of the networks that IPv6 routes, so all of those are one here.
+    /// Whoever is there.
     pub(crate) fn unproven(client: IpAddr) -> Self {
-        Self::Unproven(match client.to_canonical() {
-            IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
-            v4 @ IpAddr::V4(_) => v4,
-        })
+        Self::Unproven(site(client))
     }
 
     /// The parts of the room that are theirs, the narrowest first, and how large they are.
@@ -61,6 +58,14 @@ impl Sender {
                 (Whose::Unproven, shares.unproven),
             ],
         }
+    }
+}
+
+/// Where a client is. One site may have 2^16 of the networks that IPv6 routes, so all of those are one here.
+pub(crate) fn site(client: IpAddr) -> IpAddr {
+    match client.to_canonical() {
+        IpAddr::V6(v6) => IpAddr::V6((u128::from(v6) >> 80 << 80).into()),
+        v4 @ IpAddr::V4(_) => v4,
     }
 }
 

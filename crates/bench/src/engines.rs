@@ -1,8 +1,9 @@
-//! What the servers of a soak keep things in: real databases and object stores, started for it.
+//! What servers keep things in: real databases and object stores, started for a soak or another command.
 
 use std::path::Path;
+use std::process::{Command, ExitStatus};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context as _, Result, ensure};
 use clap::ValueEnum;
 use longshore_testbed::postgres;
 use longshore_testbed::s3::{self, S3Server};
@@ -34,16 +35,16 @@ pub enum Blobs {
 
 /// The servers behind the servers; they go when this is dropped.
 #[derive(Debug)]
-pub(super) struct Engines {
+pub(crate) struct Engines {
     postgres: Option<postgres::Server>,
     _s3: Option<S3Server>,
     /// What every process of the registry is told.
-    pub(super) environment: Vec<(&'static str, String)>,
+    pub(crate) environment: Vec<(&'static str, String)>,
 }
 
 impl Engines {
     /// Starts what is needed; files lie under `work`.
-    pub(super) async fn start(metadata: Metadata, blobs: Blobs, work: &Path) -> Result<Self> {
+    pub(crate) async fn start(metadata: Metadata, blobs: Blobs, work: &Path) -> Result<Self> {
         let work = std::path::absolute(work)?.display().to_string();
         Ok(spawn_blocking(move || {
             let postgres = match metadata {
@@ -80,17 +81,36 @@ impl Engines {
     }
 
     /// Takes the database away, to be given to [`crash`].
-    pub(super) fn take_database(&mut self) -> Option<postgres::Server> {
+    pub(crate) fn take_database(&mut self) -> Option<postgres::Server> {
         self.postgres.take()
     }
 
-    pub(super) fn put_database(&mut self, database: postgres::Server) {
+    pub(crate) fn put_database(&mut self, database: postgres::Server) {
         self.postgres = Some(database);
     }
 }
 
+/// Starts the engines, runs a command that finds them in its environment as the server wants to be told, and stops them.
+/// Fails when the command cannot be run.
+pub async fn with(
+    metadata: Metadata,
+    blobs: Blobs,
+    work: &Path,
+    command: &[String],
+) -> Result<ExitStatus> {
+    let engines = Engines::start(metadata, blobs, work).await?;
+    let [program, arguments @ ..] = command else {
+        anyhow::bail!("there is no command");
+    };
+    let mut process = Command::new(program);
+    process.args(arguments).envs(engines.environment.clone());
+    spawn_blocking(move || process.status())
+        .await?
+        .with_context(|| format!("cannot run {program}"))
+}
+
 /// Kills a database with SIGKILL, and starts it again.
-pub(super) async fn crash(mut database: postgres::Server) -> Result<postgres::Server> {
+pub(crate) async fn crash(mut database: postgres::Server) -> Result<postgres::Server> {
     Ok(spawn_blocking(move || {
         database.kill();
         database.start();
@@ -100,7 +120,7 @@ pub(super) async fn crash(mut database: postgres::Server) -> Result<postgres::Se
 }
 
 /// Whether so many servers can share these.
-pub(super) fn check(metadata: Metadata, servers: usize) -> Result<()> {
+pub(crate) fn check(metadata: Metadata, servers: usize) -> Result<()> {
     ensure!(servers > 0, "a soak needs a server");
     ensure!(
         metadata == Metadata::Postgres || servers == 1,

@@ -1,4 +1,4 @@
-//! Places for connections, so shared out that the clients of one network never have the last of them.
+//! Places for connections, and for pulls, so shared out that the clients of one network never have the last of them.
 
 use std::{
     collections::HashMap,
@@ -9,13 +9,13 @@ use std::{
 use longshore_registry::rate::network;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-/// How many times as many connections as are still free one network may have: alone it gets four fifths, a second one as
+/// How many times as many places as are still free one network may have: alone it gets four fifths, a second one as
 /// much of the rest, and there is always some left.
 const TIMES_FREE: usize = 4;
 
-/// Places for connections.
+/// Places.
 #[derive(Clone, Debug)]
-pub(super) struct Slots {
+pub(crate) struct Slots {
     free: Arc<Semaphore>,
     most: u32,
     networks: Arc<Mutex<HashMap<IpAddr, usize>>>,
@@ -23,7 +23,7 @@ pub(super) struct Slots {
 
 impl Slots {
     /// So many, and one at least.
-    pub(super) fn new(most: usize) -> Self {
+    pub(crate) fn new(most: usize) -> Self {
         let most = most.clamp(1, Semaphore::MAX_PERMITS.min(u32::MAX as usize));
         Self {
             free: Arc::new(Semaphore::new(most)),
@@ -33,12 +33,12 @@ impl Slots {
     }
 
     /// Takes one for a client of its own.
-    pub(super) fn take(&self, client: IpAddr) -> Option<Slot> {
+    pub(crate) fn take(&self, client: IpAddr) -> Option<Slot> {
         self.take_for(network(client), TIMES_FREE)
     }
 
     /// Takes one for a proxy, which many clients share.
-    pub(super) fn take_for_proxy(&self, proxy: IpAddr) -> Option<Slot> {
+    pub(crate) fn take_for_proxy(&self, proxy: IpAddr) -> Option<Slot> {
         self.take_for(network(proxy), usize::MAX)
     }
 
@@ -59,8 +59,13 @@ impl Slots {
         })
     }
 
+    /// How many are not taken.
+    pub(crate) fn free(&self) -> usize {
+        self.free.available_permits()
+    }
+
     /// Waits until none is taken.
-    pub(super) async fn all_free(&self) {
+    pub(crate) async fn all_free(&self) {
         // It is never closed.
         drop(self.free.acquire_many(self.most).await);
     }
@@ -71,9 +76,9 @@ impl Slots {
     }
 }
 
-/// A connection's place, which is free again when this goes.
+/// A place, which is free again when this goes.
 #[derive(Debug)]
-pub(super) struct Slot {
+pub(crate) struct Slot {
     slots: Slots,
     network: IpAddr,
     _place: OwnedSemaphorePermit,
