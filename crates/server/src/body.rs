@@ -19,12 +19,14 @@ use self::{
     memory::{BodyMemory, Claim, LITTLE},
     pace::Pace,
     room::Sender,
+    waiting::Waiting,
 };
 use crate::config::Limits;
 
 pub(crate) mod memory;
 pub(crate) mod pace;
 pub(crate) mod room;
+pub(crate) mod waiting;
 
 /// What bodies may take.
 #[derive(Clone, Debug)]
@@ -68,6 +70,7 @@ pub(crate) struct RequestBody {
     incoming: Incoming,
     announced: Option<u64>,
     limits: BodyLimits,
+    waiting: Waiting,
     read: WasRead,
 }
 
@@ -109,7 +112,7 @@ impl WasRead {
 
 impl RequestBody {
     /// Wraps a body of which nothing was read.
-    pub(crate) fn new(incoming: Incoming, limits: BodyLimits) -> Self {
+    pub(crate) fn new(incoming: Incoming, limits: BodyLimits, waiting: Waiting) -> Self {
         let announced = incoming.size_hint().exact();
         let read = WasRead::default();
         if incoming.is_end_stream() {
@@ -119,6 +122,7 @@ impl RequestBody {
             incoming,
             announced,
             limits,
+            waiting,
             read,
         }
     }
@@ -126,6 +130,11 @@ impl RequestBody {
     /// Watches how far it is read.
     pub(crate) fn was_read(&self) -> WasRead {
         self.read.clone()
+    }
+
+    /// Where it waits for room, beside others of its connection.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.waiting.clone()
     }
 
     /// Whether there may be bytes.
@@ -192,9 +201,8 @@ impl RequestBody {
             return Ok(None);
         }
         let announced = self.announced.map(usize::try_from).transpose();
-        let room = memory
-            .claim(announced.map_err(Error::internal)?, sender)
-            .await?;
+        let claim = memory.claim(announced.map_err(Error::internal)?, sender);
+        let room = self.waiting.for_room(claim).await?;
         // The little that a small body takes may come slowly.
         let pace = Pace::new(if self.is_small() {
             self.limits.deadline
@@ -219,7 +227,7 @@ impl RequestBody {
             if all.len() + first.len() + piece.len() > limit {
                 return Ok(None);
             }
-            room.grow(piece.len()).await?;
+            self.waiting.for_room(room.grow(piece.len())).await?;
             // Most bodies come in one piece, which is then not copied.
             if first.is_empty() && all.is_empty() {
                 first = piece;

@@ -61,7 +61,7 @@ pub(crate) async fn handle(
     name_host(&mut head);
     conceal(&mut head.headers);
     let (method, version) = (head.method.clone(), head.version);
-    let body = RequestBody::new(incoming, app.bodies.clone());
+    let body = RequestBody::new(incoming, app.bodies.clone(), in_flight.waiting());
     let was_read = body.was_read();
     let route = Route::parse(head.uri.path());
     let label = route.as_ref().map_or("v2", Route::label);

@@ -76,13 +76,14 @@ async fn life_beside(others: usize) -> Spent {
     let input = json!({"repositoryName": "app", "imageIds": ids});
     count(&t, spent, "describe", t.ok::<DescribeImages>(input.clone())).await;
     count(&t, spent, "delete", t.ok::<BatchDeleteImage>(input)).await;
-    count(&t, spent, "collect", days(&t, 4)).await;
+    count(&t, spent, "collect", Box::pin(days(&t, 4))).await;
     std::mem::take(spent)
 }
 
 #[tokio::test]
 async fn an_image_costs_what_it_is_however_many_others_there_are() {
-    let (few, many) = (life_beside(4).await, life_beside(200).await);
+    let few = Box::pin(life_beside(4)).await;
+    let many = Box::pin(life_beside(200)).await;
     for ((what, few), (_, many)) in few.into_iter().zip(many) {
         assert!(
             many <= few + few / 10,

@@ -104,8 +104,13 @@ pub(crate) async fn receive(
     body: &mut RequestBody,
     sender: &Sender,
 ) -> Result<Part, AwsError> {
-    let mut room = app.parts.0.enter(1, sender).await.map_err(error::wire)?;
-    room.grow(1).await.map_err(error::wire)?;
+    let room = async {
+        let mut room = app.parts.0.enter(1, sender).await?;
+        room.grow(1).await?;
+        Ok(room)
+    };
+    let room = body.waiting().for_room(room).await;
+    let room = room.map_err(error::wire)?;
     let pace = Pace::new(app.bodies.pace(sender));
     let late = || Error::BodyLate("the part is not whole".to_owned());
     timeout(DEADLINE, read(room, body, pace))

@@ -5,13 +5,14 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
+    pin::pin,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use longshore_registry::{Error, principal::Known};
 use tokio::{
-    sync::{OwnedSemaphorePermit, Semaphore},
+    sync::{Notify, OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
 
@@ -94,6 +95,14 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
+    /// What a sender's account may have, or all those who have proven nothing.
+    fn wide(&self, sender: &Sender) -> usize {
+        match sender {
+            Sender::Proven { .. } => self.account,
+            Sender::Unproven(_) => self.unproven,
+        }
+    }
+
     /// `all`, of which one network has an eighth, whoever is there.
     pub(crate) fn of_networks(all: usize) -> Self {
         Self {
@@ -114,6 +123,8 @@ struct Inner {
     shares: Shares,
     free: Arc<Semaphore>,
     parts: Mutex<Parts>,
+    /// Something is free again.
+    released: Notify,
     wait: Duration,
 }
 
@@ -134,6 +145,7 @@ impl Room {
                 known: HashMap::new(),
                 most: REMEMBERED,
             }),
+            released: Notify::new(),
             wait,
         }))
     }
@@ -157,6 +169,7 @@ impl Room {
             parts: Vec::new(),
             of_all: None,
             announced,
+            wide: shares.wide(sender),
         };
         for (whose, size) in sender.parts(shares) {
             let part = self.0.part(whose, size);
@@ -177,6 +190,7 @@ impl Room {
             parts: Vec::new(),
             of_all: None,
             announced: 0,
+            wide: self.0.shares.wide(sender),
         };
         for (whose, size) in sender.parts(self.0.shares) {
             let part = self.0.part(whose, size);
@@ -185,6 +199,34 @@ impl Room {
         }
         taken.of_all = Some(take(&self.0.free, amount)?);
         Some(taken)
+    }
+
+    /// Takes so much of all for those who share `part`. Whoever holds more than there is left waits for others to give some
+    /// back: the more there are, the less each has, and there is always some for who has none.
+    async fn share(
+        &self,
+        part: &Semaphore,
+        wide: usize,
+        amount: usize,
+    ) -> Result<OwnedSemaphorePermit, Error> {
+        let permits = u32::try_from(amount).map_err(Error::internal)?;
+        let inner = &self.0;
+        let shared = async {
+            loop {
+                let mut released = pin!(inner.released.notified());
+                released.as_mut().enable();
+                let held = wide.saturating_sub(part.available_permits() + amount);
+                if held <= inner.free.available_permits()
+                    && let Ok(permit) = inner.free.clone().try_acquire_many_owned(permits)
+                {
+                    return permit;
+                }
+                released.await;
+            }
+        };
+        timeout(inner.wait, shared)
+            .await
+            .map_err(|_| Error::Throttled(Duration::from_secs(1)))
     }
 
     async fn acquire(
@@ -233,6 +275,8 @@ pub(crate) struct Taken {
     of_all: Option<OwnedSemaphorePermit>,
     /// How much of what was announced has not come yet.
     announced: usize,
+    /// How large the widest of the parts is.
+    wide: usize,
 }
 
 impl Taken {
@@ -246,16 +290,29 @@ impl Taken {
                 permit.merge(room.acquire(part, more).await?);
             }
         }
-        match &mut self.of_all {
-            Some(of_all) if more > 0 => of_all.merge(room.acquire(&room.0.free, more).await?),
-            Some(_) => {}
-            None => {
-                let all = amount.max(self.announced);
-                self.of_all = Some(room.acquire(&room.0.free, all).await?);
+        let of_all = match self.of_all {
+            Some(_) => more,
+            None => amount.max(self.announced),
+        };
+        if of_all > 0
+            && let Some((part, _)) = self.parts.last()
+        {
+            let permit = room.share(part, self.wide, of_all).await?;
+            match &mut self.of_all {
+                Some(held) => held.merge(permit),
+                None => self.of_all = Some(permit),
             }
         }
         self.announced = self.announced.saturating_sub(amount);
         Ok(())
+    }
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        self.of_all = None;
+        self.parts.clear();
+        self.room.0.released.notify_waiters();
     }
 }
 
@@ -391,6 +448,40 @@ mod tests {
         let _second = take(&room, 2, &sender("1", "b")).await.unwrap();
         assert!(take(&room, 1, &sender("1", "c")).await.is_err());
         take(&room, 4, &sender("2", "d")).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn the_more_accounts_there_are_the_less_each_may_have() {
+        let shares = Shares {
+            all: 64,
+            account: 32,
+            principal: 32,
+            ..SHARES
+        };
+        let room = Room::new(shares, Duration::from_millis(10));
+        let mut held = Vec::new();
+        let mut had = Vec::new();
+        for account in ["1", "2", "3", "4"] {
+            let before = held.len();
+            while let Ok(taken) = take(&room, 1, &sender(account, account)).await {
+                held.push(taken);
+            }
+            had.push(held.len() - before);
+        }
+        assert_eq!(had, [32, 17, 8, 4]);
+        assert!(take(&room, 1, &sender("5", "5")).await.is_ok());
+        // Who waits for a part that another account fills goes on as soon as that gives some back.
+        let waiting = Room::new(shares, Duration::from_mins(1));
+        let mut all: Vec<_> = Vec::new();
+        for account in ["1", "2"] {
+            all.push(take(&waiting, 32, &sender(account, account)).await.unwrap());
+        }
+        let third = sender("3", "3");
+        let (third, ()) = tokio::join!(take(&waiting, 8, &third), async {
+            tokio::task::yield_now().await;
+            all.pop();
+        });
+        third.unwrap();
     }
 
     #[tokio::test]

@@ -11,7 +11,10 @@ use std::{
 use bytes::Bytes;
 use tokio::time::Instant;
 
-use crate::{body::room::Taken, reply::Held};
+use crate::{
+    body::{room::Taken, waiting::Waiting},
+    reply::Held,
+};
 
 /// Shared by the parts of one connection.
 #[derive(Debug, Default)]
@@ -21,6 +24,8 @@ pub(super) struct Activity {
     ended: AtomicBool,
     partial: AtomicBool,
     in_flight: AtomicUsize,
+    /// Its bodies that wait, unread, for room.
+    waiting: Waiting,
     /// Answers of which all was handed over to be written: since the last check, and before it, by turns.
     leaving: [AtomicUsize; 2],
     checks: AtomicUsize,
@@ -122,6 +127,11 @@ impl InFlight {
     /// Whether its connection had no other when it began.
     pub(crate) fn is_alone(&self) -> bool {
         self.is_alone
+    }
+
+    /// Where the bodies of its connection wait for room.
+    pub(crate) fn waiting(&self) -> Waiting {
+        self.activity.waiting.clone()
     }
 
     /// Keeps a place among the requests beyond connections' first.

@@ -195,8 +195,8 @@ fn registry_code(error: &Error) -> (&'static str, StatusCode) {
         | Error::EmptyUpload { .. }
         | Error::LayerPartTooSmall
         | Error::LayerAlreadyExists { .. }
-        | Error::BodyBroken(_)
-        | Error::BodyLate(_) => ("BLOB_UPLOAD_INVALID", StatusCode::BAD_REQUEST),
+        | Error::BodyBroken(_) => ("BLOB_UPLOAD_INVALID", StatusCode::BAD_REQUEST),
+        Error::BodyLate(_) => ("REQUEST_TIMEOUT", StatusCode::REQUEST_TIMEOUT),
         Error::LayerTooLarge(_) => ("SIZE_INVALID", StatusCode::PAYLOAD_TOO_LARGE),
         Error::TooManyParts(_) => ("BLOB_UPLOAD_INVALID", StatusCode::PAYLOAD_TOO_LARGE),
         Error::AuthenticationRequired | Error::UnrecognizedClient => {

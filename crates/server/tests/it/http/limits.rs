@@ -63,8 +63,8 @@ async fn a_body_that_stops_is_refused_and_admits_nothing() {
         .request("PATCH", &upload)
         .bearer(&password)
         .header("Content-Length", "100000");
-    let refused = patch.body("the first of many").send().await.expect(400);
-    assert_eq!(refused.error().0, "BLOB_UPLOAD_INVALID");
+    let refused = patch.body("the first of many").send().await.expect(408);
+    assert_eq!(refused.error().0, "REQUEST_TIMEOUT");
     let status = t
         .request("GET", &upload)
         .bearer(&password)

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::{Value, json};
+use tokio::task::JoinSet;
 
 use super::http2;
 use crate::harness::{Answer, Person, TestServer, digest_of};
@@ -94,14 +95,21 @@ async fn parts_that_wait_for_room_leave_their_connection_to_others() {
     }
     while free(&t, "layer_parts_free").await > 2 {}
     let client = http2::connect(t.address()).await;
-    for _ in 0..3 {
+    let mut waiting = JoinSet::new();
+    for _ in 0..4 {
         let call = t.call("UploadLayerPart", &json!({})).host(HOST);
         let call = t.sign(call.body(vec![b' '; 2 * MIB]));
         let mut client = client.clone();
-        tokio::spawn(async move { http2::send(&mut client, HOST, call).await });
+        waiting.spawn(async move { http2::send(&mut client, HOST, call).await });
     }
-    // They fill what they can of the connection.
-    tokio::time::sleep(Duration::from_millis(300)).await;
+    // Three fill what they can of the connection, and a fourth would fill the rest.
+    let refused = tokio::time::timeout(Duration::from_mins(1), waiting.join_next()).await;
+    let refused = refused.expect("all of them wait").unwrap().unwrap();
+    let text = String::from_utf8_lossy(&refused.2);
+    assert!(
+        refused.0 == 400 && text.contains("ThrottlingException"),
+        "{text}"
+    );
     let blob = vec![7; 2 * MIB];
     let path = format!("app/blobs/uploads/?digest={}", digest_of(&blob));
     let push = t.v2(&password, "POST", &path).body(blob);

@@ -31,8 +31,10 @@ fn run(connection: &Connection) -> rusqlite::Result<()> {
     if kept(connection)? == wanted {
         return Ok(());
     }
-    // Makes the table of figures where there is none; and once more, to read them.
-    connection.execute_batch("ANALYZE sqlite_schema; DELETE FROM sqlite_stat1")?;
+    // Makes the tables of figures where there are none; and once more, to read them.
+    connection.execute_batch(
+        "ANALYZE sqlite_schema; DELETE FROM sqlite_stat1; DELETE FROM sqlite_stat4",
+    )?;
     let mut insert = connection.prepare("INSERT INTO sqlite_stat1 VALUES (?1, ?2, ?3)")?;
     for (table, index, figures) in &wanted {
         insert.execute(params![table, index, figures])?;
@@ -47,7 +49,7 @@ fn kept(connection: &Connection) -> rusqlite::Result<Vec<Figures>> {
         return Ok(Vec::new());
     }
     connection
-        .prepare("SELECT tbl, idx, stat FROM sqlite_stat1 ORDER BY tbl, idx")?
+        .prepare("SELECT tbl, coalesce(idx, ''), stat FROM sqlite_stat1 ORDER BY tbl, idx")?
         .query_map([], |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)))?
         .collect()
 }
@@ -83,4 +85,72 @@ fn text(n_columns: u32, is_unique: bool) -> String {
         });
     }
     text + " noskipscan"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::meta::{SCHEMA, sqlite};
+
+    fn plan(connection: &Connection, sql: &str) -> String {
+        let mut statement = connection
+            .prepare(&format!("EXPLAIN QUERY PLAN {sql}"))
+            .unwrap();
+        let steps = statement.query_map([], |row| row.get(3)).unwrap();
+        let steps: Vec<String> = steps.map(Result::unwrap).collect();
+        steps.join("\n")
+    }
+
+    /// What SQLite looks for when an image goes, and when a link does.
+    fn assert_plans(connection: &Connection) {
+        let image = plan(
+            connection,
+            "DELETE FROM image WHERE incarnation = x'01' AND digest = x'02'",
+        );
+        let link = plan(
+            connection,
+            "DELETE FROM link WHERE incarnation = x'01' AND digest = x'02'",
+        );
+        for (plan, step) in [
+            (&image, "tag_image (incarnation=? AND image=?)"),
+            (
+                &image,
+                "image_absent_layer_image (incarnation=? AND image=?)",
+            ),
+            (&link, "image_layer_layer (incarnation=? AND layer=?)"),
+        ] {
+            assert!(plan.contains(step), "{step} is not in\n{plan}");
+        }
+        for plan in [&image, &link] {
+            for step in plan.lines() {
+                let is_narrow = step.starts_with("SEARCH") && !step.contains("(incarnation=?)");
+                assert!(is_narrow, "all of a repository is read:\n{plan}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_foreign_keys_ask_for_is_found_by_all_its_columns() {
+        assert_plans(&sqlite::in_memory(SCHEMA).unwrap());
+    }
+
+    #[test]
+    fn figures_that_somebody_else_made_do_not_last() {
+        let connection = sqlite::in_memory(SCHEMA).unwrap();
+        let ours = kept(&connection).unwrap();
+        assert!(!ours.is_empty());
+        connection
+            .execute_batch("INSERT INTO setting VALUES ('a', x'00'); ANALYZE")
+            .unwrap();
+        assert_ne!(kept(&connection).unwrap(), ours);
+        settle(&connection).unwrap();
+        assert_eq!(kept(&connection).unwrap(), ours);
+        let samples = "SELECT count(*) FROM sqlite_stat4";
+        assert_eq!(connection.query_row(samples, [], |row| row.get(0)), Ok(0));
+        assert_plans(&connection);
+        // What is right is not written again.
+        let before = connection.total_changes();
+        settle(&connection).unwrap();
+        assert_eq!(connection.total_changes(), before);
+    }
 }
