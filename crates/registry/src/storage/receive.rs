@@ -119,18 +119,19 @@ pub(crate) async fn segment(
     body: &mut dyn Body,
 ) -> Result<Received> {
     let physical = intend(cx, grant).await?;
-    finish(cx.core, physical, target, head, body).await
+    let store = cx.core.blobs.store_id();
+    finish(cx.core, (store, physical), target, head, body).await
 }
 
 /// Receives a body into a segment whose intent is recorded.
 async fn finish(
     core: &Core,
-    physical: PhysicalId,
+    (store, physical): (u32, PhysicalId),
     target: Target<'_>,
     head: Vec<Bytes>,
     body: &mut dyn Body,
 ) -> Result<Received> {
-    let written = write(core, physical, target, head, body).await;
+    let written = write(core, (store, physical), target, head, body).await;
     if written.is_err() {
         release(core, physical).await;
     }
@@ -142,26 +143,31 @@ async fn finish(
     })
 }
 
-/// Receives a body that the server reads itself, into memory while it is small, else into a segment.
-pub(crate) async fn own(core: &Core, target: Target<'_>, body: &mut dyn Body) -> Result<Received> {
+/// Receives a body that the server reads itself, into memory while it is small, else into a segment of the store of that
+/// number.
+pub(crate) async fn own(
+    core: &Core,
+    store: u32,
+    target: Target<'_>,
+    body: &mut dyn Body,
+) -> Result<Received> {
     let head = peek(body, 0).await?;
     if head.is_all {
         return inline(target, &head.pieces);
     }
     let physical = PhysicalId::from_uuid(core.fresh());
-    let store = core.blobs.store_id();
     core.meta
         .write(Durability::Durable, move |tx| {
             let not_before = tx.now().plus(KEEP);
             Ok::<_, Error>(doomed::insert(tx, physical, store, not_before)?)
         })
         .await?;
-    finish(core, physical, target, head.pieces, body).await
+    finish(core, (store, physical), target, head.pieces, body).await
 }
 
 async fn write(
     core: &Core,
-    physical: PhysicalId,
+    (store, physical): (u32, PhysicalId),
     target: Target<'_>,
     head: Vec<Bytes>,
     body: &mut dyn Body,
@@ -172,7 +178,7 @@ async fn write(
         start: target.start.cast_unsigned(),
         hash: target.hash,
     };
-    let mut writer = core.blobs.create(target.keys, spec).await?;
+    let mut writer = core.blobs.create_in(store, target.keys, spec).await?;
     let mut left = (target.most - target.start).max(0).cast_unsigned();
     let mut head = head.into_iter();
     loop {

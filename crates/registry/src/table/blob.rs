@@ -243,6 +243,35 @@ pub(crate) fn swap(
     Ok(true)
 }
 
+/// Makes `new` the content of its blob in place of `damaged`, which is doomed, and lifts the mark; returns whether that was
+/// its content.
+pub(crate) fn renew(
+    tx: &mut dyn Tx,
+    new: &NewBlob,
+    damaged: ContentId,
+    is_archived: bool,
+) -> Result<bool> {
+    let renewed = tx.execute(
+        "UPDATE blob SET content = ?4, size = ?5, segments = ?6, damaged = 0, archived = ?7 \
+         WHERE domain = ?1 AND digest = ?2 AND content = ?3",
+        args![
+            new.domain.as_bytes(),
+            &new.digest.to_key(),
+            damaged.as_bytes(),
+            new.content.as_bytes(),
+            new.size,
+            new.segments,
+            is_archived
+        ],
+    )?;
+    if renewed == 0 {
+        return Ok(false);
+    }
+    let not_before = doomed::after_grace(tx.now());
+    doomed::content(tx, damaged.as_bytes(), not_before)?;
+    Ok(true)
+}
+
 /// Marks a blob damaged: absent to every read and check until it is uploaded again. Returns whether it is still made of
 /// that content.
 pub(crate) fn damage(

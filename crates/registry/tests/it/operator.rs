@@ -51,7 +51,7 @@ async fn a_rotten_file_is_found_with_the_images_that_need_it_and_marked() {
     let finding = &done.findings[0];
     assert_eq!(finding.digest, digest_of(&layer).to_string());
     assert_eq!(finding.images.len(), 1, "{finding:?}");
-    assert!(finding.images[0].starts_with("app@sha256:"), "{finding:?}");
+    assert!(finding.images[0].starts_with("123456789012/eu-central-1/app@sha256:"), "{finding:?}");
     // A push is asked for the layer again, and makes it whole.
     t.blob("app", &layer).await;
     let again = scrubbed(&t).await;

@@ -46,6 +46,20 @@ impl Stored {
         self.store.as_ref()
     }
 
+    /// Makes the segments readable whose copies these are, of the stores of those numbers.
+    pub fn to_blobs(&self, store: u32, archive: Option<u32>) -> Blobs {
+        let blobs = Blobs::new(
+            Arc::clone(&self.store),
+            store,
+            Cipher::Aes256Gcm,
+            self.pool.clone(),
+        );
+        match archive {
+            Some(archive) => blobs.with_archive(Arc::clone(&self.store), archive),
+            None => blobs,
+        }
+    }
+
     /// Whether there is an object of the segment's name and length.
     pub async fn has(&self, row: &SegmentRow) -> Result<bool, BlobError> {
         let length = self.store.stat(row.physical_id).await?;
