@@ -70,18 +70,35 @@ async fn spares(core: &Core, url: BlobsUrl, scratch: &TempDir) -> anyhow::Result
 /// Runs `longshore gc`.
 pub fn run_gc(args: &GcArgs) -> anyhow::Result<()> {
     beside(&config(&args.store)?, async |core| {
+        let bar = bar("{spinner} {msg}");
+        let unknown_files = if args.unknown_files {
+            let found = gc::unknown(core, args.dry_run, |found| {
+                bar.set_message(format!("{found} files that no row names"));
+                bar.tick();
+            });
+            Some(found.await?)
+        } else {
+            None
+        };
         if args.dry_run {
-            return tell(&args.store, &gc::due(core).await?, |due| {
+            let due = Garbage {
+                unknown_files,
+                ..gc::due(core).await?
+            };
+            return tell(&args.store, &due, |due| {
                 format!("would collect {}", garbage(due))
             });
         }
-        let bar = bar("{spinner} {msg}");
         let done = gc::collect(core, |done| {
             bar.set_message(garbage(done));
             bar.tick();
         })
         .await?;
         bar.finish_and_clear();
+        let done = Garbage {
+            unknown_files,
+            ..done
+        };
         tell(&args.store, &done, |done| {
             format!("collected {}", garbage(done))
         })
@@ -131,6 +148,10 @@ fn garbage(garbage: &Garbage) -> String {
         "{} abandoned uploads, {} links, {} blobs ({} bytes), {} files",
         garbage.uploads, garbage.links, garbage.blobs, garbage.bytes, garbage.files
     );
+    let counted = match garbage.unknown_files {
+        Some(files) => format!("{counted}; in a day {files} files that no row names"),
+        None => counted,
+    };
     match garbage.paused_until.map(Timestamp::from_millis) {
         Some(until) => {
             let until = until.to_rfc3339();

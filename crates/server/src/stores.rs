@@ -207,11 +207,15 @@ fn blobs(
     let pool = Pool::new(SLABS);
     let store = segments(&config.blobs, &pool, &open)?;
     let archive = config.archive_blobs.as_ref();
-    let archive = archive.map(|url| segments(url, &pool, &open)).transpose()?;
+    let archive =
+        archive.map(|url| Ok::<_, OpenError>((segments(url, &pool, &open)?, objects(url)?)));
+    let archive = archive.transpose()?;
     let blobs =
         Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
-        Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
+        Some((archive, objects)) => blobs
+            .with_archive(archive, ARCHIVE_ID)
+            .with_archive_objects(objects),
         None => blobs,
     })
 }

@@ -133,7 +133,7 @@ async fn finish(
 ) -> Result<Received> {
     let written = write(core, (store, physical), target, head, body).await;
     if written.is_err() {
-        release(core, physical).await;
+        release(core, (store, physical)).await;
     }
     let segment = written?;
     Ok(Received {
@@ -212,15 +212,17 @@ async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
 /// Lets the file of a body that is not admitted go. When this fails, its intent dooms it all the same.
 pub(crate) async fn forget(core: &Core, piece: Option<&Piece>) {
     if let Some(Piece::Segment(segment)) = piece {
-        release(core, segment.physical_id).await;
+        release(core, (segment.store, segment.physical_id)).await;
     }
 }
 
 /// Lets the file of a segment that is not to be go. When this fails, its intent dooms it all the same.
-pub(crate) async fn release(core: &Core, physical: PhysicalId) {
+pub(crate) async fn release(core: &Core, (store, physical): (u32, PhysicalId)) {
     let released = core
         .meta
-        .write(Durability::Soft, move |tx| doomed::release(tx, physical))
+        .write(Durability::Soft, move |tx| {
+            doomed::release(tx, physical, store)
+        })
         .await;
     if let Err(error) = released {
         tracing::warn!(%physical, %error, "an unused segment stays until its intent ends");

@@ -313,6 +313,9 @@ pub struct GcArgs {
     /// Say what would be collected, and collect nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Look for files that no row names, too, and let them go in a day; what `longshore recover` would bring back is among them
+    #[arg(long)]
+    pub unknown_files: bool,
     /// What is collected.
     #[command(flatten)]
     pub store: StoreArgs,

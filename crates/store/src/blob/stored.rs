@@ -47,17 +47,10 @@ impl Stored {
     }
 
     /// Makes the segments readable whose copies these are, of the stores of those numbers.
-    pub fn to_blobs(&self, store: u32, archive: Option<u32>) -> Blobs {
-        let blobs = Blobs::new(
-            Arc::clone(&self.store),
-            store,
-            Cipher::Aes256Gcm,
-            self.pool.clone(),
-        );
-        match archive {
-            Some(archive) => blobs.with_archive(Arc::clone(&self.store), archive),
-            None => blobs,
-        }
+    pub fn to_blobs(&self, store: u32, archive: u32) -> Blobs {
+        let (objects, pool) = (Arc::clone(&self.store), self.pool.clone());
+        Blobs::new(objects, store, Cipher::Aes256Gcm, pool)
+            .with_archive(Arc::clone(&self.store), archive)
     }
 
     /// Whether there is an object of the segment's name and length.

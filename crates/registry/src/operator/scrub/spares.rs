@@ -92,11 +92,14 @@ impl Spares {
             restore::rows(&self.place, &backup, &meta, &mut done, |_| {}).await?;
         }
         let segments = self.place.segments();
+        // The backup may be from before the archive was given up.
+        let archive = core.blobs.archive_id();
+        let archive = archive.unwrap_or(core.blobs.store_id() + 1);
         Ok(Spare {
             id: id.to_owned(),
             // Opened again, it has the schema that this program asks.
             meta: Metadata::sqlite(Options::file(&database, SCHEMA))?,
-            blobs: segments.to_blobs(core.blobs.store_id(), core.blobs.archive_id()),
+            blobs: segments.to_blobs(core.blobs.store_id(), archive),
             keys: core.keys.apart(),
         })
     }
