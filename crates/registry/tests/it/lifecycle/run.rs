@@ -195,7 +195,7 @@ async fn step(t: &TestCore) -> bool {
 #[tokio::test]
 async fn a_run_that_takes_hours_goes_on() {
     let t = start().await;
-    for idx in 0..5 {
+    for idx in 0..45 {
         t.image("app", &format!("image {idx}"), None).await;
         t.advance(Duration::from_millis(1));
     }
