@@ -40,7 +40,7 @@ pub(crate) const RETIRED: Duration = Duration::from_hours(25);
 /// The master key and what it unwraps.
 #[derive(Debug)]
 pub struct Keys {
-    master: MasterKeys,
+    master: Arc<MasterKeys>,
     domains: Mutex<HashMap<DomainId, (Instant, Arc<DomainKeys>)>>,
 }
 
@@ -48,13 +48,21 @@ impl Keys {
     /// Starts with nothing unwrapped.
     pub fn new(master: MasterKeys) -> Self {
         Self {
-            master,
+            master: Arc::new(master),
+            domains: Mutex::default(),
+        }
+    }
+
+    /// The same master keys with nothing unwrapped, for the rows of a backup.
+    pub(crate) fn apart(&self) -> Self {
+        Self {
+            master: Arc::clone(&self.master),
             domains: Mutex::default(),
         }
     }
 
     /// The master keys that this process holds.
-    pub(crate) const fn master(&self) -> &MasterKeys {
+    pub(crate) fn master(&self) -> &MasterKeys {
         &self.master
     }
 

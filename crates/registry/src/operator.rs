@@ -9,3 +9,4 @@ pub mod rekey;
 pub mod restore;
 pub mod scrub;
 pub mod session;
+mod unknown;

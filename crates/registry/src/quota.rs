@@ -285,6 +285,14 @@ pub(crate) struct UploadLimits {
     pub(crate) bytes: i64,
 }
 
+impl UploadLimits {
+    /// What the server writes itself was within bounds when it came.
+    pub(crate) const NONE: Self = Self {
+        parts: i64::MAX,
+        bytes: i64::MAX,
+    };
+}
+
 /// The bounds of a push.
 #[derive(Clone, Debug)]
 pub(crate) struct PushLimits {

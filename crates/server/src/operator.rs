@@ -12,30 +12,43 @@ use longshore_registry::{
     Core,
     operator::{
         gc::{self, Garbage},
-        scrub::{self, Scrubbed},
+        scrub::{self, Repair, Scrubbed, Spares},
     },
 };
 use longshore_types::time::Timestamp;
 use serde::Serialize;
+use tempfile::TempDir;
 
 use crate::{
     account::print,
-    config::{Config, GcArgs, ScrubArgs, StoreArgs},
-    serve,
+    config::{BlobsUrl, Config, GcArgs, ScrubArgs, StoreArgs, backup_place},
+    serve, stores,
 };
 
-/// Runs `longshore scrub`; fails when something is damaged.
+/// Runs `longshore scrub`; fails when something is damaged and stays so.
 pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
+    let url = args.repair_from.as_ref();
+    let url = url.map(|place| backup_place("--repair-from", place));
+    let url = url.transpose()?;
     beside(&config(&args.store)?, async |core| {
+        let scratch = tempfile::tempdir()?;
         let options = scrub::Options {
             bytes_per_second: args.rate.map(|rate| u64::from(rate.get()) << 20),
             restart: args.restart,
+            marked: args.marked,
+            spares: match url {
+                Some(url) => Some(spares(core, url, &scratch).await?),
+                None => None,
+            },
         };
         let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
         let done = scrub::scrub(core, options, |done| {
             bar.set_length(done.total_bytes.max(done.bytes));
             bar.set_position(done.bytes);
-            bar.set_message(format!("{} damaged", done.damaged));
+            bar.set_message(format!(
+                "{} damaged, {} repaired",
+                done.damaged, done.repaired
+            ));
         })
         .await?;
         bar.finish_and_clear();
@@ -47,21 +60,45 @@ pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
     })
 }
 
+/// Opens the backups that are repaired from.
+async fn spares(core: &Core, url: BlobsUrl, scratch: &TempDir) -> anyhow::Result<Spares> {
+    let opening = tokio::task::spawn_blocking(move || stores::read_place(&url));
+    let place = opening.await?.context("the place cannot be opened")?;
+    Ok(Spares::of(core, place, scratch.path().to_owned()).await?)
+}
+
 /// Runs `longshore gc`.
 pub fn run_gc(args: &GcArgs) -> anyhow::Result<()> {
     beside(&config(&args.store)?, async |core| {
+        let bar = bar("{spinner} {msg}");
+        let unknown_files = if args.unknown_files {
+            let found = gc::unknown(core, args.dry_run, |found| {
+                bar.set_message(format!("{found} files that no row names"));
+                bar.tick();
+            });
+            Some(found.await?)
+        } else {
+            None
+        };
         if args.dry_run {
-            return tell(&args.store, &gc::due(core).await?, |due| {
+            let due = Garbage {
+                unknown_files,
+                ..gc::due(core).await?
+            };
+            return tell(&args.store, &due, |due| {
                 format!("would collect {}", garbage(due))
             });
         }
-        let bar = bar("{spinner} {msg}");
         let done = gc::collect(core, |done| {
             bar.set_message(garbage(done));
             bar.tick();
         })
         .await?;
         bar.finish_and_clear();
+        let done = Garbage {
+            unknown_files,
+            ..done
+        };
         tell(&args.store, &done, |done| {
             format!("collected {}", garbage(done))
         })
@@ -111,6 +148,10 @@ fn garbage(garbage: &Garbage) -> String {
         "{} abandoned uploads, {} links, {} blobs ({} bytes), {} files",
         garbage.uploads, garbage.links, garbage.blobs, garbage.bytes, garbage.files
     );
+    let counted = match garbage.unknown_files {
+        Some(files) => format!("{counted}; in a day {files} files that no row names"),
+        None => counted,
+    };
     match garbage.paused_until.map(Timestamp::from_millis) {
         Some(until) => {
             let until = until.to_rfc3339();
@@ -123,17 +164,27 @@ fn garbage(garbage: &Garbage) -> String {
 }
 
 fn scrubbed(done: &Scrubbed) -> String {
-    let read = format!(
+    let mut lines = vec![format!(
         "read {} blobs ({} bytes) and {} manifests: {} damaged, {} whole again",
         done.blobs, done.bytes, done.images, done.damaged, done.repaired
-    );
-    let findings = done.findings.iter().map(|finding| {
-        let images = finding.images.join(", ");
+    )];
+    lines.extend(done.repairs.iter().map(|repair| {
+        let Repair {
+            digest,
+            problem,
+            from,
+        } = repair;
+        format!("{digest}: {problem}; repaired from {from}")
+    }));
+    lines.extend(done.findings.iter().map(|finding| {
+        let images = match finding.images.join(", ") {
+            none if none.is_empty() => "no image needs it".to_owned(),
+            images => format!("needed by {images}"),
+        };
         format!(
-            "{}: {}; needed by {images}",
-            finding.digest, finding.problem
+            "{}: {}; not repaired: {}; {images}",
+            finding.digest, finding.problem, finding.not_repaired
         )
-    });
-    let lines: Vec<String> = std::iter::once(read).chain(findings).collect();
+    }));
     lines.join("\n")
 }

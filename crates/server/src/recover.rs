@@ -34,8 +34,8 @@ pub fn run(args: &RecoverArgs) -> anyhow::Result<()> {
         runtime.block_on(make_metadata(&config))?;
     }
     let done = beside(&config, async |core| {
-        let bar = bar("{bar:40} {pos}/256 {msg}");
-        bar.set_length(256);
+        let bar = bar("{bar:40} {pos}/{len} {msg}");
+        bar.set_length(256 * core.blobs.listed().len() as u64);
         let done = recover(core, |done| {
             bar.set_position(done.listed.into());
             bar.set_message(format!("{} unknown, {} blobs", done.unknown, done.blobs));

@@ -124,9 +124,21 @@ fn text(done: &Done) -> String {
         Some(Exchanged { rows: 0, .. }) => {
             lines.push("the store is under this master key already".to_owned());
         }
-        Some(Exchanged { rows, resealed, .. }) => lines.push(format!(
-            "{rows} keys and secrets are under the new master key, {resealed} of them since now"
-        )),
+        Some(Exchanged {
+            rows,
+            resealed,
+            resumed,
+            ..
+        }) => {
+            let begun = if *resumed {
+                "gone on with an exchange that was stopped: "
+            } else {
+                ""
+            };
+            lines.push(format!(
+                "{begun}{rows} keys and secrets are under the new master key, {resealed} of them since now"
+            ));
+        }
         None => {}
     }
     if let Some(old) = &done.old_master_key {
@@ -136,8 +148,12 @@ fn text(done: &Done) -> String {
         ));
     }
     if let Some(done) = &done.domains {
+        let since = done.resumed_from.as_ref();
+        let since = since.map_or_else(String::new, |began| {
+            format!("gone on with what was begun at {began}, all in all: ")
+        });
         lines.push(format!(
-            "{} new keys of domains; {} of {} rows sealed anew; {} old keys removed, {} kept",
+            "{since}{} new keys of domains; {} of {} rows sealed anew; {} old keys removed, {} kept",
             done.new_keys, done.resealed, done.rows, done.removed_keys, done.old_keys
         ));
     }

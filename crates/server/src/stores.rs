@@ -207,11 +207,15 @@ fn blobs(
     let pool = Pool::new(SLABS);
     let store = segments(&config.blobs, &pool, &open)?;
     let archive = config.archive_blobs.as_ref();
-    let archive = archive.map(|url| segments(url, &pool, &open)).transpose()?;
+    let archive =
+        archive.map(|url| Ok::<_, OpenError>((segments(url, &pool, &open)?, objects(url)?)));
+    let archive = archive.transpose()?;
     let blobs =
         Blobs::new(store, STORE_ID, config.blob_cipher, pool).with_objects(objects(&config.blobs)?);
     Ok(match archive {
-        Some(archive) => blobs.with_archive(archive, ARCHIVE_ID),
+        Some((archive, objects)) => blobs
+            .with_archive(archive, ARCHIVE_ID)
+            .with_archive_objects(objects),
         None => blobs,
     })
 }
@@ -284,16 +288,9 @@ pub(crate) struct BackupPlace {
 
 /// Opens a place of backups. One that is written is made if need be, and taken. Blocks.
 pub(crate) fn open_place(url: &BlobsUrl, write: bool) -> Result<BackupPlace, OpenError> {
-    let pool = Pool::new(SLABS);
     let BlobsUrl::File(dir) = url else {
-        let segments_url = inside(url);
-        let segments = segments(&segments_url, &pool, FileStore::open_for_copies)?;
-        let BlobsUrl::S3(options) = url else {
-            return Err(OpenError::Absent(PathBuf::new()));
-        };
-        let objects = Arc::new(S3Objects::open((**options).clone())?);
         return Ok(BackupPlace {
-            place: Place::new(objects, Stored::new(segments, pool), false),
+            place: read_place(url)?,
             _lock: None,
         });
     };
@@ -303,9 +300,8 @@ pub(crate) fn open_place(url: &BlobsUrl, write: bool) -> Result<BackupPlace, Ope
     };
     if write {
         make_directory(dir).map_err(directory)?;
-    } else if !dir.join("backups").is_dir() {
-        let absent = io::Error::new(io::ErrorKind::NotFound, "there are no backups in it");
-        return Err(directory(absent));
+    } else {
+        expect_backups(dir)?;
     }
     let lock = match DataDirLock::acquire(dir) {
         Ok(Some(lock)) => Some(lock),
@@ -314,12 +310,46 @@ pub(crate) fn open_place(url: &BlobsUrl, write: bool) -> Result<BackupPlace, Ope
         Err(_) if !write => None,
         Err(error) => return Err(directory(error)),
     };
-    let segments = FileStore::open_for_copies(dir).map_err(directory)?;
-    let objects = Arc::new(FileObjects::new(dir));
     Ok(BackupPlace {
-        place: Place::new(objects, Stored::new(Arc::new(segments), pool), true),
+        place: place_in(dir)?,
         _lock: lock,
     })
+}
+
+/// Opens a place of backups to read it, while others may be making or removing backups there. Blocks.
+pub(crate) fn read_place(url: &BlobsUrl) -> Result<Place, OpenError> {
+    match url {
+        BlobsUrl::File(dir) => {
+            expect_backups(dir)?;
+            place_in(dir)
+        }
+        BlobsUrl::S3(options) => {
+            let pool = Pool::new(SLABS);
+            let segments = segments(&inside(url), &pool, FileStore::open_for_copies)?;
+            let objects = Arc::new(S3Objects::open((**options).clone())?);
+            Ok(Place::new(objects, Stored::new(segments, pool), false))
+        }
+    }
+}
+
+fn expect_backups(dir: &Path) -> Result<(), OpenError> {
+    if dir.join("backups").is_dir() {
+        return Ok(());
+    }
+    Err(OpenError::Directory {
+        path: dir.to_owned(),
+        source: io::Error::new(io::ErrorKind::NotFound, "there are no backups in it"),
+    })
+}
+
+/// The place of backups in a directory.
+fn place_in(dir: &Path) -> Result<Place, OpenError> {
+    let segments = FileStore::open_for_copies(dir).map_err(|source| OpenError::Directory {
+        path: dir.to_owned(),
+        source,
+    })?;
+    let stored = Stored::new(Arc::new(segments), Pool::new(SLABS));
+    Ok(Place::new(Arc::new(FileObjects::new(dir)), stored, true))
 }
 
 /// Where a place in a bucket has its segments.

@@ -37,8 +37,10 @@ use crate::{
 
 /// How long a preview can be read. ECR does not say.
 const PREVIEW_LIFE: Duration = Duration::from_hours(24);
-/// After so long a run that has not ended begins anew, on what is there by then.
-const RUN_LIFE: Duration = Duration::from_hours(1);
+/// A run that has taken no step for so long, as when no server was there, begins anew on what is there by then.
+const RUN_IDLE: Duration = Duration::from_hours(1);
+/// So does one that has acted on images for so long; what it has done stays done. One that still looks at them goes on.
+const RUN_LIFE: Duration = Duration::from_hours(24);
 /// How many marks one step clears.
 const CLEARED: i64 = 1000;
 /// How many subjects that are gone a run forgets.
@@ -127,7 +129,7 @@ async fn begin(core: &Core) -> Result<()> {
 /// Takes the next step. What cannot be evaluated at all is given up, so that it holds up nothing else.
 async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
     let now = core.meta.now();
-    if evaluation.kind == Kind::Run && evaluation.as_of.plus(soak::lasting(RUN_LIFE)) < now {
+    if evaluation.kind == Kind::Run && is_stale(core, &evaluation, now).await? {
         // It is due again, but behind whoever waits longer.
         let waits_since = now.minus(core.settings.lifecycle_interval);
         return give_up(core, &evaluation, waits_since).await;
@@ -145,6 +147,18 @@ async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
         }
         stepped => stepped,
     }
+}
+
+/// Whether a run begins anew rather than going on.
+async fn is_stale(core: &Core, run: &Evaluation, now: Timestamp) -> Result<bool> {
+    let (incarnation, as_of) = (run.incarnation, run.as_of);
+    let stepped = core
+        .meta
+        .query(move |tx| policy::waits_since(tx, incarnation))
+        .await?;
+    let stepped = stepped.map_or(as_of, |stepped| stepped.max(as_of));
+    let acts_too_long = run.phase == Phase::Act && as_of.plus(soak::lasting(RUN_LIFE)) < now;
+    Ok(acts_too_long || stepped.plus(soak::lasting(RUN_IDLE)) < now)
 }
 
 /// Ends an evaluation that comes to nothing; a run's policy then waits from `since` on.
@@ -184,7 +198,13 @@ fn may_step(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<bool> {
     }
     let current = evaluation::get(tx, evaluation.incarnation, evaluation.kind)?;
     let same = |current: Evaluation| current.id == evaluation.id && current.step == evaluation.step;
-    Ok(current.is_some_and(same))
+    if !current.is_some_and(same) {
+        return Ok(false);
+    }
+    if evaluation.kind == Kind::Run {
+        policy::stepped(tx, evaluation.incarnation)?;
+    }
+    Ok(true)
 }
 
 /// Keeps a step that ends a phase: `next` comes, unless there is nothing more to do.
@@ -209,6 +229,7 @@ fn finish(tx: &mut dyn Tx, mut evaluation: Evaluation) -> Result<()> {
         Kind::Run => {
             evaluation::end(tx, incarnation, Kind::Run)?;
             subject::forget(tx, incarnation, FORGOTTEN)?;
+            policy::wait(tx, incarnation, evaluation.as_of)?;
             policy::ran(tx, incarnation, evaluation.as_of)?;
         }
     }

@@ -2,15 +2,16 @@
 //!
 //! It is what the sweepers of a running server do by themselves, without a rest between the steps.
 
-use longshore_store::meta::Tx;
-use longshore_types::time::Timestamp;
+use longshore_store::meta::{Durability, Tx};
+use longshore_types::{id::PhysicalId, time::Timestamp};
 use serde::Serialize;
 
+use super::unknown::{self, IDS_PER_QUERY, SHARDS};
 use crate::{
     core::Core,
     error::{Error, Result},
     job::{collect, doomed, pause, uploads},
-    table::garbage,
+    table::{doomed::doom_unknown, garbage, link::KEEP},
 };
 
 /// What there is to collect, or what was collected.
@@ -27,6 +28,9 @@ pub struct Garbage {
     pub bytes: u64,
     /// Files whose grace time has ended.
     pub files: u64,
+    /// Files that no row names, where those were looked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub unknown_files: Option<u64>,
     /// Until when nothing is collected, in milliseconds since the epoch, after a jump of the clock or a restore.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub paused_until: Option<i64>,
@@ -65,4 +69,38 @@ pub async fn collect(core: &Core, mut progress: impl FnMut(&Garbage)) -> Result<
             return Ok(done);
         }
     }
+}
+
+/// Looks for files that no row names, as what was written for more than a day may leave when its writer dies. Unless it is a
+/// `dry_run`, they go in a day, as what is garbage since now. Returns how many there are; `progress` is told so meanwhile.
+pub async fn unknown(core: &Core, dry_run: bool, mut progress: impl FnMut(u64)) -> Result<u64> {
+    let mut found = 0;
+    for (store, objects) in core.blobs.listed() {
+        for shard in 0..SHARDS {
+            let unknown = unknown::list(core, objects.as_ref(), shard).await?;
+            if dry_run {
+                found += unknown.ids.len() as u64;
+            } else {
+                for ids in unknown.ids.chunks(IDS_PER_QUERY) {
+                    found += doom(core, store, ids.to_vec()).await?;
+                }
+            }
+            progress(found);
+        }
+    }
+    Ok(found)
+}
+
+/// Dooms those that no row names still.
+async fn doom(core: &Core, store: u32, ids: Vec<PhysicalId>) -> Result<u64> {
+    core.meta
+        .write(Durability::Durable, move |tx| {
+            let not_before = tx.now().plus(KEEP);
+            let mut doomed = 0;
+            for id in &ids {
+                doomed += u64::from(doom_unknown(tx, *id, store, not_before)?);
+            }
+            Ok::<_, Error>(doomed)
+        })
+        .await
 }

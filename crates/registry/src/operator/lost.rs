@@ -98,23 +98,30 @@ impl std::fmt::Display for Lost {
         }
         for (at, image) in self.images.iter().enumerate() {
             let lead = if at == 0 { "; needed by" } else { "," };
-            let NeededBy {
-                kind,
-                account,
-                region,
-                repository,
-                digest,
-                tags,
-                expired,
-            } = image;
-            let region = if region.is_empty() { kind } else { region };
-            write!(f, "{lead} {account}/{region}/{repository}@{digest}")?;
-            if !tags.is_empty() {
-                write!(f, " ({})", tags.join(", "))?;
-            }
-            if *expired {
-                f.write_str(" (expired)")?;
-            }
+            write!(f, "{lead} {image}")?;
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Display for NeededBy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Self {
+            kind,
+            account,
+            region,
+            repository,
+            digest,
+            tags,
+            expired,
+        } = self;
+        let region = if region.is_empty() { kind } else { region };
+        write!(f, "{account}/{region}/{repository}@{digest}")?;
+        if !tags.is_empty() {
+            write!(f, " ({})", tags.join(", "))?;
+        }
+        if *expired {
+            f.write_str(" (expired)")?;
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! `recover`: finds segments that no row names, and makes blobs of them again.
 //!
-//! All segments of the first store are listed. One is nobody's when no row names it after it was seen: what is being
+//! All segments are listed, those of the archive store too. One is nobody's when no row names it after it was seen: what is being
 //! written has its intent from before it exists, and what is removed keeps its row until it is gone. Its header says whose
 //! it is and its footer what hash its upload had after it, so the segments of an upload make a chain. A chain that is whole
 //! and has the bytes that its last footer says becomes a blob, linked in a repository `recovered` of its registry, where it
@@ -17,19 +17,16 @@ use longshore_types::id::{DomainId, PhysicalId, UploadId};
 use serde::Serialize;
 
 use self::{chain::Seen, ring::Ring};
+use super::unknown::{self, SHARDS};
 use crate::{
     core::Core,
     error::{Error, Result},
-    table::segment,
 };
 
 pub use self::ring::opens_any_copy;
 
 /// How long what was recovered is kept without an image that needs it.
 pub const KEPT: Duration = Duration::from_hours(30 * 24);
-/// Segments lie in as many folders.
-const SHARDS: u32 = 256;
-const IDS_PER_QUERY: usize = 500;
 /// How many findings a report names; further ones are counted.
 const FINDINGS: usize = 1_000;
 
@@ -53,7 +50,7 @@ pub struct Recovered {
     pub repositories: Vec<String>,
     /// The first thousand that nothing could be made of.
     pub findings: Vec<Finding>,
-    /// The share of the store that was listed, of 256, until blobs are made.
+    /// How many folders were listed, [`SHARDS`] of each store, until blobs are made.
     #[serde(skip)]
     pub listed: u32,
 }
@@ -84,28 +81,37 @@ impl Recovered {
 pub async fn recover(core: &Core, mut progress: impl FnMut(&Recovered)) -> Result<Recovered> {
     let mut done = Recovered::default();
     let mut ring = Ring::load(core).await?;
-    let mut uploads: BTreeMap<(DomainId, UploadId), Vec<Seen>> = BTreeMap::new();
-    for shard in 0..SHARDS {
-        for id in unknown(core, shard, &mut done).await? {
-            match ring.open(core, id).await {
-                Ok(found) => {
-                    let of = (found.domain, found.recovered.upload_id);
-                    let seen = Seen::of(id, &found.recovered);
-                    uploads.entry(of).or_default().push(seen);
-                }
-                // It was removed since it was listed.
-                Err(Error::BlobUnknown) => {}
-                Err(error @ Error::Unavailable) => return Err(error),
-                Err(error) => done.find(id, causes(&error)),
-            }
-        }
-        done.listed = shard + 1;
-        progress(&done);
+    let mut uploads: BTreeMap<(u32, DomainId, UploadId), Vec<Seen>> = BTreeMap::new();
+    let stores = core.blobs.listed();
+    if stores.is_empty() {
+        return Err(Error::internal("the store of the blobs cannot be listed"));
     }
-    for ((domain, _), seen) in uploads {
+    for (store, objects) in stores {
+        for shard in 0..SHARDS {
+            let unknown = unknown::list(core, objects.as_ref(), shard).await?;
+            done.segments += unknown.listed;
+            done.unknown += unknown.ids.len() as u64;
+            for id in unknown.ids {
+                match ring.open(core, (store, id)).await {
+                    Ok(found) => {
+                        let of = (store, found.domain, found.recovered.upload_id);
+                        let seen = Seen::of(id, &found.recovered);
+                        uploads.entry(of).or_default().push(seen);
+                    }
+                    // It was removed since it was listed.
+                    Err(Error::BlobUnknown) => {}
+                    Err(error @ Error::Unavailable) => return Err(error),
+                    Err(error) => done.find(id, causes(&error)),
+                }
+            }
+            done.listed += 1;
+            progress(&done);
+        }
+    }
+    for ((store, domain, _), seen) in uploads {
         let first = seen.iter().map(|seen| seen.id).min();
         match chain::longest(seen) {
-            Ok(chain) => link::blob(core, &mut ring, domain, &chain, &mut done).await?,
+            Ok(chain) => link::blob(core, &mut ring, (store, domain), &chain, &mut done).await?,
             Err(problem) => {
                 if let Some(first) = first {
                     done.find(first, problem);
@@ -115,29 +121,6 @@ pub async fn recover(core: &Core, mut progress: impl FnMut(&Recovered)) -> Resul
         progress(&done);
     }
     Ok(done)
-}
-
-/// Lists a shard; returns the segments in it that no row names.
-async fn unknown(core: &Core, shard: u32, done: &mut Recovered) -> Result<Vec<PhysicalId>> {
-    let objects = core
-        .blobs
-        .objects()
-        .ok_or_else(|| Error::internal("the store of the blobs cannot be listed"))?;
-    let names = objects.list(&format!("{shard:02x}")).await;
-    let names = names.map_err(Error::internal)?;
-    let ids: Vec<PhysicalId> = names
-        .iter()
-        .filter_map(|name| name.rsplit('/').next()?.parse().ok())
-        .collect();
-    done.segments += ids.len() as u64;
-    let mut unknown = Vec::new();
-    for ids in ids.chunks(IDS_PER_QUERY) {
-        let ids = ids.to_vec();
-        let found = core.meta.query(move |tx| segment::unknown(tx, &ids));
-        unknown.extend(found.await?);
-    }
-    done.unknown += unknown.len() as u64;
-    Ok(unknown)
 }
 
 /// An error of the store of segments, as far as it matters here.

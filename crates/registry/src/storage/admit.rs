@@ -1,7 +1,11 @@
 //! Admission: the transactions that make a received body part of an upload, and an upload a blob.
 
 use longshore_store::meta::Tx;
-use longshore_types::{digest::Digest, id::UploadId, time::Timestamp};
+use longshore_types::{
+    digest::Digest,
+    id::{ContentId, DomainId, UploadId},
+    time::Timestamp,
+};
 
 use super::{content_of, receive::Piece};
 use crate::{
@@ -100,6 +104,31 @@ impl Admission {
     ) -> Result<Closed> {
         let before = super::upload::fresh(self.upload, false);
         self.become_blob(tx, repository, &before, digest)
+    }
+
+    /// Makes this body alone the content of a blob in place of `damaged`, which goes; fails with [`Error::Stale`] when the
+    /// blob has another content by now, or is gone.
+    pub(crate) fn renew(
+        &self,
+        tx: &mut dyn Tx,
+        (domain, digest): (DomainId, Digest),
+        damaged: ContentId,
+        is_archived: bool,
+    ) -> Result<()> {
+        self.hang(tx)?;
+        let after = self.after(&super::upload::fresh(self.upload, false))?;
+        let blob = NewBlob {
+            domain,
+            digest,
+            content: content_of(self.upload),
+            size: after.received,
+            segments: after.segments,
+        };
+        if blob::renew(tx, &blob, damaged, is_archived)? {
+            Ok(())
+        } else {
+            Err(Error::Stale)
+        }
     }
 
     fn become_blob(

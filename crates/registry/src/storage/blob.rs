@@ -19,6 +19,7 @@ use super::{
 };
 use crate::{
     authz::Grant,
+    body::Body,
     core::Core,
     cx::Cx,
     error::{Error, Result},
@@ -111,6 +112,18 @@ impl Download {
     }
 }
 
+/// What is read, as a body that comes in.
+#[async_trait::async_trait]
+impl Body for Download {
+    async fn next(&mut self) -> Option<Result<Bytes>> {
+        Self::next(self).await
+    }
+
+    fn announced(&self) -> Option<u64> {
+        None
+    }
+}
+
 /// A blob that is present here, ready to be read.
 #[derive(Debug)]
 pub struct Opened {
@@ -198,8 +211,18 @@ pub(crate) async fn open(
     content: ContentId,
     range: Range<u64>,
 ) -> Result<Download> {
-    let (inline, rows) = core
-        .meta
+    open_in((&core.meta, &core.blobs), keys, digest, content, range).await
+}
+
+/// Opens a range of a blob that these rows and segments have.
+pub(crate) async fn open_in(
+    (meta, blobs): (&Metadata, &Blobs),
+    keys: Arc<DomainKeys>,
+    digest: Digest,
+    content: ContentId,
+    range: Range<u64>,
+) -> Result<Download> {
+    let (inline, rows) = meta
         .read(move |tx| {
             Ok::<_, Error>((
                 blob::inline(tx, content)?,
@@ -209,12 +232,12 @@ pub(crate) async fn open(
         .await?;
     let parts = parts(&keys, content, inline, rows)?;
     let of = Identity {
-        meta: core.meta.clone(),
+        meta: meta.clone(),
         domain: keys.domain(),
         digest,
         content,
     };
-    download(core.blobs.clone(), keys, parts, range, Some(of))
+    download(blobs.clone(), keys, parts, range, Some(of))
 }
 
 /// Whether segments alone do not make up the blob.

@@ -119,20 +119,21 @@ pub(crate) async fn segment(
     body: &mut dyn Body,
 ) -> Result<Received> {
     let physical = intend(cx, grant).await?;
-    finish(cx.core, physical, target, head, body).await
+    let store = cx.core.blobs.store_id();
+    finish(cx.core, (store, physical), target, head, body).await
 }
 
 /// Receives a body into a segment whose intent is recorded.
 async fn finish(
     core: &Core,
-    physical: PhysicalId,
+    (store, physical): (u32, PhysicalId),
     target: Target<'_>,
     head: Vec<Bytes>,
     body: &mut dyn Body,
 ) -> Result<Received> {
-    let written = write(core, physical, target, head, body).await;
+    let written = write(core, (store, physical), target, head, body).await;
     if written.is_err() {
-        release(core, physical).await;
+        release(core, (store, physical)).await;
     }
     let segment = written?;
     Ok(Received {
@@ -142,26 +143,31 @@ async fn finish(
     })
 }
 
-/// Receives a body that the server reads itself, into memory while it is small, else into a segment.
-pub(crate) async fn own(core: &Core, target: Target<'_>, body: &mut dyn Body) -> Result<Received> {
+/// Receives a body that the server reads itself, into memory while it is small, else into a segment of the store of that
+/// number.
+pub(crate) async fn own(
+    core: &Core,
+    store: u32,
+    target: Target<'_>,
+    body: &mut dyn Body,
+) -> Result<Received> {
     let head = peek(body, 0).await?;
     if head.is_all {
         return inline(target, &head.pieces);
     }
     let physical = PhysicalId::from_uuid(core.fresh());
-    let store = core.blobs.store_id();
     core.meta
         .write(Durability::Durable, move |tx| {
             let not_before = tx.now().plus(KEEP);
             Ok::<_, Error>(doomed::insert(tx, physical, store, not_before)?)
         })
         .await?;
-    finish(core, physical, target, head.pieces, body).await
+    finish(core, (store, physical), target, head.pieces, body).await
 }
 
 async fn write(
     core: &Core,
-    physical: PhysicalId,
+    (store, physical): (u32, PhysicalId),
     target: Target<'_>,
     head: Vec<Bytes>,
     body: &mut dyn Body,
@@ -172,7 +178,7 @@ async fn write(
         start: target.start.cast_unsigned(),
         hash: target.hash,
     };
-    let mut writer = core.blobs.create(target.keys, spec).await?;
+    let mut writer = core.blobs.create_in(store, target.keys, spec).await?;
     let mut left = (target.most - target.start).max(0).cast_unsigned();
     let mut head = head.into_iter();
     loop {
@@ -206,15 +212,17 @@ async fn intend(cx: &Cx<'_>, grant: &Grant) -> Result<PhysicalId> {
 /// Lets the file of a body that is not admitted go. When this fails, its intent dooms it all the same.
 pub(crate) async fn forget(core: &Core, piece: Option<&Piece>) {
     if let Some(Piece::Segment(segment)) = piece {
-        release(core, segment.physical_id).await;
+        release(core, (segment.store, segment.physical_id)).await;
     }
 }
 
 /// Lets the file of a segment that is not to be go. When this fails, its intent dooms it all the same.
-pub(crate) async fn release(core: &Core, physical: PhysicalId) {
+pub(crate) async fn release(core: &Core, (store, physical): (u32, PhysicalId)) {
     let released = core
         .meta
-        .write(Durability::Soft, move |tx| doomed::release(tx, physical))
+        .write(Durability::Soft, move |tx| {
+            doomed::release(tx, physical, store)
+        })
         .await;
     if let Err(error) = released {
         tracing::warn!(%physical, %error, "an unused segment stays until its intent ends");

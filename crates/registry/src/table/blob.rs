@@ -243,6 +243,56 @@ pub(crate) fn swap(
     Ok(true)
 }
 
+/// Makes `new` the content of its blob in place of `damaged`, which is doomed, and lifts the mark; returns whether that was
+/// its content.
+pub(crate) fn renew(
+    tx: &mut dyn Tx,
+    new: &NewBlob,
+    damaged: ContentId,
+    is_archived: bool,
+) -> Result<bool> {
+    let renewed = tx.execute(
+        "UPDATE blob SET content = ?4, size = ?5, segments = ?6, damaged = 0, archived = ?7 \
+         WHERE domain = ?1 AND digest = ?2 AND content = ?3",
+        args![
+            new.domain.as_bytes(),
+            &new.digest.to_key(),
+            damaged.as_bytes(),
+            new.content.as_bytes(),
+            new.size,
+            new.segments,
+            is_archived
+        ],
+    )?;
+    if renewed == 0 {
+        return Ok(false);
+    }
+    let not_before = doomed::after_grace(tx.now());
+    doomed::content(tx, damaged.as_bytes(), not_before)?;
+    Ok(true)
+}
+
+/// Notes that the segments of a blob that was just made lie in the archive store.
+pub(crate) fn lies_in_archive(tx: &mut dyn Tx, made: &NewBlob) -> Result<()> {
+    let sql = "UPDATE blob SET archived = 1 WHERE domain = ?1 AND digest = ?2 AND content = ?3";
+    let content = made.content.as_bytes();
+    tx.execute(
+        sql,
+        args![made.domain.as_bytes(), &made.digest.to_key(), content],
+    )
+    .map(drop)
+}
+
+/// Whether a domain has a damaged blob that is named by its SHA-512.
+pub(crate) fn any_damaged_sha512(tx: &mut dyn Tx, domain: DomainId) -> Result<bool> {
+    // Digests begin with a byte that tells their algorithm.
+    let first = Digest::sha512([0; 64]).to_key();
+    let sql = "SELECT 1 FROM blob WHERE domain = ?1 AND digest >= ?2 AND damaged = 1 LIMIT 1";
+    Ok(tx
+        .row::<i64>(sql, args![domain.as_bytes(), &first])?
+        .is_some())
+}
+
 /// Marks a blob damaged: absent to every read and check until it is uploaded again. Returns whether it is still made of
 /// that content.
 pub(crate) fn damage(

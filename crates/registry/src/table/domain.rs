@@ -139,6 +139,12 @@ pub(crate) fn last_made(tx: &mut dyn Tx) -> Result<Timestamp> {
     Ok(Timestamp::from_millis(last.flatten().unwrap_or_default()))
 }
 
+/// Returns how many further keys of domains were made since then.
+pub(crate) fn made_since(tx: &mut dyn Tx, since: Timestamp) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM domain_key WHERE version > 1 AND created_at >= ?1";
+    tx.count(sql, args![since])
+}
+
 impl Row for NewestKey {
     fn read(columns: &dyn Columns) -> Result<Self> {
         Ok(Self {

@@ -53,14 +53,36 @@ pub(crate) fn forget(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
     .map(drop)
 }
 
-/// Lets the file of `physical`, which no row ever named, go.
-pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId) -> Result<()> {
+/// Lets the file of `physical`, which is to be no segment, go. Its row may have gone before the file was made, if that took
+/// longer than a day: then it gets another.
+pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId, store: u32) -> Result<()> {
     let now = tx.now();
-    tx.execute(
+    let released = tx.execute(
         "UPDATE doomed SET not_before = ?2 WHERE physical = ?1 AND not_before > ?2",
         args![physical.as_bytes(), now],
-    )
-    .map(drop)
+    )?;
+    if released == 0 {
+        doom_unknown(tx, physical, store, now)?;
+    }
+    Ok(())
+}
+
+/// Dooms a file that no row names; returns whether none did.
+pub(crate) fn doom_unknown(
+    tx: &mut dyn Tx,
+    physical: PhysicalId,
+    store: u32,
+    not_before: Timestamp,
+) -> Result<bool> {
+    let named = "SELECT 1 FROM segment WHERE physical = ?1";
+    if tx.row::<i64>(named, args![physical.as_bytes()])?.is_some() {
+        return Ok(false);
+    }
+    let doomed = tx.execute(
+        "INSERT INTO doomed (physical, store, not_before) VALUES (?1, ?2, ?3) ON CONFLICT (physical) DO NOTHING",
+        args![physical.as_bytes(), i64::from(store), not_before],
+    )?;
+    Ok(doomed == 1)
 }
 
 /// Dooms all segments of a content.

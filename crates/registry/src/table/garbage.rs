@@ -45,6 +45,7 @@ pub(crate) fn due(tx: &mut dyn Tx, settling: Duration) -> Result<Garbage> {
         blobs: blobs.cast_unsigned(),
         bytes: bytes.cast_unsigned(),
         files,
+        unknown_files: None,
         paused_until: None,
     })
 }

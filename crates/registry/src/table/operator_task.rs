@@ -28,3 +28,13 @@ pub(crate) fn remove(tx: &mut dyn Tx, name: &str) -> Result<()> {
     tx.execute("DELETE FROM operator_task WHERE name = ?1", args![name])
         .map(drop)
 }
+
+/// Forgets up to `limit` whose names begin like this; returns how many it were.
+pub(crate) fn remove_some(tx: &mut dyn Tx, prefix: &str, limit: i64) -> Result<u64> {
+    let length = prefix.chars().count();
+    let sql = format!(
+        "DELETE FROM operator_task WHERE name IN \
+         (SELECT name FROM operator_task WHERE substr(name, 1, {length}) = ?1 LIMIT ?2)"
+    );
+    tx.execute(&sql, args![prefix, limit])
+}

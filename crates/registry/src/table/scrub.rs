@@ -94,6 +94,18 @@ pub(crate) enum Images {
     Expired,
 }
 
+impl Images {
+    /// Both.
+    pub(crate) const ALL: [Self; 2] = [Self::Live, Self::Expired];
+
+    const fn table(self) -> &'static str {
+        match self {
+            Self::Live => "image",
+            Self::Expired => "expired_image",
+        }
+    }
+}
+
 /// Returns up to `limit` images of live repositories after an incarnation and digest; both empty at the start.
 pub(crate) fn images(
     tx: &mut dyn Tx,
@@ -101,10 +113,7 @@ pub(crate) fn images(
     after: (&[u8], &[u8]),
     limit: i64,
 ) -> Result<Vec<ScrubImage>> {
-    let table = match of {
-        Images::Live => "image",
-        Images::Expired => "expired_image",
-    };
+    let table = of.table();
     let sql = format!(
         "SELECT i.incarnation, i.digest, r.name, d.id, d.kind, d.account, d.region, i.manifest \
          FROM {table} i JOIN repository r ON r.incarnation = i.incarnation JOIN domain d ON d.id = r.domain \
@@ -113,23 +122,64 @@ pub(crate) fn images(
     tx.rows(&sql, args![after.0, after.1, limit])
 }
 
-/// Returns how many blobs there are, and their bytes.
-pub(crate) fn total(tx: &mut dyn Tx) -> Result<(i64, i64)> {
-    let sql = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob";
-    Ok(tx.row(sql, args![])?.unwrap_or_default())
+/// Returns up to `limit` blobs of a digest in any domain after one, but for the one of that content and those that are
+/// damaged.
+pub(crate) fn copies(
+    tx: &mut dyn Tx,
+    (digest, except): (&Digest, &[u8]),
+    after: &[u8],
+    limit: i64,
+) -> Result<Vec<ScrubBlob>> {
+    tx.rows(
+        "SELECT b.domain, b.digest, b.content, b.size, b.damaged, d.kind, d.account, d.region \
+         FROM domain d JOIN blob b ON b.domain = d.id AND b.digest = ?1 \
+         WHERE d.id > ?3 AND b.content <> ?2 AND b.damaged = 0 ORDER BY d.id LIMIT ?4",
+        args![&digest.to_key(), except, after, limit],
+    )
 }
 
-/// Returns up to `limit` images that need a blob: the repository's name and the image's digest.
-pub(crate) fn users(
+/// Returns up to `limit` images of a digest in any repository after an incarnation.
+pub(crate) fn same_images(
     tx: &mut dyn Tx,
-    domain: DomainId,
-    blob: &Digest,
+    of: Images,
+    digest: &Digest,
+    after: &[u8],
     limit: i64,
-) -> Result<Vec<(String, Digest)>> {
-    tx.rows(
-        "SELECT r.name, x.image FROM link l JOIN repository r ON r.incarnation = l.incarnation AND r.died_at IS NULL \
-         JOIN image_layer x ON x.incarnation = l.incarnation AND x.layer = l.digest \
-         WHERE l.domain = ?1 AND l.digest = ?2 ORDER BY r.name, x.image LIMIT ?3",
-        args![domain.as_bytes(), &blob.to_key(), limit],
-    )
+) -> Result<Vec<ScrubImage>> {
+    let table = of.table();
+    let sql = format!(
+        "SELECT i.incarnation, i.digest, r.name, d.id, d.kind, d.account, d.region, i.manifest \
+         FROM repository r JOIN {table} i ON i.incarnation = r.incarnation AND i.digest = ?1 JOIN domain d ON d.id = r.domain \
+         WHERE r.incarnation > ?2 ORDER BY r.incarnation LIMIT ?3"
+    );
+    tx.rows(&sql, args![&digest.to_key(), after, limit])
+}
+
+/// Puts a manifest that was sealed anew in the place of one that does not open; returns whether that was still there.
+pub(crate) fn renew_manifest(
+    tx: &mut dyn Tx,
+    of: Images,
+    image: &ScrubImage,
+    sealed: &[u8],
+) -> Result<bool> {
+    let table = of.table();
+    let sql = format!(
+        "UPDATE {table} SET manifest = ?4 WHERE incarnation = ?1 AND digest = ?2 AND manifest = ?3"
+    );
+    let renewed = tx.execute(
+        &sql,
+        args![
+            image.incarnation.as_bytes(),
+            &image.digest.to_key(),
+            &image.manifest,
+            sealed
+        ],
+    )?;
+    Ok(renewed == 1)
+}
+
+/// Returns how many blobs there are, or how many are marked damaged, and their bytes.
+pub(crate) fn total(tx: &mut dyn Tx, marked: bool) -> Result<(i64, i64)> {
+    let sql = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob WHERE damaged >= ?1";
+    Ok(tx.row(sql, args![marked])?.unwrap_or_default())
 }

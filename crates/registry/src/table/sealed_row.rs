@@ -39,8 +39,8 @@ pub(crate) struct SealedRow {
     /// The content or segment that it is of, where it is of one.
     pub(crate) of: Vec<u8>,
     pub(crate) domain: DomainId,
-    /// The version of the key that sealed it.
-    pub(crate) version: u32,
+    /// The version of the key that sealed it; nothing when what is there is too short to have one.
+    pub(crate) version: Option<u32>,
 }
 
 impl Row for SealedRow {
@@ -57,7 +57,7 @@ impl Row for SealedRow {
             of: columns.blob(3)?.to_vec(),
             domain: DomainId::from_slice(columns.blob(4)?)
                 .map_err(|_| Error::corrupt("domain.id"))?,
-            version: version.ok_or_else(|| Error::corrupt("a key's version"))?,
+            version,
         })
     }
 }

@@ -115,7 +115,21 @@ impl TestCore {
         std::fs::create_dir(&archive).unwrap();
         let files = Arc::new(FileStore::open(&archive).unwrap());
         let change = |settings: &mut Settings| settings.move_bytes = move_bytes;
-        Self::over(dir, change, |blobs| blobs.with_archive(files, 2)).await
+        let first = Arc::new(FileObjects::new(segments::place(dir.path())));
+        let second = Arc::new(FileObjects::new(archive.join("blobs")));
+        let stores = |blobs: Blobs| {
+            let blobs = blobs.with_archive(files, 2).with_objects(first);
+            blobs.with_archive_objects(second)
+        };
+        Self::over(dir, change, stores).await
+    }
+
+    /// Starts over files that are made when `gate` opens, and only then.
+    pub(crate) async fn with_late_files(gate: Arc<segments::Gate>) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let late = segments::late(dir.path(), gate);
+        let blobs = Blobs::new(late, 1, Cipher::Aes256Gcm, Pool::new(4));
+        Self::over(dir, |_| {}, |_| blobs).await
     }
 
     /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.

@@ -30,6 +30,7 @@ mod pull_time_exclusion;
 mod quota;
 mod rate;
 mod recover;
+mod repair;
 mod registry;
 mod rekey;
 mod reports;

@@ -2,11 +2,20 @@
 
 use std::time::Duration;
 
-use longshore_registry::operator::{gc, scrub};
+use bytes::Bytes;
+use longshore_registry::{
+    body::Whole,
+    oci::upload::PushBlob,
+    operator::{gc, scrub},
+};
+use longshore_store::meta::{self, Durability};
 use longshore_types::name::Reference;
 use tokio::sync::Notify;
 
-use crate::harness::{TestCore, digest_of, oci_manifest};
+use crate::{
+    harness::{TestCore, digest_of, oci_manifest},
+    segments::Gate,
+};
 
 /// More than stays in a row.
 const LARGE: usize = 200_000;
@@ -51,7 +60,10 @@ async fn a_rotten_file_is_found_with_the_images_that_need_it_and_marked() {
     let finding = &done.findings[0];
     assert_eq!(finding.digest, digest_of(&layer).to_string());
     assert_eq!(finding.images.len(), 1, "{finding:?}");
-    assert!(finding.images[0].starts_with("app@sha256:"), "{finding:?}");
+    assert!(
+        finding.images[0].starts_with("123456789012/eu-central-1/app@sha256:"),
+        "{finding:?}"
+    );
     // A push is asked for the layer again, and makes it whole.
     t.blob("app", &layer).await;
     let again = scrubbed(&t).await;
@@ -128,4 +140,57 @@ async fn what_is_due_is_told_and_then_collected() {
     assert_eq!(gc::due(&t.core).await.unwrap().files, 1);
     assert_eq!(gc::collect(&t.core, |_| {}).await.unwrap().files, 1);
     assert_eq!(gc::due(&t.core).await.unwrap(), gc::Garbage::default());
+}
+
+#[tokio::test]
+async fn a_file_that_was_made_after_its_intent_had_gone_is_collected() {
+    let gate = Gate::shut();
+    let t = TestCore::with_late_files(gate.clone()).await;
+    t.repository("app").await;
+    let large = vec![1; LARGE];
+    let pushing = t.run(PushBlob {
+        repository: t.at("app"),
+        digest: digest_of(&large),
+        body: Box::new(Whole::new(Bytes::from(large))),
+    });
+    let meanwhile = async {
+        gate.reached.acquire().await.unwrap().forget();
+        // The server was asleep, and another one collected.
+        t.advance(Duration::from_hours(25));
+        t.sweep().await;
+        gate.open.add_permits(1);
+    };
+    let (pushed, ()) = tokio::join!(pushing, meanwhile);
+    pushed.unwrap_err();
+    assert_eq!(t.files(), 1);
+    t.sweep().await;
+    assert_eq!(t.files(), 0);
+}
+
+#[tokio::test]
+async fn files_that_no_row_names_are_told_and_go_in_a_day() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    for seed in 0..3 {
+        t.blob("app", &vec![seed; LARGE]).await;
+    }
+    t.core
+        .meta
+        .write(Durability::Durable, |tx| {
+            for table in ["candidate", "link", "blob", "segment"] {
+                tx.execute(&format!("DELETE FROM {table}"), &[])?;
+            }
+            Ok::<_, meta::Error>(())
+        })
+        .await
+        .unwrap();
+    t.blob("app", &vec![9; LARGE]).await;
+    assert_eq!(gc::unknown(&t.core, true, |_| {}).await.unwrap(), 3);
+    assert_eq!(gc::unknown(&t.core, false, |_| {}).await.unwrap(), 3);
+    assert_eq!(gc::unknown(&t.core, false, |_| {}).await.unwrap(), 0);
+    gc::collect(&t.core, |_| {}).await.unwrap();
+    assert_eq!(t.files(), 4);
+    t.advance(Duration::from_hours(25));
+    assert_eq!(gc::collect(&t.core, |_| {}).await.unwrap().files, 3);
+    assert_eq!(t.files(), 1);
 }

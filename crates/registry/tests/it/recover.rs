@@ -7,9 +7,9 @@ use longshore_registry::{
     body::Whole,
     oci::{
         blob::PullBlob,
-        upload::{AppendUpload, CloseUpload, StartUpload, Started},
+        upload::{AppendUpload, CloseUpload, PushBlob, StartUpload, Started},
     },
-    op::image::PutImage,
+    op::image::{PutImage, UpdateImageStorageClass},
     operator::{
         recover::{Recovered, recover},
         rekey::{
@@ -275,4 +275,85 @@ async fn pushes_meanwhile_are_nobodys_business() {
         }
     };
     tokio::join!(pushing, recovering);
+}
+
+#[tokio::test]
+async fn what_lies_in_the_archive_comes_back_to_where_pulls_are_served_from() {
+    let t = TestCore::with_archive(64 << 20).await;
+    t.repository("app").await;
+    t.blob("app", b"{}").await;
+    t.blob("app", &large(1)).await;
+    let manifest = oci_manifest(b"{}", &[&large(1)]).to_string();
+    let image = t.put("app", &manifest, Some("v1")).await;
+    let archive = json!({"repositoryName": "app", "imageId": {"imageDigest": image}, "targetStorageClass": "ARCHIVE"});
+    t.ok::<UpdateImageStorageClass>(archive).await;
+    for _ in 0..2 {
+        t.advance(Duration::from_hours(25));
+        t.sweep().await;
+    }
+    assert_eq!((t.files(), t.archived_files()), (0, 1));
+    let t = t.without_metadata(key("5a").into()).await;
+    let done = recovered(&t).await;
+    assert_eq!(
+        (done.segments, done.blobs, done.left),
+        (1, 1, 0),
+        "{done:?}"
+    );
+    let digest = digest_of(&large(1));
+    assert_eq!(pulled(&t, "recovered", digest).await, large(1));
+    t.sweep().await;
+    assert_eq!(t.files(), 1);
+    t.advance(Duration::from_hours(25));
+    t.sweep().await;
+    assert_eq!((t.files(), t.archived_files()), (1, 0));
+    assert_eq!(pulled(&t, "recovered", digest).await, large(1));
+}
+
+#[tokio::test]
+async fn a_blob_of_very_many_segments_is_written_anew() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    // The least that stays in no row.
+    let parts: Vec<Vec<u8>> = (0..501_u16)
+        .map(|number| vec![number.to_be_bytes()[1]; 65_537])
+        .collect();
+    let digest = in_segments(&t, &parts).await;
+    lose_rows(&t).await;
+    let done = recovered(&t).await;
+    assert_eq!(
+        (done.unknown, done.blobs, done.left),
+        (501, 1, 0),
+        "{done:?}"
+    );
+    assert_eq!(t.files(), 502);
+    assert!(pulled(&t, "recovered", digest).await == parts.concat());
+    let again = recovered(&t).await;
+    assert_eq!((again.unknown, again.blobs, again.present), (501, 0, 1));
+    assert_eq!(t.files(), 502);
+}
+
+#[tokio::test]
+async fn a_damaged_blob_that_is_named_by_its_sha512_gets_its_segments_again() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA512, &large(1));
+    let digest = Digest::sha512(hash.as_ref().try_into().unwrap());
+    t.run(PushBlob {
+        repository: t.at("app"),
+        digest,
+        body: Box::new(Whole::new(Bytes::from(large(1)))),
+    })
+    .await
+    .unwrap();
+    t.core
+        .meta
+        .write(Durability::Durable, |tx| {
+            tx.execute("DELETE FROM segment", &[])?;
+            tx.execute("UPDATE blob SET damaged = 1", &[])
+        })
+        .await
+        .unwrap();
+    let done = recovered(&t).await;
+    assert_eq!((done.unknown, done.blobs, done.left), (1, 1, 0), "{done:?}");
+    assert_eq!(pulled(&t, "app", digest).await, large(1));
 }

@@ -33,8 +33,10 @@ pub enum Command {
     #[command(subcommand)]
     Repository(RepositoryCommand),
     /// Read every blob and manifest again, beside a running server or without one; mark what is damaged.
+    ///
+    /// What is damaged is repaired if another registry of the store has the same bytes, or a backup that `--repair-from` names.
     #[command(
-        after_help = "A scrub that is stopped goes on where it was.\n\nExample: longshore scrub --data-dir /var/lib/longshore --rate 50"
+        after_help = "A scrub that is stopped goes on where it was.\n\nExample: longshore scrub --data-dir /var/lib/longshore --rate 50\n         longshore scrub --data-dir /var/lib/longshore --marked --repair-from /mnt/backup"
     )]
     Scrub(ScrubArgs),
     /// Collect all garbage that is due, beside a running server or without one.
@@ -294,6 +296,12 @@ pub struct ScrubArgs {
     /// Begin again, although an earlier scrub was stopped on its way
     #[arg(long)]
     pub restart: bool,
+    /// Of the blobs, read only those that are marked damaged already
+    #[arg(long)]
+    pub marked: bool,
+    /// Repair what is damaged from the backups in this place: a directory or `s3://BUCKET/PREFIX`, as for `longshore backup`
+    #[arg(long, value_name = "PLACE")]
+    pub repair_from: Option<String>,
     /// What is read.
     #[command(flatten)]
     pub store: StoreArgs,
@@ -305,6 +313,9 @@ pub struct GcArgs {
     /// Say what would be collected, and collect nothing
     #[arg(long)]
     pub dry_run: bool,
+    /// Look for files that no row names, too, and let them go in a day; what `longshore recover` would bring back is among them
+    #[arg(long)]
+    pub unknown_files: bool,
     /// What is collected.
     #[command(flatten)]
     pub store: StoreArgs,

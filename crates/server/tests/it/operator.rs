@@ -84,6 +84,55 @@ async fn scrub_finds_rot_beside_a_running_server_which_then_serves_it_no_more() 
     assert_eq!((pulled.status, digest_of(&pulled.body)), (200, digest));
 }
 
+fn rot(segment: &Path) {
+    let mut bytes = fs::read(segment).unwrap();
+    bytes[LARGE / 2] ^= 1;
+    fs::write(segment, bytes).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrub_repairs_from_a_backup_beside_a_running_server() {
+    let (server, digest) = with_a_blob().await;
+    let place = tempfile::tempdir().unwrap();
+    let at = place.path().to_str().unwrap();
+    let none = beside(&server, &["scrub", "--repair-from", at]);
+    assert_eq!(none.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&none.stderr);
+    assert!(text.contains("there are no backups in it"), "{text}");
+
+    let made = beside(&server, &["backup", "--to", at]);
+    assert!(made.status.success(), "{made:?}");
+    rot(&segments(server.data_dir())[0]);
+    assert!(!beside(&server, &["scrub"]).status.success());
+    assert_eq!(pull(&server, &digest).await.status, 404);
+    let mended = beside(&server, &["scrub", "--json", "--repair-from", at]);
+    assert!(mended.status.success(), "{mended:?}");
+    let told = json(&mended);
+    assert_eq!(
+        (&told["damaged"], &told["repaired"]),
+        (&0.into(), &1.into())
+    );
+    assert_eq!(told["repairs"][0]["digest"], digest, "{told}");
+    let pulled = pull(&server, &digest).await;
+    assert_eq!((pulled.status, digest_of(&pulled.body)), (200, digest));
+
+    // What came after the backup is in none.
+    let password = server.password().await;
+    let later = server.push_blob(&password, "app", &vec![8; LARGE]).await;
+    for segment in segments(server.data_dir()) {
+        rot(&segment);
+    }
+    let partly = beside(&server, &["scrub", "--repair-from", at]);
+    assert_eq!(partly.status.code(), Some(1), "{partly:?}");
+    let text = String::from_utf8_lossy(&partly.stdout);
+    assert!(text.contains("1 damaged, 1 whole again"), "{text}");
+    let line = text.lines().find(|line| line.starts_with(&later));
+    assert!(
+        line.is_some_and(|line| line.contains("no backup has it")),
+        "{text}"
+    );
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn gc_tells_and_collects_beside_a_running_server() {
     let (server, _) = with_a_blob().await;

@@ -3,8 +3,9 @@
 use std::{
     fs,
     path::Path,
-    process::{Command, Output},
+    process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
+    time::Duration,
 };
 
 use longshore::config::{Config, MasterKeySource};
@@ -222,6 +223,87 @@ async fn servers_on_one_database_hold_two_keys_until_the_old_one_goes() {
     }
     let input = json!({ "repositoryName": "last" });
     c.aws("CreateRepository", &input).await.expect(200);
+}
+
+/// Runs a command and kills it after so long; returns what it told if it had ended before.
+async fn killed_after(server: &TestServer, args: &[&str], delay: Duration) -> Option<Output> {
+    let mut command = command(server, args);
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    tokio::time::sleep(delay).await;
+    child.kill().unwrap();
+    let ended = tokio::task::spawn_blocking(move || child.wait_with_output());
+    let ended = ended.await.unwrap().unwrap();
+    ended.status.code().map(|_| ended)
+}
+
+/// Kills the command later and later, until it ends by itself; returns what it tells then and how often it was killed.
+async fn killed_until_done(server: &TestServer, args: &[&str]) -> (Output, u32) {
+    for kills in 0.. {
+        let delay = Duration::from_millis(u64::from(20 + 10 * kills + kills * kills));
+        if let Some(ended) = killed_after(server, args, delay).await {
+            return (ended, kills);
+        }
+    }
+    unreachable!("some run is not killed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn both_exchanges_are_killed_again_and_again_and_then_the_new_key_alone_opens_everything() {
+    let outside = tempfile::tempdir().unwrap();
+    let new = new_key(outside.path());
+    let server = TestServer::with(second).await;
+    for number in 0..20 {
+        push_and_pull(&server, &format!("app{number}")).await;
+    }
+    let users: Vec<String> = (0..60).map(|number| format!("user{number}")).collect();
+    for user in &users {
+        for action in ["CreateUser", "CreateAccessKey"] {
+            server.iam(action, &[("UserName", user)]).await.expect(200);
+        }
+    }
+    let password = server.password().await;
+    let large = vec![7; 300_000];
+    let digest = server.push_blob(&password, "app0", &large).await;
+
+    let args = ["--new-master-key-file", &new];
+    let (done, kills) = killed_until_done(&server, &args).await;
+    assert!(done.status.success() && kills > 1, "{kills} {done:?}");
+    assert_eq!(json(&done)["masterKey"]["unreadable"], 0, "{done:?}");
+    push_and_pull(&server, "between").await;
+    let server = server.restart_with(new_alone).await.unwrap();
+
+    // While servers learn of the new keys, which takes twenty seconds, and then while rows are sealed anew.
+    for millis in [100, 300, 1_000] {
+        let delay = Duration::from_millis(millis);
+        assert!(killed_after(&server, &["--domains"], delay).await.is_none());
+    }
+    tokio::time::sleep(Duration::from_secs(21)).await;
+    let (done, kills) = killed_until_done(&server, &["--domains"]).await;
+    assert!(done.status.success() && kills > 1, "{kills} {done:?}");
+    let told = &json(&done)["domains"];
+    assert_eq!(
+        (&told["unreadable"], &told["newKeys"]),
+        (&0.into(), &1.into())
+    );
+    // The last run went on with the first one.
+    assert!(told["resumedFrom"].is_string(), "{told}");
+
+    let server = server.restart().await;
+    for repository in (0..20)
+        .map(|number| format!("app{number}"))
+        .chain(["between".to_owned()])
+    {
+        pull(&server, &repository).await;
+    }
+    let path = format!("app0/blobs/{digest}");
+    let password = server.password().await;
+    let pulled = server.v2(&password, "GET", &path).send().await.expect(200);
+    assert_eq!(pulled.body, large);
+    push_and_pull(&server, "after").await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

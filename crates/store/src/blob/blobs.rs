@@ -30,6 +30,8 @@ pub struct Blobs {
     archive: Option<(u32, Arc<dyn SegmentStore>)>,
     /// What lies beside the segments of the first store.
     objects: Option<Arc<dyn NamedObjects>>,
+    /// The same of the archive store.
+    archive_objects: Option<Arc<dyn NamedObjects>>,
     cipher: Cipher,
     pool: Pool,
 }
@@ -55,6 +57,7 @@ impl Blobs {
             store_id,
             archive: None,
             objects: None,
+            archive_objects: None,
             cipher,
             pool,
         }
@@ -78,15 +81,37 @@ impl Blobs {
         }
     }
 
+    /// Says how objects of the store for what is archived are found by name.
+    #[must_use]
+    pub fn with_archive_objects(self, objects: Arc<dyn NamedObjects>) -> Self {
+        Self {
+            archive_objects: Some(objects),
+            ..self
+        }
+    }
+
+    /// Returns the stores whose objects can be listed, with what lists them.
+    pub fn listed(&self) -> Vec<(u32, Arc<dyn NamedObjects>)> {
+        let first = self.objects.clone().map(|objects| (self.store_id, objects));
+        let archive = self.archive_id().zip(self.archive_objects.clone());
+        first.into_iter().chain(archive).collect()
+    }
+
     /// Returns what lies beside the segments of the first store, if that was said.
     pub fn objects(&self) -> Option<&dyn NamedObjects> {
         self.objects.as_deref()
     }
 
-    /// Returns whose a segment of the first store is, by its header: the domain, and the version of its key.
-    pub async fn owner(&self, id: PhysicalId) -> Result<(Registry, DomainId, u32), BlobError> {
-        let length = self.store.stat(id).await?.ok_or(BlobError::Missing(id))?;
-        let front = self.bytes(id, 0..length.min(MAX_HEADER_LEN as u64)).await?;
+    /// Returns whose a segment of a store is, by its header: the domain, and the version of its key.
+    pub async fn owner(
+        &self,
+        store: u32,
+        id: PhysicalId,
+    ) -> Result<(Registry, DomainId, u32), BlobError> {
+        let objects = self.holding(store, id)?;
+        let length = objects.stat(id).await?.ok_or(BlobError::Missing(id))?;
+        let front = 0..length.min(MAX_HEADER_LEN as u64);
+        let front = self.bytes(&objects, id, front).await?;
         let parsed = Header::parse(&front);
         let (header, _) = parsed.map_err(|damage| BlobError::Damaged(id, damage))?;
         Ok((header.registry, header.domain_id, header.key_version))
@@ -284,17 +309,22 @@ impl Blobs {
         self.holding(store, id)?.delete(id).await
     }
 
-    /// Finds the row of a sealed segment of the first store again from its object alone. Its frames are checked when they
-    /// are read.
-    pub async fn recover(&self, id: PhysicalId, keys: &DomainKeys) -> Result<Recovered, BlobError> {
-        let length = self.store.stat(id).await?.ok_or(BlobError::Missing(id))?;
-        let front = self.bytes(id, 0..length.min(MAX_HEADER_LEN as u64)).await?;
-        let back = self
-            .bytes(id, length.saturating_sub(FOOTER_LEN as u64)..length)
-            .await?;
+    /// Finds the row of a sealed segment of a store again from its object alone. Its frames are checked when they are read.
+    pub async fn recover(
+        &self,
+        store: u32,
+        id: PhysicalId,
+        keys: &DomainKeys,
+    ) -> Result<Recovered, BlobError> {
+        let objects = self.holding(store, id)?;
+        let length = objects.stat(id).await?.ok_or(BlobError::Missing(id))?;
+        let front = 0..length.min(MAX_HEADER_LEN as u64);
+        let front = self.bytes(&objects, id, front).await?;
+        let back = length.saturating_sub(FOOTER_LEN as u64)..length;
+        let back = self.bytes(&objects, id, back).await?;
         let found = Found {
             physical_id: id,
-            store: self.store_id,
+            store,
             length,
             front: &front,
             back: &back,
@@ -303,12 +333,17 @@ impl Blobs {
     }
 
     /// Reads stored bytes as they are.
-    async fn bytes(&self, id: PhysicalId, range: Range<u64>) -> Result<Vec<u8>, BlobError> {
+    async fn bytes(
+        &self,
+        objects: &Arc<dyn SegmentStore>,
+        id: PhysicalId,
+        range: Range<u64>,
+    ) -> Result<Vec<u8>, BlobError> {
         let mut bytes = Vec::new();
         let length = range.end - range.start;
         if length > 0 {
             let decoder = Decoder::raw(id, length);
-            let reader = self.store.open(id, range).await?;
+            let reader = objects.open(id, range).await?;
             let mut stream = SegmentStream::new(self.pool.clone(), reader, decoder, 0, length);
             while let Some(next) = stream.next().await {
                 bytes.extend_from_slice(&next?);

@@ -46,6 +46,13 @@ impl Stored {
         self.store.as_ref()
     }
 
+    /// Makes the segments readable whose copies these are, of the stores of those numbers.
+    pub fn to_blobs(&self, store: u32, archive: u32) -> Blobs {
+        let (objects, pool) = (Arc::clone(&self.store), self.pool.clone());
+        Blobs::new(objects, store, Cipher::Aes256Gcm, pool)
+            .with_archive(Arc::clone(&self.store), archive)
+    }
+
     /// Whether there is an object of the segment's name and length.
     pub async fn has(&self, row: &SegmentRow) -> Result<bool, BlobError> {
         let length = self.store.stat(row.physical_id).await?;

@@ -57,6 +57,12 @@ impl MasterKeys {
         })
     }
 
+    /// Whether another key is held than the one of that check value.
+    pub fn has_another(&self, check: &[u8]) -> bool {
+        let held = self.held();
+        held.iter().any(|key| key.check_value() != *check)
+    }
+
     /// Opens what one of the keys sealed. Reads the files again if none did.
     pub fn open(&self, aad: &[u8], sealed: &[u8]) -> Result<Vec<u8>, CryptoError> {
         self.try_each(|key| key.key().open(aad, sealed))

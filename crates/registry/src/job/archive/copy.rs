@@ -51,7 +51,7 @@ pub(super) async fn stretch(core: &Core, found: &Move) -> Result<Copied> {
         .await?;
     let copied = copy(core, found, physical, keys).await;
     if copied.is_err() {
-        release(core, physical).await;
+        release(core, (store, physical)).await;
     }
     copied
 }

@@ -123,7 +123,7 @@ fn destination(tx: &mut dyn Tx, of: &Relocation, blob: &Kept) -> Result<Option<P
 
 async fn go_on(core: &Core, found: &Move) -> Result<()> {
     let copied = copy::stretch(core, found).await?;
-    let physical = copied.segment.physical_id;
+    let physical = (copied.segment.store, copied.segment.physical_id);
     let found = found.clone();
     let admitted = core
         .meta

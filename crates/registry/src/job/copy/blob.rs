@@ -1,6 +1,5 @@
 //! One layer, from one encryption domain to another: read as a pull reads it, written as a push writes it.
 
-use bytes::Bytes;
 use longshore_store::{hash::UploadHash, meta::Durability};
 use longshore_types::{
     digest::{Algorithm, Digest},
@@ -10,12 +9,11 @@ use longshore_types::{
 
 use super::Work;
 use crate::{
-    body::Body,
     error::{Error, Result},
     quota::UploadLimits,
     storage::{
         admit::Admission,
-        blob::{self, Download},
+        blob,
         receive::{self, Received, Target},
         upload::matching,
     },
@@ -25,33 +23,13 @@ use crate::{
     },
 };
 
-/// A layer that is here was small enough when it came.
-const UNLIMITED: UploadLimits = UploadLimits {
-    bytes: i64::MAX,
-    parts: i64::MAX,
-};
-
-/// What is read, as a body that comes in.
-struct Reading(Download);
-
-#[async_trait::async_trait]
-impl Body for Reading {
-    async fn next(&mut self) -> Option<Result<Bytes>> {
-        self.0.next().await
-    }
-
-    fn announced(&self) -> Option<u64> {
-        None
-    }
-}
-
 /// Writes a layer of the source for the target, whatever else the target's domain has; its digest is checked. Returns its size.
 pub(super) async fn copy(work: &Work<'_, '_>, layer: Digest) -> Result<u64> {
     let (cx, grant) = (work.cx, work.grant()?);
     let opened = blob::find_held(cx, grant, layer, HeldBy::Any).await;
     let opened = opened.map_err(|error| unreadable(work, layer, error))?;
     let size = opened.size();
-    let download = blob::read(cx, grant, opened, 0..size).await?;
+    let mut download = blob::read(cx, grant, opened, 0..size).await?;
     let to = &work.target;
     let keys = cx
         .core
@@ -63,11 +41,11 @@ pub(super) async fn copy(work: &Work<'_, '_>, layer: Digest) -> Result<u64> {
     let into = Target {
         upload,
         start: 0,
-        most: UNLIMITED.bytes,
+        most: UploadLimits::NONE.bytes,
         keys: &keys,
         hash: UploadHash::new(sha512),
     };
-    let received = receive::own(cx.core, into, &mut Reading(download)).await?;
+    let received = receive::own(cx.core, cx.core.blobs.store_id(), into, &mut download).await?;
     let admitted = admit(work, upload, &received, layer, keys.seals_until()).await;
     if admitted.is_err() {
         receive::forget(cx.core, received.piece.as_ref()).await;
@@ -104,7 +82,8 @@ async fn admit(
         start: 0,
         bytes: received.bytes,
         piece: received.piece.clone(),
-        limits: UNLIMITED,
+        // A layer that is here was small enough when it came.
+        limits: UploadLimits::NONE,
         seals_until,
     };
     let (id, incarnation) = (work.copy.id, work.copy.target);

@@ -2,26 +2,36 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use longshore_store::{
-    blob::SegmentRow,
+    blob::{BlobStream, SegmentRow},
     crypto::DomainKeys,
     hash::UploadHash,
     meta::{Durability, Tx},
 };
 use longshore_types::{
     account::Registry,
-    id::{ContentId, DomainId},
+    digest::{Algorithm, Digest},
+    id::{ContentId, DomainId, UploadId},
     name::RepositoryName,
 };
 
 use super::{KEPT, Recovered, chain::Chain, refused, ring::Ring};
 use crate::{
+    body::Body,
     core::Core,
     error::{Error, Result},
-    storage::repository::NewRepository,
+    operator::unknown::IDS_PER_QUERY,
+    quota::UploadLimits,
+    storage::{
+        admit::Admission,
+        receive::{self, Received, Target},
+        repository::NewRepository,
+        upload::matching,
+    },
     table::{
         blob::{self, NewBlob},
-        domain, link, repository, segment,
+        domain, link, relocation, repository, segment,
     },
 };
 
@@ -41,7 +51,7 @@ enum Outcome {
 pub(super) async fn blob(
     core: &Core,
     ring: &mut Ring,
-    domain: DomainId,
+    (store, domain): (u32, DomainId),
     chain: &Chain,
     done: &mut Recovered,
 ) -> Result<()> {
@@ -54,7 +64,7 @@ pub(super) async fn blob(
         .await?;
     let mut rows = Vec::with_capacity(chain.segments.len());
     for id in &chain.segments {
-        match ring.open(core, *id).await {
+        match ring.open(core, (store, *id)).await {
             Ok(found) => rows.push(found.recovered.row),
             Err(error @ Error::Unavailable) => return Err(error),
             Err(error) => {
@@ -64,14 +74,27 @@ pub(super) async fn blob(
         }
     }
     let keys = core.keys.domain(&core.meta, registry, domain).await?;
-    if let Err(problem) = check(core, keys, &rows, chain).await {
-        if matches!(problem, Error::Unavailable) {
-            return Err(problem);
+    let mut found = Found {
+        registry,
+        domain,
+        digest: chain.digest,
+        size: chain.size,
+        rows,
+    };
+    match check(core, &keys, &found).await {
+        Ok(digest) => found.digest = digest,
+        Err(Error::Unavailable) => return Err(Error::Unavailable),
+        Err(problem) => {
+            done.find(first, super::causes(&problem));
+            return Ok(());
         }
-        done.find(first, super::causes(&problem));
-        return Ok(());
     }
-    match link_it(core, registry, domain, chain, rows).await? {
+    let outcome = if found.rows.len() > IDS_PER_QUERY {
+        write_anew(core, &keys, found).await?
+    } else {
+        link_it(core, found).await?
+    };
+    match outcome {
         Outcome::Linked => {
             done.blobs += 1;
             done.bytes += chain.size;
@@ -88,48 +111,147 @@ pub(super) async fn blob(
     Ok(())
 }
 
-/// Fails unless the bytes of the segments have the digest.
-async fn check(
-    core: &Core,
-    keys: Arc<DomainKeys>,
-    rows: &[SegmentRow],
-    chain: &Chain,
-) -> Result<()> {
-    let range = 0..chain.size;
-    let stream = core.blobs.read_blob(rows.to_vec(), keys, &range);
-    let mut stream = stream.map_err(refused)?;
-    let mut hash = UploadHash::new(None);
+/// A chain whose segments open.
+#[derive(Clone, Debug)]
+struct Found {
+    registry: Registry,
+    domain: DomainId,
+    digest: Digest,
+    size: u64,
+    rows: Vec<SegmentRow>,
+}
+
+/// Fails unless the bytes of the segments have the digest. Returns that, or their SHA-512, if a damaged blob has its name.
+async fn check(core: &Core, keys: &Arc<DomainKeys>, found: &Found) -> Result<Digest> {
+    let domain = found.domain;
+    let sha512 = core
+        .meta
+        .query(move |tx| blob::any_damaged_sha512(tx, domain))
+        .await?;
+    let mut stream = read(core, keys, found)?;
+    let mut hash = UploadHash::new(sha512.then_some(Algorithm::Sha512));
     while let Some(bytes) = stream.next().await {
         hash.update(&bytes.map_err(refused)?);
     }
-    let (found, _) = hash.finish();
-    if found == chain.digest {
-        Ok(())
-    } else {
-        Err(Error::internal("its bytes are not those of its footer"))
+    let (sha256, sha512) = hash.finish();
+    if sha256 != found.digest {
+        return Err(Error::internal("its bytes are not those of its footer"));
+    }
+    let Some(sha512) = sha512 else {
+        return Ok(sha256);
+    };
+    let named = core
+        .meta
+        .query(move |tx| blob::kept(tx, domain, &sha512))
+        .await?;
+    let is_its_name = named.is_some_and(|blob| blob.is_damaged);
+    Ok(if is_its_name { sha512 } else { sha256 })
+}
+
+fn read(core: &Core, keys: &Arc<DomainKeys>, found: &Found) -> Result<BlobStream> {
+    let stream = core
+        .blobs
+        .read_blob(found.rows.clone(), keys.clone(), &(0..found.size));
+    stream.map_err(refused)
+}
+
+/// The bytes of a chain, as a body that comes in.
+struct Chained(BlobStream);
+
+#[async_trait::async_trait]
+impl Body for Chained {
+    async fn next(&mut self) -> Option<Result<Bytes>> {
+        let next = self.0.next().await?;
+        Some(next.map_err(refused))
+    }
+
+    fn announced(&self) -> Option<u64> {
+        None
     }
 }
 
-async fn link_it(
+/// Makes a blob of a chain that is longer than a transaction shall be: its bytes are written once more, as one segment.
+async fn write_anew(core: &Core, keys: &Arc<DomainKeys>, found: Found) -> Result<Outcome> {
+    let (domain, digest) = (found.domain, found.digest);
+    let there = core
+        .meta
+        .query(move |tx| blob::kept(tx, domain, &digest))
+        .await?;
+    if there.is_some_and(|blob| !blob.is_damaged) {
+        return Ok(Outcome::Present);
+    }
+    let upload = UploadId::from_uuid(core.fresh());
+    let target = Target {
+        upload,
+        start: 0,
+        most: UploadLimits::NONE.bytes,
+        keys,
+        hash: UploadHash::new(Some(digest.algorithm())),
+    };
+    let mut body = Chained(read(core, keys, &found)?);
+    let received = receive::own(core, core.blobs.store_id(), target, &mut body).await?;
+    let admission = Admission {
+        upload,
+        start: 0,
+        bytes: received.bytes,
+        piece: received.piece.clone(),
+        limits: UploadLimits::NONE,
+        seals_until: keys.seals_until(),
+    };
+    let admitted = admit(core, &received, admission, &found).await;
+    if admitted.is_err() {
+        receive::forget(core, received.piece.as_ref()).await;
+    }
+    admitted.map(|()| Outcome::Linked)
+}
+
+async fn admit(
     core: &Core,
-    registry: Registry,
-    domain: DomainId,
-    chain: &Chain,
-    rows: Vec<SegmentRow>,
-) -> Result<Outcome> {
+    received: &Received,
+    admission: Admission,
+    found: &Found,
+) -> Result<()> {
+    let (registry, digest) = (found.registry, found.digest);
+    if matching(received.hash.clone(), &[digest]).is_none() {
+        return Err(Error::internal("its bytes are not those of its footer"));
+    }
+    let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
+    let new = NewRepository::new(core, registry, name.clone()).await?;
+    core.meta
+        .write(Durability::Durable, move |tx| {
+            let repository = match repository::named(tx, &registry, &name)? {
+                Some(repository) => repository,
+                None => new.insert(tx)?,
+            };
+            admission.whole_in(tx, &repository, &digest)?;
+            Ok(link::keep_for(tx, repository.incarnation, &digest, KEPT)?)
+        })
+        .await
+}
+
+async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
+    let registry = found.registry;
     let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
     let new = NewRepository::new(core, registry, name.clone()).await?;
     let content = ContentId::from_uuid(core.fresh());
     let made = NewBlob {
-        domain,
-        digest: chain.digest,
+        domain: found.domain,
+        digest: found.digest,
         content,
-        size: i64::try_from(chain.size).map_err(Error::internal)?,
-        segments: i64::try_from(rows.len()).map_err(Error::internal)?,
+        size: i64::try_from(found.size).map_err(Error::internal)?,
+        segments: i64::try_from(found.rows.len()).map_err(Error::internal)?,
     };
+    let archive = core.blobs.archive_id();
+    let is_archived = found.rows.iter().any(|row| Some(row.store) == archive);
     core.meta
         .write(Durability::Durable, move |tx| {
-            put(tx, &registry, &name, &new, &made, &rows)
+            let outcome = put(tx, &registry, &name, &new, &made, &found.rows)?;
+            if is_archived && matches!(outcome, Outcome::Linked) {
+                // The promise brings it to where pulls are served from.
+                blob::lies_in_archive(tx, &made)?;
+                relocation::look_if_misplaced(tx, made.domain.as_bytes(), &made.digest)?;
+            }
+            Ok(outcome)
         })
         .await
 }
@@ -147,10 +269,8 @@ fn put(
         return Ok(Outcome::Present);
     }
     let ids: Vec<_> = rows.iter().map(|row| row.physical_id).collect();
-    for ids in ids.chunks(super::IDS_PER_QUERY) {
-        if segment::unknown(tx, ids)?.len() != ids.len() {
-            return Ok(Outcome::Named);
-        }
+    if segment::unknown(tx, &ids)?.len() != ids.len() {
+        return Ok(Outcome::Named);
     }
     let repository = match repository::named(tx, registry, name)? {
         Some(repository) => repository,

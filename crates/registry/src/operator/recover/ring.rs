@@ -62,11 +62,16 @@ impl Ring {
 
     /// Opens a segment with whatever key does; if that is not one of the rows, its domain gets it or the data key is wrapped
     /// anew by one that is. [`Error::BlobUnknown`] if it is not there.
-    pub(super) async fn open(&mut self, core: &Core, id: PhysicalId) -> Result<Found> {
-        let (registry, domain, version) = core.blobs.owner(id).await.map_err(refused)?;
+    pub(super) async fn open(
+        &mut self,
+        core: &Core,
+        (store, id): (u32, PhysicalId),
+    ) -> Result<Found> {
+        let owner = core.blobs.owner(store, id).await;
+        let (registry, domain, version) = owner.map_err(refused)?;
         let rows = self.of_rows(core, registry, domain).await?;
         if let Some(keys) = &rows
-            && let Ok(recovered) = core.blobs.recover(id, keys).await
+            && let Ok(recovered) = core.blobs.recover(store, id, keys).await
         {
             return Ok(Found { domain, recovered });
         }
@@ -81,7 +86,7 @@ impl Ring {
                 continue;
             };
             let keys = DomainKeys::new(registry, domain, version, key);
-            match core.blobs.recover(id, &keys).await {
+            match core.blobs.recover(store, id, &keys).await {
                 Err(error) => last = refused(error),
                 Ok(recovered) => {
                     let copy = copy.clone();

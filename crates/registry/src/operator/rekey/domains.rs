@@ -6,7 +6,7 @@
 //! 3. A version goes when its successor has sealed for so long (`RETIRED`) that nothing can be under way which it
 //!    sealed, and a walk through all rows that began after that has found nothing of it. That is a later run's work.
 //!
-//! Where it stands is kept, so that one that is stopped goes on.
+//! Where it stands is kept, with the rows in the same transactions, so that one that is stopped goes on.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +14,10 @@ use std::{
     time::Duration,
 };
 
-use longshore_store::{crypto::DomainKeys, meta::Durability};
+use longshore_store::{
+    crypto::DomainKeys,
+    meta::{Durability, Tx},
+};
 use longshore_types::{
     id::{ContentId, DomainId, PhysicalId},
     time::Timestamp,
@@ -33,6 +36,10 @@ use crate::{
 };
 
 const NAME: &str = "rekey domains";
+/// What begins the names of notes about versions that rows were found under in this walk.
+const FOUND: &str = "rekey found ";
+/// How many notes are removed at a time.
+const NOTES_PER_STEP: i64 = 1_000;
 const DOMAINS_PER_STEP: i64 = 100;
 const ROWS_PER_STEP: i64 = 500;
 /// How many sealed bytes one transaction writes, but for the last row's.
@@ -59,6 +66,9 @@ pub struct Rekeyed {
     pub resealed: u64,
     /// Rows that do not open, and are left as they are.
     pub unreadable: u64,
+    /// Since when it counts, as RFC 3339 writes it, when an earlier run was gone on with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resumed_from: Option<String>,
     /// Keys made.
     pub new_keys: u64,
     /// Old keys removed.
@@ -78,9 +88,9 @@ struct At {
     began: i64,
     #[serde(skip_serializing_if = "Option::is_none")]
     phase: Option<Phase>,
-    /// The domains and versions that rows were found under.
-    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
-    found: BTreeSet<(Vec<u8>, u32)>,
+    /// The notes that this process has written.
+    #[serde(skip)]
+    noted: BTreeSet<String>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks so")]
@@ -109,12 +119,6 @@ pub async fn rekey(
 ) -> Result<Rekeyed> {
     let mut done = begin(core, options).await?;
     while step(core, &mut done).await? {
-        let text = serde_json::to_string(&done).map_err(Error::internal)?;
-        core.meta
-            .write(Durability::Durable, move |tx| {
-                Ok::<_, Error>(operator_task::put(tx, NAME, &text)?)
-            })
-            .await?;
         progress(&done);
     }
     core.meta
@@ -122,8 +126,25 @@ pub async fn rekey(
             Ok::<_, Error>(operator_task::remove(tx, NAME)?)
         })
         .await?;
+    forget_notes(core).await?;
     done.at = At::default();
     Ok(done)
+}
+
+impl Rekeyed {
+    /// What is kept of it.
+    fn text(&self) -> Result<String> {
+        serde_json::to_string(self).map_err(Error::internal)
+    }
+
+    async fn keep(&self, core: &Core) -> Result<()> {
+        let text = self.text()?;
+        core.meta
+            .write(Durability::Durable, move |tx| {
+                Ok::<_, Error>(operator_task::put(tx, NAME, &text)?)
+            })
+            .await
+    }
 }
 
 async fn begin(core: &Core, options: Options) -> Result<Rekeyed> {
@@ -138,7 +159,9 @@ async fn begin(core: &Core, options: Options) -> Result<Rekeyed> {
         })
         .await?;
     if let Some(kept) = kept {
-        return serde_json::from_str(&kept).map_err(Error::internal);
+        let mut kept: Rekeyed = serde_json::from_str(&kept).map_err(Error::internal)?;
+        kept.resumed_from = Some(Timestamp::from_millis(kept.at.began).to_rfc3339());
+        return Ok(kept);
     }
     let phase = if options.finish {
         Phase::Learning
@@ -150,7 +173,7 @@ async fn begin(core: &Core, options: Options) -> Result<Rekeyed> {
         at: At {
             began: now.as_millis(),
             phase: Some(phase),
-            found: BTreeSet::new(),
+            noted: BTreeSet::new(),
         },
         ..Rekeyed::default()
     })
@@ -158,21 +181,23 @@ async fn begin(core: &Core, options: Options) -> Result<Rekeyed> {
 
 /// Takes one step; returns whether there is another.
 async fn step(core: &Core, done: &mut Rekeyed) -> Result<bool> {
-    let Some(phase) = done.at.phase.take() else {
-        return Ok(false);
-    };
-    let next = match phase {
-        Phase::Keys(after) => make_keys(core, done, after).await?,
-        Phase::Learning => learn(core, done).await?,
-        Phase::Rows(began, kind, after) => reseal(core, done, began, kind, after).await?,
-        Phase::Removal(began, after) => remove_keys(core, done, began, after).await?,
+    let next = match done.at.phase.clone() {
+        None => return Ok(false),
+        Some(Phase::Keys(after)) => make_keys(core, done, after).await?,
+        Some(Phase::Learning) => learn(core, done).await?,
+        Some(Phase::Rows(began, kind, after)) => reseal(core, done, began, kind, after).await?,
+        Some(Phase::Removal(began, after)) => remove_keys(core, done, began, after).await?,
     };
     done.at.phase = next;
-    Ok(done.at.phase.is_some())
+    if done.at.phase.is_none() {
+        return Ok(false);
+    }
+    done.keep(core).await?;
+    Ok(true)
 }
 
 /// Gives the next domains a new key, if they have got none since it began.
-async fn make_keys(core: &Core, done: &mut Rekeyed, after: Vec<u8>) -> Result<Option<Phase>> {
+async fn make_keys(core: &Core, done: &Rekeyed, after: Vec<u8>) -> Result<Option<Phase>> {
     let newest = core
         .meta
         .read(move |tx| Ok::<_, Error>(domain::newest_keys(tx, &after, DOMAINS_PER_STEP)?))
@@ -184,7 +209,6 @@ async fn make_keys(core: &Core, done: &mut Rekeyed, after: Vec<u8>) -> Result<Op
     for key in newest {
         if key.created_at.as_millis() < done.at.began {
             core.keys.add(core, key.domain, key.version + 1).await?;
-            done.new_keys += 1;
         }
     }
     Ok(Some(next))
@@ -201,8 +225,20 @@ async fn learn(core: &Core, done: &mut Rekeyed) -> Result<Option<Phase>> {
         return Ok(Some(Phase::Learning));
     }
     core.keys.forget();
-    done.at.found.clear();
+    let began = Timestamp::from_millis(done.at.began);
+    let made = move |tx: &mut dyn Tx| Ok::<_, Error>(domain::made_since(tx, began)?);
+    done.new_keys = core.meta.read(made).await?.cast_unsigned();
+    // What an earlier walk has found does not matter to this one.
+    forget_notes(core).await?;
+    done.at.noted.clear();
     Ok(Some(Phase::Rows(now.as_millis(), 0, None)))
+}
+
+async fn forget_notes(core: &Core) -> Result<()> {
+    let some =
+        |tx: &mut dyn Tx| Ok::<_, Error>(operator_task::remove_some(tx, FOUND, NOTES_PER_STEP)?);
+    while core.meta.write(Durability::Soft, some).await? > 0 {}
+    Ok(())
 }
 
 async fn reseal(
@@ -223,24 +259,25 @@ async fn reseal(
         .meta
         .read(move |tx| Ok::<_, Error>(kind.after(tx, after.as_ref(), ROWS_PER_STEP)?))
         .await?;
-    let Some(last) = rows.last() else {
+    if rows.is_empty() {
         return Ok(Some(Phase::Rows(began, index + 1, None)));
-    };
-    let Place {
-        owner: (first, second),
-        start,
-    } = last.place.clone();
-    done.rows += rows.len() as u64;
+    }
     let mut keys = BTreeMap::new();
     let mut batch = Batch::default();
     for row in rows {
+        let Place { owner, start } = row.place.clone();
+        done.rows += 1;
+        done.at.phase = Some(Phase::Rows(began, index, Some((owner.0, owner.1, start))));
         let keys = keys_of(core, &mut keys, row.domain).await?;
-        if row.version == keys.sealing_version() {
+        if row.version == Some(keys.sealing_version()) {
             continue;
         }
-        done.at
-            .found
-            .insert((row.domain.as_bytes().to_vec(), row.version));
+        if let Some(version) = row.version {
+            let note = note(row.domain, version);
+            if done.at.noted.insert(note.clone()) {
+                batch.notes.push(note);
+            }
+        }
         let wanted = row.clone();
         let old = core
             .meta
@@ -255,16 +292,16 @@ async fn reseal(
         };
         batch.add(row, old, new);
         if batch.bytes > BYTES_PER_WRITE {
-            done.resealed += batch.write(core, kind).await?;
-            batch = Batch::default();
+            std::mem::take(&mut batch).write(core, kind, done).await?;
         }
     }
-    done.resealed += batch.write(core, kind).await?;
-    Ok(Some(Phase::Rows(
-        began,
-        index,
-        Some((first, second, start)),
-    )))
+    batch.write(core, kind, done).await?;
+    Ok(done.at.phase.clone())
+}
+
+/// The name of the note that rows were found under a version of a domain's key.
+fn note(domain: DomainId, version: u32) -> String {
+    format!("{FOUND}{domain} {version}")
 }
 
 /// What a row shall have instead; nothing when it does not open.
@@ -312,10 +349,11 @@ async fn keys_of(
     Ok(keys)
 }
 
-/// Rows that are to be written in one transaction.
+/// Rows that are to be written in one transaction, with notes of what they were under and where the walk stands.
 #[derive(Debug, Default)]
 struct Batch {
     rows: Vec<(SealedRow, Content, Content)>,
+    notes: Vec<String>,
     bytes: usize,
 }
 
@@ -325,19 +363,20 @@ impl Batch {
         self.rows.push((row, old, new));
     }
 
-    async fn write(self, core: &Core, kind: Kind) -> Result<u64> {
-        let count = self.rows.len() as u64;
-        if count > 0 {
-            core.meta
-                .write(Durability::Durable, move |tx| {
-                    for (row, old, new) in &self.rows {
-                        kind.replace(tx, row, old, new)?;
-                    }
-                    Ok::<_, Error>(())
-                })
-                .await?;
-        }
-        Ok(count)
+    async fn write(self, core: &Core, kind: Kind, done: &mut Rekeyed) -> Result<()> {
+        done.resealed += self.rows.len() as u64;
+        let text = done.text()?;
+        core.meta
+            .write(Durability::Durable, move |tx| {
+                for (row, old, new) in &self.rows {
+                    kind.replace(tx, row, old, new)?;
+                }
+                for note in &self.notes {
+                    operator_task::put(tx, note, "")?;
+                }
+                Ok::<_, Error>(operator_task::put(tx, NAME, &text)?)
+            })
+            .await
     }
 }
 
@@ -376,10 +415,11 @@ async fn remove_old_keys(
     for pair in keys.windows(2) {
         let [old, successor] = pair else { continue };
         let version = u32::try_from(old.version).map_err(Error::internal)?;
-        let is_found = done
-            .at
-            .found
-            .contains(&(domain.as_bytes().to_vec(), version));
+        let note = note(domain, version);
+        let is_found = core
+            .meta
+            .read(move |tx| Ok::<_, Error>(operator_task::get(tx, &note)?.is_some()))
+            .await?;
         let is_retired = successor.created_at.plus(RETIRED) < began;
         if is_found || !is_retired || done.unreadable > 0 {
             done.old_keys += 1;

@@ -45,6 +45,8 @@ pub struct Exchanged {
     pub resealed: u64,
     /// How many neither key opens; they are left as they are.
     pub unreadable: u64,
+    /// Whether an exchange was gone on with that had been stopped.
+    pub resumed: bool,
 }
 
 /// Why an exchange does not begin.
@@ -74,15 +76,22 @@ impl From<longshore_store::meta::Error> for NotExchanged {
 
 impl<'a> Exchange<'a> {
     /// Begins the exchange for the key of check value `new`, or goes on with it; `core` holds that key and the old one.
-    /// There is nothing to do, and nothing is returned, when the store is under that key already.
+    /// There is nothing to do, and nothing is returned, when the store is under that key already and `core` holds no other;
+    /// with another one all rows are looked at again.
     pub async fn begin(core: &'a Core, new: [u8; 32]) -> Result<Option<Self>, NotExchanged> {
         let key = core.keys.master().of_check(&new);
         let key = key.ok_or(Refused::MasterKey)?;
+        let again = core.keys.master().has_another(&new);
         let begun = core
             .meta
-            .write(Durability::Durable, move |tx| begin(tx, new))
+            .write(Durability::Durable, move |tx| begin(tx, new, again))
             .await?;
-        let Some((check, total)) = begun else {
+        let Some(Begun {
+            check,
+            total,
+            resumed,
+        }) = begun
+        else {
             // An exchange may have been stopped after its last row.
             if let Some(objects) = core.blobs.objects() {
                 copies::clear(objects, core.keys.master(), &key).await?;
@@ -99,6 +108,7 @@ impl<'a> Exchange<'a> {
             at: Some((Kind::Secrets, Name::default())),
             done: Exchanged {
                 total: total.cast_unsigned(),
+                resumed,
                 ..Exchanged::default()
             },
         }))
@@ -188,26 +198,41 @@ impl<'a> Exchange<'a> {
     }
 }
 
-fn begin(tx: &mut dyn Tx, new: [u8; 32]) -> Result<Option<(KeyCheck, i64)>, NotExchanged> {
+/// An exchange that may go on.
+struct Begun {
+    check: KeyCheck,
+    /// How many rows there are.
+    total: i64,
+    resumed: bool,
+}
+
+/// Begins it in the store; `again` says that there is something to do where it is under the new key already.
+fn begin(tx: &mut dyn Tx, new: [u8; 32], again: bool) -> Result<Option<Begun>, NotExchanged> {
     let now = KeyCheck::get(tx)?.ok_or(Refused::MasterKey)?;
     let exchange = KeyCheck {
         to: Some(new),
         ..now
     };
-    match now.to {
-        None if now.from == new => return Ok(None),
+    let check = match now.to {
+        None if now.from == new && !again => return Ok(None),
+        None if now.from == new => now,
         // Waits for whoever is about to seal something under the old key.
         None => {
             if !now.replace(tx, exchange)? {
                 return Err(Error::Unavailable.into());
             }
+            exchange
         }
-        Some(to) if to == new => {}
+        Some(to) if to == new => exchange,
         Some(_) => return Err(NotExchanged::Another),
-    }
+    };
     let mut total = 0;
     for kind in Kind::ALL {
         total += kind.count(tx)?;
     }
-    Ok(Some((exchange, total)))
+    Ok(Some(Begun {
+        check,
+        total,
+        resumed: now.to.is_some(),
+    }))
 }

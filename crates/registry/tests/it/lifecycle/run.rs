@@ -193,6 +193,37 @@ async fn step(t: &TestCore) -> bool {
 }
 
 #[tokio::test]
+async fn a_run_that_takes_hours_goes_on() {
+    let t = start().await;
+    for idx in 0..45 {
+        t.image("app", &format!("image {idx}"), None).await;
+        t.advance(Duration::from_millis(1));
+    }
+    put(&t, &[count(1, &["untagged"], 2)]).await;
+    t.advance(INTERVAL);
+    let began = t.core.meta.now().as_millis();
+    let mut ran = None;
+    for _ in 0..20 {
+        step(&t).await;
+        let input = json!({"repositoryName": "app"});
+        let got = t.ok::<GetLifecyclePolicy>(input).await;
+        ran = got["lastEvaluatedAt"].as_f64();
+        if ran.is_some() {
+            break;
+        }
+        t.advance(Duration::from_mins(40));
+    }
+    assert!(t.core.meta.now().as_millis() > began + 3 * 60 * 60 * 1000 / 2);
+    assert_eq!(left(&t).await.len(), 2);
+    // It is as of when it began.
+    let seconds = Duration::from_millis(began.cast_unsigned()).as_secs_f64();
+    assert!(
+        ran.is_some_and(|ran| (ran - seconds).abs() < 1.0),
+        "{ran:?}"
+    );
+}
+
+#[tokio::test]
 async fn a_run_that_has_stopped_for_long_begins_anew() {
     let t = start().await;
     for idx in 0..5 {

@@ -175,6 +175,45 @@ async fn a_new_key_seals_when_every_server_has_read_it() {
 }
 
 #[tokio::test]
+async fn what_a_walk_has_found_keeps_its_key_until_the_next_walk() {
+    // Stopped before the walk, and in its midst.
+    for steps in [1, 9] {
+        let world = World::new().await;
+        let t = &world.t;
+        t.advance(Duration::from_mins(1));
+        assert!(!stopped_after(t, steps).await);
+        // The new key is old enough by now; what the old one has sealed is not sealed anew, or not all of it.
+        t.advance(Duration::from_hours(26));
+        let done = run(&t.replica().await, true).await;
+        assert!(done.resumed_from.is_some(), "{done:?}");
+        assert_eq!((done.new_keys, done.resealed), (1, 7), "{done:?}");
+        assert_eq!((done.removed_keys, done.old_keys), (0, 1), "{steps}");
+        let done = run(t, true).await;
+        assert_eq!((done.new_keys, done.resumed_from), (0, None));
+        assert_eq!((done.removed_keys, done.old_keys), (1, 0));
+        world.is_whole().await;
+    }
+}
+
+#[tokio::test]
+async fn a_row_that_is_cut_short_is_told_and_the_others_are_sealed_anew() {
+    let world = World::new().await;
+    let t = &world.t;
+    t.advance(Duration::from_mins(1));
+    t.core
+        .meta
+        .write(Durability::Durable, |tx| {
+            // Not even the version is left.
+            let sql = "UPDATE image SET manifest = substr(manifest, 1, 3)";
+            tx.execute(sql, &[])
+        })
+        .await
+        .unwrap();
+    let done = run(t, false).await;
+    assert_eq!((done.unreadable, done.resealed), (1, 6), "{done:?}");
+}
+
+#[tokio::test]
 async fn a_row_that_does_not_open_keeps_the_old_key() {
     let world = World::new().await;
     let t = &world.t;

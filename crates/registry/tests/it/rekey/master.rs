@@ -5,7 +5,10 @@ use longshore_registry::{
     iam::{access_key::CreateAccessKey, user::CreateUser},
     operator::rekey::master::{Exchange, NotExchanged},
 };
-use longshore_store::crypto::{MasterKey, MasterKeys};
+use longshore_store::{
+    crypto::{MasterKey, MasterKeys},
+    meta::{self, Durability},
+};
 use serde_json::json;
 
 use super::manifest_of;
@@ -137,6 +140,42 @@ async fn a_key_that_is_not_the_stores_exchanges_nothing() {
     assert!(steps(&with_both, usize::MAX).await);
     works(&with_both, &[id], &[]).await;
     // The store is under that key already.
-    let again = Exchange::begin(&with_both.core, key(NEW).check_value()).await;
+    let with_new = t.replica_with(key(NEW).into()).await;
+    let again = Exchange::begin(&with_new.core, key(NEW).check_value()).await;
     assert!(again.unwrap().is_none());
+}
+
+#[tokio::test]
+async fn what_was_left_under_the_old_key_is_sealed_anew_when_both_are_given_again() {
+    let t = TestCore::start().await;
+    let (id, secret) = access_key(&t, "who").await;
+    let with_both = t.replica_with(both()).await;
+    let of = id.clone();
+    let under_old: Vec<u8> = with_both
+        .core
+        .meta
+        .read(move |tx| {
+            let sql = "SELECT secret FROM access_key WHERE id = ?1";
+            Ok::<_, meta::Error>(tx.row(sql, &[of.as_str().into()])?.unwrap())
+        })
+        .await
+        .unwrap();
+    assert!(steps(&with_both, usize::MAX).await);
+    let of = id.clone();
+    with_both
+        .core
+        .meta
+        .write(Durability::Durable, move |tx| {
+            let sql = "UPDATE access_key SET secret = ?2 WHERE id = ?1";
+            tx.execute(sql, &[of.as_str().into(), under_old.as_slice().into()])
+        })
+        .await
+        .unwrap();
+    let exchange = Exchange::begin(&with_both.core, key(NEW).check_value());
+    let mut exchange = exchange.await.unwrap().unwrap();
+    while exchange.step().await.unwrap() {}
+    assert_eq!((exchange.done.resealed, exchange.done.resumed), (1, false));
+    let with_new = t.replica_with(key(NEW).into()).await;
+    assert!(may_start(&t, &key(NEW).into()).await.is_ok());
+    works(&with_new, &[(id, secret)], &[]).await;
 }

@@ -32,7 +32,12 @@ fn a_failed_write_leaves_no_segment_that_reads_wrong() {
                 let (id, content) = (fresh_id(), content(LENGTH));
                 let written = rig.write(id, &content, 50_000).await;
                 assert_eq!(written.is_ok(), !store.has_failed());
-                match files.rig.blobs.recover(id, &rig.keys).await {
+                match files
+                    .rig
+                    .blobs
+                    .recover(files.rig.blobs.store_id(), id, &rig.keys)
+                    .await
+                {
                     Ok(found) => {
                         files
                             .rig

@@ -74,7 +74,7 @@ proptest! {
             let digest = Digest::sha256(Sha256::digest(&whole).into());
             assert_eq!(UploadHash::restore(&saved).unwrap().finish().0, digest);
             if cipher == Cipher::Aes256Gcm {
-                let last = rig.blobs.recover(rows.last().unwrap().physical_id, &rig.keys).await.unwrap();
+                let last = rig.blobs.recover(rig.blobs.store_id(), rows.last().unwrap().physical_id, &rig.keys).await.unwrap();
                 assert_eq!(last.upload_sha256, digest);
                 assert_eq!(Some(&last.row), rows.last());
             }
