@@ -423,6 +423,8 @@ fn read(fetched: &Fetched, declared: Option<&MediaType>) -> anyhow::Result<(Imag
             .clone()
             .filter(|_| manifest.subject.is_some()),
         children: manifest.children.iter().map(|child| child.digest).collect(),
+        blobs: manifest.required_blobs().map(|blob| blob.digest).collect(),
+        subject: manifest.subject.as_ref().map(|subject| subject.digest),
         bytes: fetched.bytes.clone(),
     };
     Ok((image, manifest))

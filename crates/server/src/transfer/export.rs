@@ -65,12 +65,10 @@ async fn archive(
     };
     let plan = Arc::new(Plan::default());
     let copy = Copy::new(source.clone(), plan.clone(), options, progress.clone());
-    let report = copy.run(routes).await;
-    plan.write(&source, progress, sink).await?;
-    Ok(Report {
-        bytes: progress.bytes(),
-        ..report
-    })
+    let mut report = copy.run(routes).await;
+    plan.write(&source, progress, sink, &mut report).await?;
+    report.bytes = progress.bytes();
+    Ok(report)
 }
 
 async fn directory(

@@ -12,6 +12,8 @@ use crate::account::print;
 
 /// How many failures are told one by one.
 const TOLD: usize = 1000;
+/// How many characters of a name or reason are told.
+const LONGEST: usize = 2000;
 
 /// What was done, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
@@ -47,7 +49,7 @@ pub(crate) struct Counts {
 }
 
 /// Something that is not where it should be.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub(crate) struct Failure {
     /// The repository, by its name at the source.
     pub(crate) repository: String,
@@ -73,6 +75,12 @@ impl Failure {
     }
 }
 
+/// A text of another server's making, as it is told: not endless, and without what a terminal takes for a command.
+fn bounded(text: &str) -> String {
+    let plain = |char: char| if char.is_control() { '\u{fffd}' } else { char };
+    text.chars().take(LONGEST).map(plain).collect()
+}
+
 /// A report in the making.
 #[derive(Debug, Default)]
 pub(crate) struct Tally(Mutex<Report>);
@@ -85,23 +93,13 @@ impl Tally {
 
     /// Notes a failure.
     pub(crate) fn fail(&self, repository: &str, image: &str, reason: &anyhow::Error) {
-        let mut report = self.lock();
-        report.failures += 1;
-        if report.failed.len() < TOLD {
-            report.failed.push(Failure {
-                repository: repository.to_owned(),
-                image: image.to_owned(),
-                reason: format!("{reason:#}"),
-            });
-        }
+        self.lock().fail(repository, image, &format!("{reason:#}"));
     }
 
     /// The report.
     pub(crate) fn report(&self) -> Report {
         let mut report = self.lock().clone();
-        report.failed.sort_by(|a, b| {
-            (&a.repository, &a.image, &a.reason).cmp(&(&b.repository, &b.image, &b.reason))
-        });
+        report.failed.sort();
         report
     }
 
@@ -111,6 +109,18 @@ impl Tally {
 }
 
 impl Report {
+    /// Notes a failure.
+    pub(crate) fn fail(&mut self, repository: &str, image: &str, reason: &str) {
+        self.failures += 1;
+        if self.failed.len() < TOLD {
+            self.failed.push(Failure {
+                repository: bounded(repository),
+                image: bounded(image),
+                reason: bounded(reason),
+            });
+        }
+    }
+
     /// Prints the report; on standard error, if standard output is taken.
     pub(crate) fn tell(&self, verb: &str, json: bool, to_stderr: bool) -> anyhow::Result<()> {
         let text = if json {

@@ -21,6 +21,10 @@ pub(crate) struct Image {
     pub(crate) artifact_type: Option<String>,
     /// What an index is made of.
     pub(crate) children: Vec<Digest>,
+    /// The blobs that must be there with it.
+    pub(crate) blobs: Vec<Digest>,
+    /// What it refers to.
+    pub(crate) subject: Option<Digest>,
     /// The bytes.
     pub(crate) bytes: Bytes,
 }

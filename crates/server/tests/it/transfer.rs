@@ -1,5 +1,6 @@
 //! `longshore export`, `import` and `migrate`, between real servers.
 
+mod damage;
 mod export;
 mod hostile;
 mod import;

@@ -1,173 +1,206 @@
 //! A layout in a tar archive: what it will hold is found out first, so that the same images make the same archive, and then
-//! written in the order of the names.
+//! written in the order of the names. The list comes after the blobs, so what could not be read meanwhile is not in it.
 //!
 //! An archive in a file is written beside its place; one that was begun is compared with what is due, and gone on with where
 //! they part.
 
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
-    io::{self, Read, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    io,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use async_trait::async_trait;
-use bytes::Bytes;
 use futures_util::TryStreamExt;
 use longshore_types::{
     digest::Digest,
     name::{ImageTag, Reference, RepositoryName},
 };
-use rustix::fs::{FlockOperation, flock};
-use tar::{Builder, EntryType, Header};
 
+pub(crate) use self::sink::Sink;
+use self::{
+    contents::{Content, Contents},
+    sink::{Unwritable, header},
+};
 use super::{
     json::{INDEX, OCI_LAYOUT, SIDE_FILE, VERSION, blob_name},
     record::Record,
 };
 use crate::transfer::{
     blob::{Blob, Spoilt, Tries},
-    hash::Hasher,
     progress::Progress,
+    report::{Counts, Report},
     settings::Settings,
     source::Source,
     target::{Brought, Image, Target},
 };
 
-/// The unit of an archive, in bytes.
-const BLOCK: u64 = 512;
-/// What an archive ends with.
-const END: [u8; 1024] = [0; 1024];
+mod contents;
+mod sink;
 
 /// What an archive will hold. As a target it takes note of what is brought, and lets no blob be read.
 #[derive(Debug, Default)]
 pub(crate) struct Plan {
     record: Mutex<Record>,
-    contents: Mutex<BTreeMap<Digest, Content>>,
+    contents: Mutex<Contents>,
 }
 
-/// Where the bytes of a digest come from.
-#[derive(Clone, Debug)]
-struct Content {
-    repository: Arc<str>,
-    size: u64,
-    is_manifest: bool,
-}
-
-/// A file of an archive.
-enum Piece {
-    Bytes(Bytes),
-    Content(Digest, Content),
-}
-
-impl Piece {
-    fn len(&self) -> u64 {
-        match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Content(_, content) => content.size,
-        }
-    }
+/// A blob or manifest of an archive.
+struct Piece {
+    name: String,
+    digest: Digest,
+    content: Content,
 }
 
 impl Plan {
-    /// Writes the archive.
+    /// Writes the archive. What cannot be read, or is not what it is called, is left out with every image that needs it;
+    /// the report tells those, and what is in the archive.
     pub(crate) async fn write(
         &self,
         source: &Arc<dyn Source>,
         progress: &Progress,
         mut sink: Sink,
+        report: &mut Report,
     ) -> anyhow::Result<()> {
-        let pieces = self.pieces()?;
+        let pieces = self.pieces();
         let kept = tokio::task::block_in_place(|| sink.keep(&pieces))?;
-        for (name, piece) in pieces.iter().skip(kept) {
-            progress.say(name.clone());
-            sink.put(&header(name, piece.len())?)?;
-            match piece {
-                Piece::Bytes(bytes) => sink.put(bytes)?,
-                Piece::Content(digest, content) => {
-                    content.write(*digest, source, progress, &mut sink).await?;
+        let mut lost = BTreeMap::new();
+        for piece in pieces.iter().skip(kept) {
+            progress.say(piece.name.clone());
+            let start = sink.at();
+            match piece.write(source, progress, &mut sink).await {
+                Err(error) if error.is::<Unwritable>() => return Err(error),
+                Err(error) => {
+                    tokio::task::block_in_place(|| sink.leave_out(start, piece))?;
+                    lost.insert(piece.digest, error);
                 }
+                Ok(()) => {}
             }
-            sink.put(padding(piece.len()))?;
         }
-        sink.put(&END)?;
+        self.leave_out(&lost, report);
+        report.brought = self.counts();
+        for (name, bytes) in self.json()? {
+            sink.put(&header(name, bytes.len() as u64)?)?;
+            sink.put(&bytes)?;
+            sink.pad(bytes.len() as u64)?;
+        }
         tokio::task::block_in_place(|| sink.finish())
     }
 
-    /// All files in the order of their names.
-    fn pieces(&self) -> anyhow::Result<Vec<(String, Piece)>> {
+    /// All blobs and manifests of the images that are listed, in the order of their names, which is that of the digests.
+    fn pieces(&self) -> Vec<Piece> {
+        let (record, contents) = (self.record(), self.contents());
+        let needed = contents.needed(record.listed());
+        let piece = |(digest, content)| Piece {
+            name: blob_name(&digest),
+            digest,
+            content,
+        };
+        needed.map(piece).collect()
+    }
+
+    /// Takes images that need what is lost from the list, and tells them.
+    fn leave_out(&self, lost: &BTreeMap<Digest, anyhow::Error>, report: &mut Report) {
+        if lost.is_empty() {
+            return;
+        }
+        let broken = self.contents().broken(lost.keys().copied());
+        for (repository, image, digest) in self.record().leave_out(&broken) {
+            let lacks = broken.get(&digest).and_then(|lacks| lost.get(lacks));
+            let why = lacks.map(|error| format!("{error:#}"));
+            report.fail(&repository, &image, &why.unwrap_or_default());
+        }
+        report.failed.sort();
+    }
+
+    /// How much is in the archive.
+    fn counts(&self) -> Counts {
+        let (record, contents) = (self.record(), self.contents());
+        let mut counts = Counts {
+            tags: record.n_tags(),
+            ..Counts::default()
+        };
+        for (_, content) in contents.needed(record.listed()) {
+            if content.is_manifest() {
+                counts.images += 1;
+            } else {
+                counts.blobs += 1;
+            }
+        }
+        counts
+    }
+
+    /// The lists, in the order of their names, which come after those of blobs.
+    fn json(&self) -> anyhow::Result<[(&'static str, Vec<u8>); 3]> {
         let record = self.record();
-        let json = [
+        Ok([
             (INDEX, serde_json::to_vec(&record.index())?),
             (SIDE_FILE, serde_json::to_vec(&record.side_file())?),
             (OCI_LAYOUT, VERSION.as_bytes().to_vec()),
-        ];
-        let contents = self.contents();
-        let blobs = contents
-            .iter()
-            .map(|(digest, content)| (blob_name(digest), Piece::Content(*digest, content.clone())));
-        let json = json
-            .into_iter()
-            .map(|(name, bytes)| (name.to_owned(), Piece::Bytes(bytes.into())));
-        let mut pieces: Vec<(String, Piece)> = blobs.chain(json).collect();
-        pieces.sort_by(|(one, _), (other, _)| one.cmp(other));
-        Ok(pieces)
+        ])
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
         self.record.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn contents(&self) -> MutexGuard<'_, BTreeMap<Digest, Content>> {
+    fn contents(&self) -> MutexGuard<'_, Contents> {
         self.contents.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn add(&self, digest: Digest, repository: &str, size: u64, is_manifest: bool) {
-        let content = Content {
-            repository: repository.into(),
-            size,
-            is_manifest,
-        };
-        self.contents().entry(digest).or_insert(content);
     }
 }
 
-impl Content {
+impl Piece {
+    /// What the archive has before it.
+    fn header(&self) -> io::Result<Vec<u8>> {
+        header(&self.name, self.content.size)
+    }
+
     async fn write(
         &self,
-        digest: Digest,
         source: &Arc<dyn Source>,
         progress: &Progress,
         sink: &mut Sink,
     ) -> anyhow::Result<()> {
-        if self.is_manifest {
-            let found = source
-                .manifest(&self.repository, &Reference::Digest(digest))
-                .await?;
-            let found =
-                found.with_context(|| format!("{digest} has gone from the source meanwhile"))?;
-            ensure!(
-                found.bytes.len() as u64 == self.size,
-                "{digest} has another size than before"
-            );
-            return sink.put(&found.bytes);
+        let Self {
+            digest, content, ..
+        } = self;
+        if content.is_manifest() {
+            let bytes = self.manifest(source).await?;
+            sink.put(&self.header()?)?;
+            sink.put(&bytes)?;
+            return sink.pad(content.size);
         }
+        sink.put(&self.header()?)?;
         let blob = Blob {
             source: source.clone(),
-            repository: self.repository.to_string(),
-            digest,
-            size: self.size,
+            repository: content.repository.to_string(),
+            digest: *digest,
+            size: content.size,
             progress: progress.clone(),
         };
-        let (start, mut tries) = (sink.at, Tries::default());
+        let (start, mut tries) = (sink.at(), Tries::default());
         loop {
             match send(&blob, sink).await {
-                Err(error) if tries.again(&error) => sink.back_to(start)?,
-                sent => return sent.with_context(|| format!("the blob {digest}")),
+                Ok(()) => return sink.pad(content.size),
+                Err(error) if error.is::<Unwritable>() => return Err(error),
+                Err(error) if tries.again(&error) && sink.back_to(start)? => {}
+                Err(error) => return Err(error.context(format!("the blob {digest}"))),
             }
         }
+    }
+
+    async fn manifest(&self, source: &Arc<dyn Source>) -> anyhow::Result<bytes::Bytes> {
+        let (digest, content) = (self.digest, &self.content);
+        let reference = Reference::Digest(digest);
+        let found = source.manifest(&content.repository, &reference).await?;
+        let found =
+            found.with_context(|| format!("{digest} has gone from the source meanwhile"))?;
+        ensure!(
+            found.bytes.len() as u64 == content.size,
+            "{digest} has another size than before"
+        );
+        Ok(found.bytes)
     }
 }
 
@@ -179,174 +212,6 @@ async fn send(blob: &Blob, sink: &mut Sink) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Where an archive is written to.
-#[derive(Debug)]
-pub(crate) struct Sink {
-    place: Place,
-    /// How many bytes were written.
-    at: u64,
-}
-
-#[derive(Debug)]
-enum Place {
-    Output(io::Stdout),
-    File {
-        file: File,
-        partial: PathBuf,
-        path: PathBuf,
-    },
-}
-
-impl Sink {
-    /// Standard output.
-    pub(crate) fn output() -> Self {
-        Self {
-            place: Place::Output(io::stdout()),
-            at: 0,
-        }
-    }
-
-    /// A file, which has its name when it is whole. Blocks.
-    pub(crate) fn file(path: &Path) -> anyhow::Result<Self> {
-        let name = path.file_name().context("the archive has no name")?;
-        let mut partial = name.to_owned();
-        partial.push(".partial");
-        let partial = path.with_file_name(partial);
-        let mut options = File::options();
-        let file = options
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&partial);
-        let file = file.with_context(|| format!("`{}` cannot be written", partial.display()))?;
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            bail!("`{}` is being written by another process", path.display());
-        }
-        Ok(Self {
-            place: Place::File {
-                file,
-                partial,
-                path: path.to_owned(),
-            },
-            at: 0,
-        })
-    }
-
-    /// Keeps what an earlier process has written of these pieces; returns how many that are. Blocks.
-    fn keep(&mut self, pieces: &[(String, Piece)]) -> anyhow::Result<usize> {
-        let Place::File { file, .. } = &mut self.place else {
-            return Ok(0);
-        };
-        let mut kept = 0;
-        for (name, piece) in pieces {
-            let head = header(name, piece.len())?;
-            if !is_there(file, &head, piece) {
-                break;
-            }
-            kept += 1;
-            self.at += head.len() as u64 + piece.len() + padding(piece.len()).len() as u64;
-        }
-        file.set_len(self.at)?;
-        file.seek(SeekFrom::Start(self.at))?;
-        Ok(kept)
-    }
-
-    fn put(&mut self, bytes: &[u8]) -> anyhow::Result<()> {
-        match &mut self.place {
-            Place::Output(output) => output.write_all(bytes),
-            Place::File { file, .. } => file.write_all(bytes),
-        }
-        .context("the archive cannot be written")?;
-        self.at += bytes.len() as u64;
-        Ok(())
-    }
-
-    /// Takes back what was written after a place.
-    fn back_to(&mut self, at: u64) -> anyhow::Result<()> {
-        if at == self.at {
-            return Ok(());
-        }
-        match &mut self.place {
-            Place::Output(_) => bail!("what is written to a pipe cannot be taken back"),
-            Place::File { file, .. } => {
-                file.set_len(at)?;
-                file.seek(SeekFrom::Start(at))?;
-            }
-        }
-        self.at = at;
-        Ok(())
-    }
-
-    fn finish(self) -> anyhow::Result<()> {
-        match self.place {
-            Place::Output(mut output) => Ok(output.flush()?),
-            Place::File {
-                file,
-                partial,
-                path,
-            } => {
-                file.sync_all()?;
-                fs::rename(&partial, &path)?;
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                Ok(File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?)
-            }
-        }
-    }
-}
-
-/// Whether a file goes on with a piece.
-fn is_there(file: &mut File, head: &[u8], piece: &Piece) -> bool {
-    let mut found = vec![0; head.len()];
-    if file.read_exact(&mut found).is_err() || found != head {
-        return false;
-    }
-    let (Piece::Content(digest, _), len) = (piece, piece.len()) else {
-        // These are written anew: they come last, and are small.
-        return false;
-    };
-    let mut hasher = Hasher::new(digest.algorithm());
-    let (mut left, mut step) = (len, vec![0; 256 * 1024]);
-    while left > 0 {
-        let wanted = usize::try_from(left).map_or(step.len(), |left| left.min(step.len()));
-        let part = step.get_mut(..wanted).unwrap_or_default();
-        if file.read_exact(part).is_err() {
-            return false;
-        }
-        hasher.update(part);
-        left -= wanted as u64;
-    }
-    let mut rest = vec![0; padding(len).len()];
-    hasher.finish() == *digest && file.read_exact(&mut rest).is_ok()
-}
-
-/// What an archive has before a file: the same for the same file, whoever writes it and when.
-fn header(name: &str, len: u64) -> io::Result<Vec<u8>> {
-    let mut header = Header::new_ustar();
-    header.set_entry_type(EntryType::Regular);
-    header.set_size(len);
-    header.set_mode(0o644);
-    header.set_uid(0);
-    header.set_gid(0);
-    header.set_mtime(0);
-    let mut builder = Builder::new(Vec::new());
-    builder.append_data(&mut header, name, io::empty())?;
-    // The bytes of the file follow, so the end that the library adds is too early.
-    let mut bytes = builder.into_inner()?;
-    bytes.truncate(bytes.len() - END.len());
-    Ok(bytes)
-}
-
-/// What follows a file up to the next unit.
-fn padding(len: u64) -> &'static [u8] {
-    let over = len % BLOCK;
-    let missing = if over == 0 { 0 } else { BLOCK - over };
-    let missing = usize::try_from(missing).unwrap_or_default();
-    END.get(..missing).unwrap_or_default()
-}
-
 #[async_trait]
 impl Target for Plan {
     async fn prepare(&self, repository: &Settings) -> anyhow::Result<()> {
@@ -354,26 +219,40 @@ impl Target for Plan {
         Ok(())
     }
 
-    async fn has_blob(&self, _: &RepositoryName, digest: &Digest, _: u64) -> anyhow::Result<bool> {
-        Ok(self.contents().contains_key(digest))
+    async fn has_blob(
+        &self,
+        _: &RepositoryName,
+        digest: &Digest,
+        size: u64,
+    ) -> anyhow::Result<bool> {
+        Ok(self.contents().has_blob(digest, size))
     }
 
+    /// Asks whether the blob can be had: a place of that size is kept for it in the archive.
     async fn put_blob(&self, _: &RepositoryName, blob: &Blob) -> anyhow::Result<Brought> {
-        self.add(blob.digest, &blob.repository, blob.size, false);
+        let Blob {
+            source,
+            repository,
+            digest,
+            size,
+            ..
+        } = blob;
+        let found = source.size(repository, digest).await?;
+        let found = found.context("it is not at the source")?;
+        ensure!(
+            found == *size,
+            "it has {found} bytes at the source, {size} by the manifest"
+        );
+        self.contents().add_blob(*digest, repository, *size);
         Ok(Brought::Sent)
     }
 
     async fn has_manifest(&self, _: &RepositoryName, digest: &Digest) -> anyhow::Result<bool> {
-        Ok(self.contents().contains_key(digest))
+        Ok(self.contents().has_manifest(digest))
     }
 
     async fn put_manifest(&self, repository: &RepositoryName, image: &Image) -> anyhow::Result<()> {
-        self.add(
-            image.digest,
-            repository.as_str(),
-            image.bytes.len() as u64,
-            true,
-        );
+        self.contents().add_manifest(image, repository.as_str());
         Ok(())
     }
 

@@ -1,6 +1,6 @@
 //! What a layout that is written has.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use longshore_types::{
     digest::Digest,
@@ -26,7 +26,7 @@ struct Images {
     tags: BTreeMap<ImageTag, Listing>,
     untagged: BTreeMap<Digest, Listing>,
     /// What indexes are made of: that need not be listed.
-    children: HashSet<Digest>,
+    children: HashMap<Digest, Vec<Digest>>,
 }
 
 impl Record {
@@ -38,7 +38,10 @@ impl Record {
 
     /// Takes note of what an index is made of.
     pub(super) fn put(&mut self, repository: &RepositoryName, image: &Image) {
-        self.images(repository).children.extend(&image.children);
+        if !image.children.is_empty() {
+            let children = &mut self.images(repository).children;
+            children.insert(image.digest, image.children.clone());
+        }
     }
 
     /// Lists an image.
@@ -51,6 +54,46 @@ impl Record {
     /// Lists an image under a tag.
     pub(super) fn tag(&mut self, repository: &RepositoryName, tag: &ImageTag, listing: Listing) {
         self.images(repository).tags.insert(tag.clone(), listing);
+    }
+
+    /// All images that are listed.
+    pub(super) fn listed(&self) -> impl Iterator<Item = Digest> {
+        let images = self.repositories.values();
+        let listings = images.flat_map(|it| it.tags.values().chain(it.untagged.values()));
+        listings.map(|listing| listing.digest)
+    }
+
+    /// How many tags are listed.
+    pub(super) fn n_tags(&self) -> u64 {
+        let images = self.repositories.values();
+        images.map(|images| images.tags.len() as u64).sum()
+    }
+
+    /// Takes images that are `broken` from the list; returns repository, tag or digest, and digest of each.
+    pub(super) fn leave_out(
+        &mut self,
+        broken: &HashMap<Digest, Digest>,
+    ) -> Vec<(String, String, Digest)> {
+        let mut left_out = Vec::new();
+        for (repository, images) in &mut self.repositories {
+            let mut leave = |image: String, digest: Digest| {
+                let leaves = broken.contains_key(&digest);
+                if leaves {
+                    left_out.push((repository.to_string(), image, digest));
+                }
+                !leaves
+            };
+            images
+                .tags
+                .retain(|tag, listing| leave(tag.to_string(), listing.digest));
+            images
+                .untagged
+                .retain(|digest, _| leave(digest.to_string(), *digest));
+            images
+                .children
+                .retain(|index, _| !broken.contains_key(index));
+        }
+        left_out
     }
 
     /// Adds what is not listed of an older record.
@@ -81,6 +124,7 @@ impl Record {
         for (repository, images) in &self.repositories {
             let tagged: HashSet<Digest> =
                 images.tags.values().map(|listing| listing.digest).collect();
+            let children: HashSet<&Digest> = images.children.values().flatten().collect();
             for (tag, listing) in &images.tags {
                 let name = if is_one {
                     tag.to_string()
@@ -91,7 +135,7 @@ impl Record {
             }
             for listing in images.untagged.values() {
                 let digest = listing.digest;
-                if !tagged.contains(&digest) && !images.children.contains(&digest) {
+                if !tagged.contains(&digest) && !children.contains(&digest) {
                     manifests.push(NewDescriptor::of(listing, repository.as_str(), None));
                 }
             }
@@ -114,7 +158,7 @@ impl Record {
                 settings: Settings::of(name.clone()),
                 tags: BTreeMap::new(),
                 untagged: BTreeMap::new(),
-                children: HashSet::new(),
+                children: HashMap::new(),
             })
     }
 }

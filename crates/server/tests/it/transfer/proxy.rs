@@ -56,20 +56,26 @@ async fn pass(
     }
     let head = String::from_utf8(head).unwrap();
     let mut lines: Vec<&str> = head.trim_end().split("\r\n").collect();
-    let range = lines
-        .iter()
-        .find(|line| line.to_ascii_lowercase().starts_with("range:"));
-    let asked = [Some(&lines[0]), range]
+    let header = |name: &str| {
+        let mut all = lines.iter().copied();
+        all.find(|line| line.to_ascii_lowercase().starts_with(name))
+    };
+    let range = header("range:");
+    let length = header("content-length:").map(|line| line[15..].trim().parse().unwrap());
+    let mut body = vec![0; length.unwrap_or(0)];
+    if client.read_exact(&mut body).await.is_err() {
+        return;
+    }
+    let asked = [Some(lines[0]), range]
         .into_iter()
         .flatten()
-        .copied()
         .collect::<Vec<_>>()
         .join(" ");
     log.lock().unwrap().push(asked.clone());
     lines.push("Connection: close");
     let mut upstream = TcpStream::connect(server).await.unwrap();
     upstream
-        .write_all((lines.join("\r\n") + "\r\n\r\n").as_bytes())
+        .write_all(&[(lines.join("\r\n") + "\r\n\r\n").as_bytes(), &body].concat())
         .await
         .unwrap();
     let mut answer = Vec::new();
