@@ -64,7 +64,8 @@ impl Cell {
 async fn tables(schema: &'static [Migration]) -> Vec<Table> {
     let store = Metadata::sqlite(sqlite::Options::temporary(schema)).unwrap();
     let read = store.read::<_, Error>(|tx| {
-        let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema', 'clock')";
+        let names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT IN ('schema', 'clock') \
+                     AND name NOT LIKE 'sqlite_%'";
         let names: Vec<String> = tx.rows(names, &[])?;
         let mut tables = Vec::new();
         for name in names {
