@@ -316,9 +316,16 @@ impl<P: FnMut(&Scrubbed)> Scrub<'_, P> {
         let damaged = Damaged::Manifest(of, image);
         let outcome = repair(core, self.options.spares.as_mut(), damaged).await?;
         let digest = image.digest.to_string();
-        let (account, region) = (image.registry.account(), image.registry.region());
-        let name = format!("{account}/{region}/{}@{digest}", image.repository);
-        self.tell(digest, problem, vec![name], outcome);
+        let named = NeededBy {
+            kind: image.registry.kind().as_str().to_owned(),
+            account: image.registry.account().as_str().to_owned(),
+            region: image.registry.region().as_str().to_owned(),
+            repository: image.repository.clone(),
+            digest: digest.clone(),
+            tags: Vec::new(),
+            expired: of == Images::Expired,
+        };
+        self.tell(digest, problem, vec![named.to_string()], outcome);
         Ok(())
     }
 }

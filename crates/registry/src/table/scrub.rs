@@ -180,6 +180,7 @@ pub(crate) fn renew_manifest(
 
 /// Returns how many blobs there are, or how many are marked damaged, and their bytes.
 pub(crate) fn total(tx: &mut dyn Tx, marked: bool) -> Result<(i64, i64)> {
-    let sql = "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob WHERE damaged >= ?1";
+    let sql =
+        "SELECT count(*), CAST(coalesce(sum(size), 0) AS BIGINT) FROM blob WHERE damaged >= ?1";
     Ok(tx.row(sql, args![marked])?.unwrap_or_default())
 }

@@ -43,7 +43,7 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 use uuid::Uuid;
 
-use crate::{postgres as engine, segments};
+use crate::{late, postgres as engine, segments};
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
@@ -125,9 +125,9 @@ impl TestCore {
     }
 
     /// Starts over files that are made when `gate` opens, and only then.
-    pub(crate) async fn with_late_files(gate: Arc<segments::Gate>) -> Self {
+    pub(crate) async fn with_late_files(gate: Arc<late::Gate>) -> Self {
         let dir = tempfile::tempdir().unwrap();
-        let late = segments::late(dir.path(), gate);
+        let late = late::store(dir.path(), gate);
         let blobs = Blobs::new(late, 1, Cipher::Aes256Gcm, Pool::new(4));
         Self::over(dir, |_| {}, |_| blobs).await
     }

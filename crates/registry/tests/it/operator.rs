@@ -14,7 +14,7 @@ use tokio::sync::Notify;
 
 use crate::{
     harness::{TestCore, digest_of, oci_manifest},
-    segments::Gate,
+    late::Gate,
 };
 
 /// More than stays in a row.

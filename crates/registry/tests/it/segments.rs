@@ -15,7 +15,6 @@ use longshore_store::blob::{
 };
 use longshore_testbed::s3::{self, S3Server};
 use longshore_types::id::PhysicalId;
-use tokio::sync::Semaphore;
 
 /// Opens the store of a directory, in which nothing sent takes effect later.
 pub(crate) fn store(directory: &Path) -> Arc<dyn SegmentStore> {
@@ -29,11 +28,7 @@ pub(crate) fn settling(directory: &Path, after: Duration) -> Arc<dyn SegmentStor
     } else {
         Arc::new(FileStore::open(directory).unwrap())
     };
-    Arc::new(Settling {
-        inner,
-        after,
-        gate: None,
-    })
+    Arc::new(Settling { inner, after })
 }
 
 /// Opens a store under a prefix of a server's bucket, with files without a name in `spool`. It has settled at once.
@@ -52,38 +47,7 @@ pub(crate) fn bucket(server: &S3Server, prefix: &str, spool: &Path) -> Arc<dyn S
     };
     let inner = Arc::new(S3Store::open(options, Pool::new(4)).unwrap());
     let after = Duration::ZERO;
-    Arc::new(Settling {
-        inner,
-        after,
-        gate: None,
-    })
-}
-
-/// What keeps files from being made.
-#[derive(Debug)]
-pub(crate) struct Gate {
-    /// Has a permit for each file that waits.
-    pub(crate) reached: Semaphore,
-    /// Lets as many be made as it has permits.
-    pub(crate) open: Semaphore,
-}
-
-impl Gate {
-    pub(crate) fn shut() -> Arc<Self> {
-        Arc::new(Self {
-            reached: Semaphore::new(0),
-            open: Semaphore::new(0),
-        })
-    }
-}
-
-/// Opens the store of a directory, in which files are made when the gate opens.
-pub(crate) fn late(directory: &Path, gate: Arc<Gate>) -> Arc<dyn SegmentStore> {
-    Arc::new(Settling {
-        inner: store(directory),
-        after: Duration::ZERO,
-        gate: Some(gate),
-    })
+    Arc::new(Settling { inner, after })
 }
 
 /// Where the segments of a directory lie, in directories and files of the same names.
@@ -100,12 +64,11 @@ fn prefix(directory: &Path) -> String {
     name.trim_start_matches('.').to_owned()
 }
 
-/// A store that says when it has settled, and may wait before it makes a file.
+/// A store that says when it has settled.
 #[derive(Debug)]
 struct Settling {
     inner: Arc<dyn SegmentStore>,
     after: Duration,
-    gate: Option<Arc<Gate>>,
 }
 
 #[async_trait]
@@ -123,10 +86,6 @@ impl SegmentStore for Settling {
     }
 
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
-        if let Some(gate) = &self.gate {
-            gate.reached.add_permits(1);
-            gate.open.acquire().await.unwrap().forget();
-        }
         self.inner.create(id).await
     }
 
