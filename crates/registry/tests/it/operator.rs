@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use longshore_registry::operator::{gc, scrub};
+use longshore_registry::{
+    operator::{gc, scrub, session::RootSessions},
+    session::{Signer, signer},
+};
 use longshore_types::name::Reference;
 use tokio::sync::Notify;
 
-use crate::harness::{TestCore, digest_of, oci_manifest};
+use crate::harness::{ACCOUNT, TestCore, digest_of, oci_manifest};
 
 /// More than stays in a row.
 const LARGE: usize = 200_000;
@@ -128,4 +131,27 @@ async fn what_is_due_is_told_and_then_collected() {
     assert_eq!(gc::due(&t.core).await.unwrap().files, 1);
     assert_eq!(gc::collect(&t.core, |_| {}).await.unwrap().files, 1);
     assert_eq!(gc::due(&t.core).await.unwrap(), gc::Garbage::default());
+}
+
+#[tokio::test]
+async fn a_session_of_root_ends_within_an_hour_and_another_follows_it() {
+    let t = TestCore::start().await;
+    let sessions = RootSessions::new(ACCOUNT.parse().unwrap());
+    let first = sessions.credentials(&t.core).unwrap();
+    let signs = async || {
+        let token = Some(first.session_token.as_str());
+        signer(&t.core, &first.access_key_id, token).await.unwrap()
+    };
+    let follows = || {
+        let now = sessions.credentials(&t.core).unwrap();
+        now.access_key_id != first.access_key_id
+    };
+    t.advance(Duration::from_mins(20));
+    assert!(!follows());
+    // Whoever got the first one a moment ago can use it for a while.
+    t.advance(Duration::from_mins(20));
+    assert!(follows());
+    assert!(matches!(signs().await, Signer::Known(_)));
+    t.advance(Duration::from_mins(21));
+    assert!(matches!(signs().await, Signer::Expired));
 }
