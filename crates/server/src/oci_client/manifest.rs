@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{
-    StreamExt,
+    StreamExt, TryStreamExt,
     stream::{self, BoxStream},
 };
 use http::{HeaderMap, Method, StatusCode, header};
@@ -151,20 +151,20 @@ impl Registry {
                 ));
             }
         };
-        let frames = BodyStream::new(answer.into_body());
         let url = target.clone();
-        let bytes = frames.filter_map(move |frame| {
+        let frames = BodyStream::new(answer.into_body()).filter_map(move |frame| {
             let bytes = match frame {
-                Ok(frame) => frame.into_data().ok().map(|mut data| {
-                    let over = usize::try_from(skip).unwrap_or(usize::MAX).min(data.len());
-                    skip -= over as u64;
-                    Ok(data.split_off(over))
-                }),
+                Ok(frame) => frame.into_data().ok().map(Ok),
                 Err(error) => Some(Err(ClientError::lost(&url, error))),
             };
             std::future::ready(bytes)
         });
-        Ok(impatient(bytes.boxed(), target, STALL))
+        let bytes = impatient(frames.boxed(), target, STALL).map_ok(move |mut bytes| {
+            let over = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
+            skip -= over as u64;
+            bytes.split_off(over)
+        });
+        Ok(bytes.boxed())
     }
 }
 
