@@ -3,18 +3,26 @@
 //! Each change makes stale what others have decided, so of many at once all but one would decide in vain. The rows alone
 //! decide what is right, on this server and on others; this saves work, and lets everybody come to a turn.
 
+use std::hash::{BuildHasher, RandomState};
+
 use tokio::sync::{Mutex, MutexGuard};
 
 /// How many lines there are. Two accounts that share one wait for each other, which does no harm but takes time.
 const LINES: u64 = 256;
 
-/// Lines of changes.
+/// Lines of changes. Which of them share one is different each time, so that nobody can choose whom to keep waiting.
 #[derive(Debug)]
-pub(crate) struct Turns(Vec<Mutex<()>>);
+pub(crate) struct Turns {
+    lines: Vec<Mutex<()>>,
+    seed: RandomState,
+}
 
 impl Default for Turns {
     fn default() -> Self {
-        Self((0..LINES).map(|_| Mutex::default()).collect())
+        Self {
+            lines: (0..LINES).map(|_| Mutex::default()).collect(),
+            seed: RandomState::new(),
+        }
     }
 }
 
@@ -27,10 +35,9 @@ pub(crate) struct Turn<'t> {
 }
 
 impl Turns {
-    /// Waits for a turn in a line.
-    pub(crate) async fn wait(&self, line: u64) -> Turn<'_> {
-        let line = usize::try_from(line % LINES).unwrap_or(0);
-        let Some(line) = self.0.get(line) else {
+    /// Waits for a turn among those of the same number.
+    pub(crate) async fn wait(&self, number: u64) -> Turn<'_> {
+        let Some(line) = self.lines.get(self.line(number)) else {
             return Turn {
                 has_waited: false,
                 _guard: None,
@@ -46,5 +53,22 @@ impl Turns {
                 _guard: Some(line.lock().await),
             },
         }
+    }
+
+    fn line(&self, number: u64) -> usize {
+        usize::try_from(self.seed.hash_one(number) % LINES).unwrap_or(0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_knows_who_shares_a_line() {
+        let (one, other) = (Turns::default(), Turns::default());
+        let lines = |turns: &Turns| (0..32).map(|number| turns.line(number)).collect::<Vec<_>>();
+        assert_eq!(lines(&one), lines(&one));
+        assert_ne!(lines(&one), lines(&other));
     }
 }

@@ -22,6 +22,7 @@ pub(crate) use self::{
     credentials::{Credentials, in_docker_config},
     error::ClientError,
     manifest::Fetched,
+    page::Place,
     referrers::fallback_tag,
     send::Registry,
 };

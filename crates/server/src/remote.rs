@@ -5,6 +5,7 @@
 use std::{
     env,
     path::{Path, PathBuf},
+    sync::Arc,
     time::Duration,
 };
 
@@ -92,6 +93,18 @@ impl RemoteError {
     }
 }
 
+/// What calls are signed with: a key that stays, or sessions that follow each other.
+pub(crate) trait Keys: Send + Sync {
+    /// What is good now.
+    fn key(&self) -> anyhow::Result<AwsKey>;
+}
+
+impl Keys for AwsKey {
+    fn key(&self) -> anyhow::Result<AwsKey> {
+        Ok(self.clone())
+    }
+}
+
 /// Whose calls these are.
 #[derive(Clone)]
 pub struct AwsKey {
@@ -119,9 +132,7 @@ pub struct Remote {
     port: u16,
     tls: Option<TlsConnector>,
     region: String,
-    access_key_id: String,
-    secret: SecretKey,
-    session_token: Option<String>,
+    keys: Arc<dyn Keys>,
 }
 
 impl Remote {
@@ -153,6 +164,16 @@ impl Remote {
         key: AwsKey,
         ca_file: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        Self::with_keys(endpoint, region, Arc::new(key), ca_file)
+    }
+
+    /// The same with keys that may change.
+    pub(crate) fn with_keys(
+        endpoint: &str,
+        region: &str,
+        keys: Arc<dyn Keys>,
+        ca_file: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let parsed: Uri = endpoint
             .parse()
             .with_context(|| format!("`{endpoint}` is no URL"))?;
@@ -177,9 +198,7 @@ impl Remote {
             endpoint: parsed,
             tls,
             region: region.to_owned(),
-            access_key_id: key.id,
-            secret: SecretKey::new(key.secret),
-            session_token: key.session_token,
+            keys,
         })
     }
 
@@ -195,6 +214,11 @@ impl Remote {
     /// The host of the server, with the port if the URL names one.
     pub fn authority(&self) -> &str {
         self.endpoint.authority().map_or("", |found| found.as_str())
+    }
+
+    /// Whether calls go over TLS.
+    pub(crate) fn is_secure(&self) -> bool {
+        self.tls.is_some()
     }
 
     /// Makes a call that the server answers within a minute.
@@ -257,17 +281,18 @@ impl Remote {
         operation: &str,
         body: Vec<u8>,
     ) -> anyhow::Result<Request<Full<Bytes>>> {
+        let key = self.keys.key()?;
         let mut request = Request::post("/")
             .header(header::HOST, self.authority())
             .header(header::CONTENT_TYPE, "application/x-amz-json-1.1")
             .header("x-amz-target", service.target(operation));
-        if let Some(token) = &self.session_token {
+        if let Some(token) = &key.session_token {
             request = request.header("x-amz-security-token", token);
         }
         let (mut head, body) = request.body(body)?.into_parts();
         let signer = Signer {
-            access_key_id: &self.access_key_id,
-            secret: &self.secret,
+            access_key_id: &key.id,
+            secret: &SecretKey::new(key.secret),
             region: &self.region,
             service: service.signing_name(),
         };
@@ -320,7 +345,6 @@ impl std::fmt::Debug for Remote {
         f.debug_struct("Remote")
             .field("endpoint", &self.endpoint)
             .field("region", &self.region)
-            .field("access_key_id", &self.access_key_id)
             .finish_non_exhaustive()
     }
 }

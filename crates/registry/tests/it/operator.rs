@@ -6,14 +6,15 @@ use bytes::Bytes;
 use longshore_registry::{
     body::Whole,
     oci::upload::PushBlob,
-    operator::{gc, scrub},
+    operator::{gc, scrub, session::RootSessions},
+    session::{Signer, signer},
 };
 use longshore_store::meta::{self, Durability};
 use longshore_types::name::Reference;
 use tokio::sync::Notify;
 
 use crate::{
-    harness::{TestCore, digest_of, oci_manifest},
+    harness::{ACCOUNT, TestCore, digest_of, oci_manifest},
     late::Gate,
 };
 
@@ -193,4 +194,27 @@ async fn files_that_no_row_names_are_told_and_go_in_a_day() {
     t.advance(Duration::from_hours(25));
     assert_eq!(gc::collect(&t.core, |_| {}).await.unwrap().files, 3);
     assert_eq!(t.files(), 1);
+}
+
+#[tokio::test]
+async fn a_session_of_root_ends_within_an_hour_and_another_follows_it() {
+    let t = TestCore::start().await;
+    let sessions = RootSessions::new(ACCOUNT.parse().unwrap());
+    let first = sessions.credentials(&t.core).unwrap();
+    let signs = async || {
+        let token = Some(first.session_token.as_str());
+        signer(&t.core, &first.access_key_id, token).await.unwrap()
+    };
+    let follows = || {
+        let now = sessions.credentials(&t.core).unwrap();
+        now.access_key_id != first.access_key_id
+    };
+    t.advance(Duration::from_mins(20));
+    assert!(!follows());
+    // Whoever got the first one a moment ago can use it for a while.
+    t.advance(Duration::from_mins(20));
+    assert!(follows());
+    assert!(matches!(signs().await, Signer::Known(_)));
+    t.advance(Duration::from_mins(21));
+    assert!(matches!(signs().await, Signer::Expired));
 }

@@ -8,7 +8,7 @@ use std::{
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use http::{HeaderMap, HeaderValue, Method, Request, Uri, header};
-use http_body_util::{BodyExt, Full, Limited};
+use http_body_util::{BodyExt, Full};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::Deserialize;
 
@@ -17,6 +17,7 @@ use super::{
     connection::{Body, Connections},
     credentials::Credentials,
     error::{ClientError, message},
+    send::whole,
 };
 use crate::transfer::ecr;
 
@@ -140,10 +141,7 @@ impl Auth {
         let request = self.token_request(realm, service, scope)?;
         let answer = connections.send(request).await?;
         let status = answer.status();
-        let body = Limited::new(answer.into_body(), MAX_ANSWER).collect().await;
-        let body = body
-            .map_err(|error| ClientError::lost(realm, error))?
-            .to_bytes();
+        let body = whole(realm, answer, MAX_ANSWER).await?;
         if !status.is_success() {
             return Err(ClientError::Refused {
                 url: realm.to_owned(),

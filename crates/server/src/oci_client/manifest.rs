@@ -1,7 +1,12 @@
 //! Manifests and blobs, read.
 
+use std::time::Duration;
+
 use bytes::Bytes;
-use futures_util::{StreamExt, stream::BoxStream};
+use futures_util::{
+    StreamExt, TryStreamExt,
+    stream::{self, BoxStream},
+};
 use http::{HeaderMap, Method, StatusCode, header};
 use http_body_util::BodyStream;
 use longshore_types::{
@@ -10,17 +15,19 @@ use longshore_types::{
     media_type::{self, MediaType},
     name::Reference,
 };
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use super::{
     error::ClientError,
     page::pull,
-    send::{Call, Registry},
+    send::{Call, Registry, whole},
 };
 use crate::transfer::hash;
 
-/// How long a blob may stay without a byte.
-const STALL: std::time::Duration = std::time::Duration::from_mins(1);
+/// How long [`STEP`] bytes of a blob may take to come: what is slower keeps others waiting, to no good.
+const STALL: Duration = Duration::from_mins(1);
+/// How many bytes must come in that time, unless the blob ends.
+const STEP: u64 = 64 * 1024;
 
 /// All kinds of manifest; of those that a registry has it answers the one that was pushed.
 const ACCEPT: [&str; 8] = [
@@ -60,7 +67,7 @@ impl Registry {
             return Ok(None);
         };
         let (told, media_type) = (digest(answer.headers()), content_type(answer.headers()));
-        let bytes = self.whole(&target, answer, MAX_MANIFEST_BYTES).await?;
+        let bytes = whole(&target, answer, MAX_MANIFEST_BYTES).await?;
         let asked = match reference {
             Reference::Digest(asked) => Some(*asked),
             Reference::Tag(_) => told,
@@ -144,35 +151,48 @@ impl Registry {
                 ));
             }
         };
-        let frames = BodyStream::new(answer.into_body());
         let url = target.clone();
-        let bytes = frames.filter_map(move |frame| {
+        let frames = BodyStream::new(answer.into_body()).filter_map(move |frame| {
             let bytes = match frame {
-                Ok(frame) => frame.into_data().ok().map(|mut data| {
-                    let over = usize::try_from(skip).unwrap_or(usize::MAX).min(data.len());
-                    skip -= over as u64;
-                    Ok(data.split_off(over))
-                }),
+                Ok(frame) => frame.into_data().ok().map(Ok),
                 Err(error) => Some(Err(ClientError::lost(&url, error))),
             };
             std::future::ready(bytes)
         });
-        Ok(impatient(bytes.boxed(), target))
+        let bytes = impatient(frames.boxed(), target, STALL).map_ok(move |mut bytes| {
+            let over = usize::try_from(skip).unwrap_or(usize::MAX).min(bytes.len());
+            skip -= over as u64;
+            bytes.split_off(over)
+        });
+        Ok(bytes.boxed())
     }
 }
 
-/// Ends a stream that stays without a byte.
+/// Ends a stream of which [`STEP`] bytes take longer than `stall`. What whoever reads it does between two reads takes none
+/// of that time.
 fn impatient(
     bytes: BoxStream<'static, Result<Bytes, ClientError>>,
     url: String,
+    stall: Duration,
 ) -> BoxStream<'static, Result<Bytes, ClientError>> {
-    let state = (bytes, url);
-    futures_util::stream::unfold(state, |(mut bytes, url)| async move {
-        let next = match timeout(STALL, bytes.next()).await {
-            Ok(next) => next?,
-            Err(_) => Err(ClientError::lost(&url, "it sends nothing more")),
+    let state = (bytes, url, 0, Duration::ZERO);
+    stream::unfold(state, move |(mut bytes, url, came, waited)| async move {
+        let began = Instant::now();
+        let left = stall.saturating_sub(waited);
+        let next = match timeout(left, bytes.next()).await.ok() {
+            Some(next) => next?,
+            None => Err(ClientError::lost(
+                &url,
+                format!("it sends less than {STEP} bytes in {stall:?}"),
+            )),
         };
-        Some((next, (bytes, url)))
+        let came = came + next.as_ref().map_or(0, |bytes| bytes.len() as u64);
+        let (came, waited) = if came < STEP {
+            (came, waited + began.elapsed())
+        } else {
+            (0, Duration::ZERO)
+        };
+        Some((next, (bytes, url, came, waited)))
     })
     .boxed()
 }
@@ -206,4 +226,50 @@ fn begins_at(headers: &HeaderMap, from: u64) -> bool {
         .and_then(|range| range.to_str().ok());
     let first = range.and_then(|range| range.strip_prefix("bytes ")?.split_once('-'));
     first.and_then(|(first, _)| first.parse().ok()) == Some(from)
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::time::sleep;
+
+    use super::*;
+
+    const STALL: Duration = Duration::from_millis(50);
+
+    /// A stream of one byte after each pause.
+    fn bytewise(pause: Duration) -> BoxStream<'static, Result<Bytes, ClientError>> {
+        let bytes = stream::unfold((), move |()| async move {
+            sleep(pause).await;
+            Some((Ok(Bytes::from_static(b"x")), ()))
+        });
+        bytes.boxed()
+    }
+
+    #[tokio::test]
+    async fn a_source_that_sends_next_to_nothing_is_not_waited_for() {
+        let slow = bytewise(STALL / 10);
+        let mut slow = impatient(slow, "/blob".to_owned(), STALL);
+        let mut read = 0;
+        let error = loop {
+            match slow.next().await.unwrap() {
+                Ok(bytes) => read += bytes.len(),
+                Err(error) => break error,
+            }
+            assert!(read < 100, "it is waited for byte by byte");
+        };
+        assert!(error.may_pass(), "{error}");
+        assert!(error.to_string().contains("it sends less than"), "{error}");
+    }
+
+    #[tokio::test]
+    async fn a_reader_may_take_its_time() {
+        let whole = stream::iter((0..5).map(|_| Ok(Bytes::from_static(b"x"))));
+        let mut whole = impatient(whole.boxed(), "/blob".to_owned(), STALL);
+        let mut read = 0;
+        while let Some(bytes) = whole.next().await {
+            read += bytes.unwrap().len();
+            sleep(STALL).await;
+        }
+        assert_eq!(read, 5);
+    }
 }

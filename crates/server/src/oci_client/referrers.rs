@@ -8,7 +8,12 @@ use longshore_types::{
 };
 use serde::Deserialize;
 
-use super::{error::ClientError, manifest::present, page::pull, send::Registry};
+use super::{
+    error::ClientError,
+    manifest::present,
+    page::{Place, pull},
+    send::Registry,
+};
 
 /// How many referrers of one image are taken.
 const MOST: usize = 100_000;
@@ -38,18 +43,19 @@ impl Registry {
         subject: &Digest,
     ) -> Result<Option<Vec<Digest>>, ClientError> {
         let scope = pull(name);
-        let mut target = Some(format!("/v2/{name}/referrers/{subject}"));
+        let target = format!("/v2/{name}/referrers/{subject}");
+        let mut place = Some(Place::first(target.clone()));
         let mut found = Vec::new();
-        while let Some(page) = target.take() {
+        while let Some(page) = place.take() {
             let Some((index, next)) = present(self.page::<Index>(&page, &scope).await)? else {
                 return Ok(None);
             };
             found.extend(digests(index));
             if found.len() > MOST {
                 let what = format!("more than {MOST} manifests refer to it");
-                return Err(ClientError::wrong(&page, what));
+                return Err(ClientError::wrong(&target, what));
             }
-            target = next;
+            place = next;
         }
         Ok(Some(found))
     }

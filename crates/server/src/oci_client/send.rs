@@ -95,26 +95,6 @@ impl Registry {
         self.once(call).await.map_err(|(error, _)| error)
     }
 
-    /// Reads the whole body of an answer of at most `limit` bytes.
-    pub(super) async fn whole(
-        &self,
-        url: &str,
-        answer: Response<Incoming>,
-        limit: usize,
-    ) -> Result<Bytes, ClientError> {
-        let body = Limited::new(answer.into_body(), limit).collect();
-        let body = timeout(WHOLE, body)
-            .await
-            .map_err(|_| ClientError::lost(url, "it breaks off"))?;
-        match body {
-            Ok(body) => Ok(body.to_bytes()),
-            Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(
-                ClientError::wrong(url, format!("the answer is longer than {limit} bytes")),
-            ),
-            Err(error) => Err(ClientError::lost(url, error)),
-        }
-    }
-
     /// Sends a body of so many bytes once; there is no second try, as it is read only once.
     pub(super) async fn stream(
         &self,
@@ -208,6 +188,26 @@ impl Registry {
         let uri = resolve(&root, target).ok_or_else(wrong)?;
         let is_here = uri.authority() == root.authority() && uri.scheme() == root.scheme();
         is_here.then_some(uri).ok_or_else(wrong)
+    }
+}
+
+/// Reads the whole body of an answer of at most `limit` bytes.
+pub(super) async fn whole(
+    url: &str,
+    answer: Response<Incoming>,
+    limit: usize,
+) -> Result<Bytes, ClientError> {
+    let body = Limited::new(answer.into_body(), limit).collect();
+    let body = timeout(WHOLE, body)
+        .await
+        .map_err(|_| ClientError::lost(url, "it breaks off"))?;
+    match body {
+        Ok(body) => Ok(body.to_bytes()),
+        Err(error) if error.is::<http_body_util::LengthLimitError>() => Err(ClientError::wrong(
+            url,
+            format!("the answer is longer than {limit} bytes"),
+        )),
+        Err(error) => Err(ClientError::lost(url, error)),
     }
 }
 

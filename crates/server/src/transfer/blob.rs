@@ -12,10 +12,12 @@ use tokio::time::sleep;
 
 use super::{hash::Hasher, progress::Progress, source::Source};
 
-/// How often in a row a blob may break off without a byte between.
+/// How often in a row a blob may break off.
 const BREAKS: u32 = 6;
 /// The first pause before it is read on; each is twice the last.
 const PAUSE: Duration = Duration::from_millis(300);
+/// How many bytes must come between two breaks, or the second counts with the first.
+const PROGRESS: u64 = 64 * 1024;
 /// How often bytes that are not the blob's are asked for again.
 const TRIES: u32 = 3;
 
@@ -68,6 +70,8 @@ struct Reading {
     at: u64,
     hasher: Hasher,
     breaks: u32,
+    /// How many bytes came since the last break.
+    since: u64,
     current: Option<Current>,
 }
 
@@ -93,6 +97,7 @@ impl Blob {
             at,
             hasher,
             breaks: 0,
+            since: 0,
             current: None,
         };
         stream::try_unfold(Some(reading), |reading| async move {
@@ -166,8 +171,11 @@ impl Reading {
     }
 
     fn take(&mut self, bytes: Bytes) -> anyhow::Result<Bytes> {
-        self.breaks = 0;
         self.at += bytes.len() as u64;
+        self.since += bytes.len() as u64;
+        if self.since >= PROGRESS {
+            self.breaks = 0;
+        }
         if self.at > self.blob.size {
             return Err(Spoilt(self.blob.digest).into());
         }
@@ -187,6 +195,7 @@ impl Reading {
     /// Waits before the blob is read on, or gives up.
     async fn broken(&mut self, error: anyhow::Error) -> anyhow::Result<()> {
         self.current = None;
+        self.since = 0;
         self.breaks += 1;
         let client = error.downcast_ref::<crate::oci_client::ClientError>();
         let may_pass = client.is_some_and(crate::oci_client::ClientError::may_pass);
@@ -195,5 +204,87 @@ impl Reading {
         }
         sleep(PAUSE * 2_u32.pow(self.breaks - 1)).await;
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use async_trait::async_trait;
+    use longshore_types::name::Reference;
+
+    use super::*;
+    use crate::{
+        oci_client::{ClientError, Fetched},
+        transfer::source::{Entry, Origin},
+    };
+
+    /// A source that breaks off after each byte.
+    #[derive(Debug, Default)]
+    struct Brittle(AtomicU32);
+
+    #[async_trait]
+    impl Source for Brittle {
+        async fn repositories(&self) -> anyhow::Result<Vec<Origin>> {
+            Ok(Vec::new())
+        }
+
+        async fn repository(&self, _: &str) -> anyhow::Result<Option<Origin>> {
+            Ok(None)
+        }
+
+        fn images<'a>(&'a self, _: &'a str) -> BoxStream<'a, anyhow::Result<Entry>> {
+            stream::empty().boxed()
+        }
+
+        fn lists_all(&self) -> bool {
+            true
+        }
+
+        async fn manifest(&self, _: &str, _: &Reference) -> anyhow::Result<Option<Fetched>> {
+            Ok(None)
+        }
+
+        async fn attached(&self, _: &str, _: &Digest, _: bool) -> anyhow::Result<Vec<Entry>> {
+            Ok(Vec::new())
+        }
+
+        async fn size(&self, _: &str, _: &Digest) -> anyhow::Result<Option<u64>> {
+            Ok(None)
+        }
+
+        async fn read(
+            &self,
+            _: &str,
+            _: &Digest,
+            _: u64,
+        ) -> anyhow::Result<BoxStream<'static, anyhow::Result<Bytes>>> {
+            self.0.fetch_add(1, Ordering::Relaxed);
+            let broken = ClientError::Lost {
+                url: "/blob".to_owned(),
+                reason: "it breaks off".to_owned(),
+            };
+            let sent = [Ok(Bytes::from_static(b"x")), Err(broken.into())];
+            Ok(stream::iter(sent).boxed())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_blob_is_not_read_byte_by_byte() {
+        let source = Arc::new(Brittle::default());
+        let blob = Blob {
+            source: source.clone(),
+            repository: "app".to_owned(),
+            digest: super::super::hash::sha256(b""),
+            size: 20,
+            progress: Progress::new(),
+        };
+        let mut bytes = blob.read();
+        let mut read = 0;
+        while let Some(Ok(more)) = bytes.next().await {
+            read += more.len();
+        }
+        assert_eq!((read, source.0.load(Ordering::Relaxed)), (6, BREAKS));
     }
 }

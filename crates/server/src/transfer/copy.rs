@@ -2,6 +2,9 @@
 //!
 //! A manifest follows all that it is made of, what refers to an image follows the image, and a tag comes last. So whatever
 //! a copy that was stopped has left is whole, and running it again goes on: what is there is not sent again.
+//!
+//! Images of a list are brought several at a time, and the blobs of each; but an index's manifests one after the other, so
+//! that no more than one [`Chain`] of them is in memory for each image.
 
 use std::sync::Arc;
 
@@ -14,12 +17,12 @@ use futures_util::{
 use longshore_types::{
     digest::Digest,
     manifest::{Descriptor, Manifest, ManifestError, ManifestKind},
-    media_type::MediaType,
+    media_type::{MediaType, OCI_IMAGE_INDEX},
     name::{ImageTag, Reference},
 };
 use tokio::sync::Semaphore;
 
-use self::once::Once;
+use self::{chain::Chain, once::Once};
 use super::{
     blob::Blob,
     progress::Progress,
@@ -30,10 +33,10 @@ use super::{
 };
 use crate::oci_client::Fetched;
 
+mod chain;
 mod once;
-
-/// How deep indexes may lie in indexes, and referrers refer to referrers.
-const MAX_DEPTH: usize = 32;
+#[cfg(test)]
+mod tests;
 
 /// How a copy is made.
 #[derive(Clone, Copy, Debug)]
@@ -42,6 +45,8 @@ pub(crate) struct Options {
     pub(crate) jobs: usize,
     /// Whether an index may name manifests that the source has not.
     pub(crate) sparse: bool,
+    /// Whether a tag that stands for another image at the target is left as it is, which is a failure.
+    pub(crate) keep_tags: bool,
     /// Whether nothing is written, and what is missing at the target is a failure.
     pub(crate) compare: bool,
 }
@@ -61,15 +66,10 @@ pub(crate) struct Copy {
 struct Way<'a> {
     copy: &'a Copy,
     route: &'a Route,
-    manifests: Once<Known>,
+    /// Of each that is there, whether it is made of others.
+    manifests: Once<bool>,
     blobs: Once<()>,
     walked: Once<()>,
-}
-
-/// What is remembered of a manifest that is there.
-#[derive(Clone, Debug)]
-struct Known {
-    children: Arc<[Digest]>,
 }
 
 /// The source has not a manifest that something names.
@@ -137,19 +137,19 @@ impl Way<'_> {
         };
         entries
             .try_for_each_concurrent(self.copy.options.jobs, |entry| async {
-                self.entry(entry, 0).await;
+                self.entry(entry, Chain::default()).await;
                 Ok(())
             })
             .await
     }
 
     /// Brings an image of a list; what goes wrong is noted and keeps nothing else from being brought.
-    async fn entry(&self, entry: Entry, depth: usize) {
+    async fn entry(&self, entry: Entry, chain: Chain) {
         let (reference, done) = match entry {
             Entry::Lost(image, why) => (image, Err(anyhow::anyhow!(why))),
             Entry::Untagged(digest) => (
                 digest.to_string(),
-                self.listed(&Reference::Digest(digest), None, depth).await,
+                self.listed(&Reference::Digest(digest), None, chain).await,
             ),
             Entry::Tag(tag, digest) => {
                 let reference = match digest {
@@ -158,7 +158,7 @@ impl Way<'_> {
                 };
                 (
                     tag.to_string(),
-                    self.listed(&reference, Some(&tag), depth).await,
+                    self.listed(&reference, Some(&tag), chain).await,
                 )
             }
         };
@@ -173,15 +173,14 @@ impl Way<'_> {
         &self,
         reference: &Reference,
         tag: Option<&ImageTag>,
-        depth: usize,
+        chain: Chain,
     ) -> anyhow::Result<()> {
-        ensure!(
-            depth <= MAX_DEPTH,
-            "referrers refer to each other more than {MAX_DEPTH} deep"
-        );
         let fetched = self.fetch(reference).await?;
         let (image, _) = read(&fetched, None)?;
-        self.tree(image.digest, Some(fetched), depth).await?;
+        let digest = image.digest;
+        self.manifest(digest, Some(fetched), None, chain).await?;
+        let chain = chain.with_manifest(&image.bytes)?;
+        self.walk(digest, &image.children, chain).await?;
         let Copy {
             target,
             options,
@@ -204,6 +203,8 @@ impl Way<'_> {
                 ),
                 None => bail!("the tag is missing at the target"),
             }
+        } else if let Some(other) = now.filter(|_| options.keep_tags) {
+            bail!("the tag stands for {other} at the target, and is kept");
         } else {
             target.tag(to, tag, &image).await?;
             tally.count(|report| report.brought.tags += 1);
@@ -211,50 +212,63 @@ impl Way<'_> {
         Ok(())
     }
 
-    /// Brings a manifest with all that it is made of, then what belongs to it.
-    fn tree(
-        &self,
+    /// Brings what belongs to a manifest that is there, and to what it is made of.
+    fn walk<'a>(
+        &'a self,
         digest: Digest,
-        fetched: Option<Fetched>,
-        depth: usize,
-    ) -> BoxFuture<'_, anyhow::Result<()>> {
+        children: &'a [Digest],
+        chain: Chain,
+    ) -> BoxFuture<'a, anyhow::Result<()>> {
         async move {
-            let known = self.manifest(digest, fetched, None, depth).await?;
             let is_whole = self.route.what == What::Whole;
             if is_whole && self.copy.source.lists_all() || !self.walked.first(digest) {
                 return Ok(());
             }
-            for child in known.children.iter() {
-                // An absent one was either allowed or has failed before.
-                if self.manifests.is_done(*child) {
-                    self.tree(*child, None, depth + 1).await?;
+            let chain = chain.deeper()?;
+            for child in children {
+                match self.manifests.made(*child) {
+                    // An absent one was either allowed or has failed before.
+                    None => {}
+                    Some(false) => self.walk(*child, &[], chain).await?,
+                    Some(true) => self.walk_index(*child, chain).await?,
                 }
             }
             let attached = self
                 .copy
                 .source
                 .attached(&self.route.from.name, &digest, !is_whole);
-            for entry in attached
+            let attached = attached
                 .await
-                .context("what refers to it cannot be listed")?
-            {
-                self.entry(entry, depth + 1).await;
+                .context("what refers to it cannot be listed")?;
+            let chain = chain.with(size_of_val(attached.as_slice()))?;
+            for entry in attached {
+                self.entry(entry, chain).await;
             }
             Ok(())
         }
         .boxed()
     }
 
-    /// Brings a manifest once, however many ask for it.
+    /// The same for an index in an index, which is read again for it: what all of them are made of would be too much to remember.
+    async fn walk_index(&self, digest: Digest, chain: Chain) -> anyhow::Result<()> {
+        let fetched = self.fetch(&Reference::Digest(digest)).await?;
+        // One that does not say what it is is of this type.
+        let declared = OCI_IMAGE_INDEX.parse().ok();
+        let children = read(&fetched, declared.as_ref())?.0.children;
+        let chain = chain.with(size_of_val(children.as_slice()))?;
+        self.walk(digest, &children, chain).await
+    }
+
+    /// Brings a manifest with all that it is made of, once, however many ask for it. Returns whether it is made of others.
     fn manifest(
         &self,
         digest: Digest,
         fetched: Option<Fetched>,
         declared: Option<MediaType>,
-        depth: usize,
-    ) -> BoxFuture<'_, anyhow::Result<Known>> {
+        chain: Chain,
+    ) -> BoxFuture<'_, anyhow::Result<bool>> {
         async move {
-            let bring = || self.bring(digest, fetched, declared, depth);
+            let bring = || self.bring(digest, fetched, declared, chain);
             self.manifests.get(digest, bring).await
         }
         .boxed()
@@ -265,43 +279,35 @@ impl Way<'_> {
         digest: Digest,
         fetched: Option<Fetched>,
         declared: Option<MediaType>,
-        depth: usize,
-    ) -> anyhow::Result<Known> {
-        ensure!(
-            depth <= MAX_DEPTH,
-            "indexes lie in each other more than {MAX_DEPTH} deep"
-        );
+        chain: Chain,
+    ) -> anyhow::Result<bool> {
         let fetched = match fetched {
             Some(fetched) => fetched,
             None => self.fetch(&Reference::Digest(digest)).await?,
         };
+        let chain = chain.deeper()?.with_manifest(&fetched.bytes)?;
         let (image, manifest) = read(&fetched, declared.as_ref())?;
-        let jobs = self.copy.options.jobs;
-        stream::iter(manifest.children.clone())
-            .map(|child| self.child(child, depth + 1))
-            .buffer_unordered(jobs)
-            .try_collect::<()>()
-            .await?;
+        for child in &manifest.children {
+            self.child(child, chain).await?;
+        }
         if self.route.what == What::Whole
             && let Some(subject) = &manifest.subject
         {
-            self.subject(subject.digest, depth + 1).await?;
+            self.subject(subject.digest, chain).await?;
         }
-        let blobs: Vec<Descriptor> = manifest.required_blobs().cloned().collect();
+        let blobs = manifest.required_blobs();
+        let blobs: Vec<_> = blobs.map(|blob| self.blob(blob, manifest.kind)).collect();
         stream::iter(blobs)
-            .map(|blob| self.blob(blob, manifest.kind))
-            .buffer_unordered(jobs)
+            .buffer_unordered(self.copy.options.jobs)
             .try_collect::<()>()
             .await?;
         self.write(&image).await?;
-        Ok(Known {
-            children: image.children.into(),
-        })
+        Ok(!image.children.is_empty())
     }
 
-    async fn child(&self, child: Descriptor, depth: usize) -> anyhow::Result<()> {
-        let declared = Some(child.media_type);
-        match self.manifest(child.digest, None, declared, depth).await {
+    async fn child(&self, child: &Descriptor, chain: Chain) -> anyhow::Result<()> {
+        let declared = Some(child.media_type.clone());
+        match self.manifest(child.digest, None, declared, chain).await {
             Err(error) if self.copy.options.sparse && is_absent(&error, child.digest) => {
                 self.copy.tally.count(|report| report.absent += 1);
                 Ok(())
@@ -313,8 +319,8 @@ impl Way<'_> {
     }
 
     /// Brings what a manifest refers to before it. It need not be there at all.
-    async fn subject(&self, subject: Digest, depth: usize) -> anyhow::Result<()> {
-        match self.manifest(subject, None, None, depth).await {
+    async fn subject(&self, subject: Digest, chain: Chain) -> anyhow::Result<()> {
+        match self.manifest(subject, None, None, chain).await {
             Err(error) if is_absent(&error, subject) => Ok(()),
             brought => brought
                 .map(drop)
@@ -354,8 +360,8 @@ impl Way<'_> {
         Ok(())
     }
 
-    async fn blob(&self, descriptor: Descriptor, kind: ManifestKind) -> anyhow::Result<()> {
-        let bring = || self.bring_blob(&descriptor, kind);
+    async fn blob(&self, descriptor: &Descriptor, kind: ManifestKind) -> anyhow::Result<()> {
+        let bring = || self.bring_blob(descriptor, kind);
         self.blobs.get(descriptor.digest, bring).await
     }
 

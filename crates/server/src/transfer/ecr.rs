@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use anyhow::ensure;
 use futures_util::{
     StreamExt,
     stream::{self, BoxStream},
@@ -16,11 +17,14 @@ use super::{
 };
 use crate::{
     aws::json::Service,
+    oci_client::Address,
     remote::{Remote, RemoteError},
 };
 
 /// How many entries a page is asked for; no page has more.
 const PAGE: u32 = 1000;
+/// How many pages a list may have.
+const MOST_PAGES: u32 = 10_000;
 /// Why an archived image is not brought.
 const ARCHIVED: &str = "it is archived: restore it with UpdateImageStorageClass, or leave archived images out with --skip-archived";
 
@@ -71,19 +75,31 @@ pub(crate) async fn authorization(remote: &Remote) -> Result<Authorization, Remo
     })
 }
 
+/// Asks a registry's API where its images are. Passwords are sent there, so it is not without HTTPS where the API has it.
+pub(super) async fn address(remote: &Remote) -> anyhow::Result<Address> {
+    let told = authorization(remote).await?.proxy_endpoint;
+    let (address, _) = Address::parse(&told)?;
+    ensure!(
+        address.scheme == "https" || !remote.is_secure(),
+        "the API at {} has HTTPS, but says that images are at {address} without it, where a password would be sent in the \
+         clear: a proxy before a server must tell it `X-Forwarded-Proto: https`, and be among its `--trusted-proxies`",
+        remote.authority()
+    );
+    Ok(address)
+}
+
 /// Lists all repositories with their settings.
 pub(super) async fn repositories(remote: &Remote) -> Result<Vec<Origin>, RemoteError> {
-    let mut found = Vec::new();
-    let mut input = json!({ "maxResults": PAGE });
+    let (mut found, mut place) = (Vec::new(), Place::default());
     loop {
+        let input = place.input(json!({ "maxResults": PAGE }));
         let page: Repositories = call(remote, "DescribeRepositories", &input).await?;
         found.extend(page.repositories.into_iter().map(|settings| Origin {
             name: settings.repository_name.as_str().to_owned(),
             settings: Some(settings),
         }));
-        match page.next_token {
-            Some(token) => input["nextToken"] = token.into(),
-            None => return Ok(found),
+        if !place.turn(page.next_token)? {
+            return Ok(found);
         }
     }
 }
@@ -130,8 +146,40 @@ struct Pages<'a> {
     name: &'a str,
     status: Option<&'static str>,
     ready: VecDeque<ImageId>,
-    token: Option<String>,
+    place: Place,
     is_last: bool,
+}
+
+/// Where the next page of a list is, which must end.
+#[derive(Default)]
+struct Place {
+    token: Option<String>,
+    pages: u32,
+}
+
+impl Place {
+    /// What to ask for the page with.
+    fn input(&self, mut input: Value) -> Value {
+        if let Some(token) = &self.token {
+            input["nextToken"] = token.as_str().into();
+        }
+        input
+    }
+
+    /// Turns to the page that an answer names; returns whether there is one.
+    fn turn(&mut self, next: Option<String>) -> Result<bool, RemoteError> {
+        self.pages += 1;
+        let is_endless = next == self.token || self.pages >= MOST_PAGES;
+        if next.is_some() && is_endless {
+            let what = format!(
+                "the list does not end: after {} pages, there is still a next one",
+                self.pages
+            );
+            return Err(RemoteError::Unexpected(what));
+        }
+        self.token = next;
+        Ok(self.token.is_some())
+    }
 }
 
 fn pages<'a>(
@@ -144,7 +192,7 @@ fn pages<'a>(
         name,
         status,
         ready: VecDeque::new(),
-        token: None,
+        place: Place::default(),
         is_last: false,
     };
     stream::try_unfold(pages, |mut pages| async move {
@@ -171,12 +219,9 @@ impl Pages<'_> {
         if let Some(status) = self.status {
             input["filter"] = json!({ "imageStatus": status });
         }
-        if let Some(token) = &self.token {
-            input["nextToken"] = token.as_str().into();
-        }
+        let input = self.place.input(input);
         let page: Images = call(self.remote, "ListImages", &input).await?;
-        self.is_last = page.next_token.is_none();
-        self.token = page.next_token;
+        self.is_last = !self.place.turn(page.next_token)?;
         self.ready.extend(page.image_ids);
         Ok(())
     }

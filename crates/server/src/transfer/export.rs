@@ -36,6 +36,7 @@ async fn export(args: &ExportArgs, own: &Own) -> anyhow::Result<Report> {
         jobs: args.own.jobs.get(),
         // An image that lies here without all of its parts is exported as it is told: with a failure.
         sparse: false,
+        keep_tags: false,
         compare: false,
     };
     let report = if is_archive(&args.to) {

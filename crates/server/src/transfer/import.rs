@@ -43,6 +43,7 @@ async fn import(args: &ImportArgs, layout: Arc<dyn Source>, own: &Own) -> anyhow
     let options = Options {
         jobs: args.own.jobs.get(),
         sparse: args.sparse,
+        keep_tags: args.keep_tags,
         compare: false,
     };
     let copy = Copy::new(layout, Arc::new(own.target()), options, progress.clone());

@@ -11,6 +11,7 @@
 mod archive;
 mod directory;
 mod files;
+mod folder;
 mod json;
 mod naming;
 mod read;

@@ -3,7 +3,7 @@
 use std::{fs, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
-use longshore_types::wildcard;
+use longshore_types::{name::RepositoryName, wildcard};
 use serde::Serialize;
 
 use super::{
@@ -38,9 +38,9 @@ pub fn run(args: &MigrateArgs) -> anyhow::Result<()> {
     super::runtime()?.block_on(async {
         let (address, repository) = Address::parse(&args.from)?;
         let source = source(args, address.clone()).await?;
-        let routes = routes(args, &address, repository, &source).await?;
+        let wanted = wanted(args, &address, repository, &source).await?;
         let own = Own::open(&args.own).await?;
-        let done = migrate(args, Arc::new(source), Arc::new(own.target()), &routes).await;
+        let done = migrate(args, Arc::new(source), Arc::new(own.target()), &wanted).await;
         own.close().await;
         let Migrated { copied, compared } = &done;
         if args.own.store.json {
@@ -60,18 +60,23 @@ async fn migrate(
     args: &MigrateArgs,
     source: Arc<dyn Source>,
     target: Arc<dyn Target>,
-    routes: &[Route],
+    wanted: &Wanted,
 ) -> Migrated {
     let pass = async |compare| {
         let progress = Progress::new();
         let options = Options {
             jobs: args.own.jobs.get(),
             sparse: args.sparse,
+            keep_tags: args.keep_tags,
             compare,
         };
         let copy = Copy::new(source.clone(), target.clone(), options, progress.clone());
-        let report = copy.run(routes).await;
+        let mut report = copy.run(&wanted.routes).await;
         progress.end();
+        for (name, why) in &wanted.nameless {
+            report.fail(name, "", why);
+        }
+        report.failed.sort();
         report
     };
     let copied = if args.verify {
@@ -85,13 +90,20 @@ async fn migrate(
     }
 }
 
+/// The repositories that are asked for.
+struct Wanted {
+    routes: Vec<Route>,
+    /// What is in the source's list and cannot be asked for, or cannot be the name of a repository here, and why.
+    nameless: Vec<(String, String)>,
+}
+
 /// The repositories that are asked for, and what they are called here.
-async fn routes(
+async fn wanted(
     args: &MigrateArgs,
     address: &Address,
     repository: Option<&str>,
     source: &RegistrySource,
-) -> anyhow::Result<Vec<Route>> {
+) -> anyhow::Result<Wanted> {
     let from = if let Some(name) = repository {
         ensure!(
             args.repositories.is_empty(),
@@ -122,21 +134,30 @@ async fn routes(
     if from.is_empty() {
         bail!("{address} has no such repository");
     }
-    let route = |from: Origin| {
-        let to = format!("{}{}", args.prefix, from.name).parse();
-        let to = to.with_context(|| {
-            format!(
-                "`{}{}` cannot be the name of a repository",
-                args.prefix, from.name
-            )
-        })?;
-        Ok(Route {
-            from,
-            to,
-            what: What::Whole,
-        })
-    };
-    from.into_iter().map(route).collect()
+    let (mut routes, mut nameless) = (Vec::new(), Vec::new());
+    for from in from {
+        match name_here(&args.prefix, &from.name) {
+            Ok(to) => routes.push(Route {
+                from,
+                to,
+                what: What::Whole,
+            }),
+            Err(why) => nameless.push((from.name, why)),
+        }
+    }
+    Ok(Wanted { routes, nameless })
+}
+
+/// What a repository of the source is called here, or why it cannot be brought.
+fn name_here(prefix: &str, name: &str) -> Result<RepositoryName, String> {
+    if !is_name(name) {
+        return Err(
+            "this is no name of a repository, so nothing of it can be asked for".to_owned(),
+        );
+    }
+    let here = format!("{prefix}{name}");
+    here.parse()
+        .map_err(|error| format!("`{here}` cannot be the name of a repository here: {error}"))
 }
 
 /// The registry there, as whoever the flags and variables say.
@@ -145,8 +166,7 @@ async fn source(args: &MigrateArgs, address: Address) -> anyhow::Result<Registry
     let remote = aws(args, &address)?;
     let (credentials, lists, address) = if let Some(remote) = remote {
         // The registry says itself where its images are.
-        let authorization = ecr::authorization(&remote).await?;
-        let (address, _) = Address::parse(&authorization.proxy_endpoint)?;
+        let address = ecr::address(&remote).await?;
         let lists = Lists::Api {
             remote: Box::new(remote.clone()),
             archived: !args.skip_archived,

@@ -1,18 +1,19 @@
 //! This registry: a running server with somebody's credentials, or a store.
 //!
 //! A store is served to the command alone: on a port of the loopback interface, by the code that serves everybody, to
-//! credentials that end with it. So every rule and every promise holds as for any client, beside a running server too.
+//! credentials that nobody else has, and that end within an hour of it. So every rule and every promise holds as for any
+//! client, beside a running server too, and whoever finds the port is a stranger there.
 
 use std::sync::Arc;
 
 use anyhow::Context;
-use longshore_registry::operator::session;
+use longshore_registry::{Core, operator::session::RootSessions};
 use longshore_types::account::AccountId;
 
 use crate::{
     config::{Config, OwnArgs},
-    oci_client::{Address, Auth, Connections, Credentials, Registry},
-    remote::{AwsKey, Remote, ca_bundle},
+    oci_client::{Auth, Connections, Credentials, Registry},
+    remote::{AwsKey, Keys, Remote, ca_bundle},
     serve::{self, Beside},
     transfer::{
         ecr,
@@ -48,19 +49,16 @@ impl Own {
                 .context("`--account` is not twelve digits")?,
             None => beside.core.first_registry().account(),
         };
-        let root = session::of_root(&beside.core, account)?;
-        let key = AwsKey {
-            id: root.access_key_id,
-            secret: root.secret_access_key,
-            session_token: Some(root.session_token),
-        };
-        let remote = Remote::at(&beside.url, config.region.as_str(), key, None)?;
+        let keys = Arc::new(RootKeys {
+            core: beside.core.clone(),
+            sessions: RootSessions::new(account),
+        });
+        let remote = Remote::with_keys(&beside.url, config.region.as_str(), keys, None)?;
         Self::reach(remote, Some(beside)).await
     }
 
     async fn reach(remote: Remote, beside: Option<Beside>) -> anyhow::Result<Self> {
-        let authorization = ecr::authorization(&remote).await?;
-        let (address, _) = Address::parse(&authorization.proxy_endpoint)?;
+        let address = ecr::address(&remote).await?;
         let ca_file = ca_bundle().filter(|_| beside.is_none());
         let connections = Connections::new(ca_file.as_deref())?;
         let auth = Auth::new(Credentials::Aws(Box::new(remote.clone())));
@@ -92,6 +90,24 @@ impl Own {
         if let Some(beside) = self.beside {
             beside.stop().await;
         }
+    }
+}
+
+/// Keys of the root of a store's account.
+#[derive(Debug)]
+struct RootKeys {
+    core: Arc<Core>,
+    sessions: RootSessions,
+}
+
+impl Keys for RootKeys {
+    fn key(&self) -> anyhow::Result<AwsKey> {
+        let root = self.sessions.credentials(&self.core)?;
+        Ok(AwsKey {
+            id: root.access_key_id,
+            secret: root.secret_access_key,
+            session_token: Some(root.session_token),
+        })
     }
 }
 

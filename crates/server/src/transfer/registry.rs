@@ -6,6 +6,7 @@ use std::{
     sync::{Arc, Mutex, PoisonError},
 };
 
+use anyhow::ensure;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures_util::{
@@ -26,12 +27,16 @@ use super::{
     target::{Brought, Image, Target},
 };
 use crate::{
-    oci_client::{Fetched, Registry, fallback_tag, is_name},
+    oci_client::{Fetched, Place, Registry, fallback_tag},
     remote::Remote,
 };
 
 /// What cosign keeps beside an image, by the ends of its tags.
 const BESIDE: [&str; 4] = ["", ".sig", ".att", ".sbom"];
+/// How many repositories a catalog may have.
+const MOST_REPOSITORIES: usize = 1_000_000;
+/// How many characters of a repository's name are kept; a valid one has no more than 255.
+const LONGEST_NAME: usize = 256;
 /// How many blobs are remembered with a repository that has them.
 const HOLDERS: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not zero");
 
@@ -64,13 +69,16 @@ impl Source for RegistrySource {
         }
         let (mut found, mut next) = (Vec::new(), None);
         loop {
-            let page = self.registry.catalog(next.as_deref()).await?;
-            let origins = page.names.into_iter().map(|name| Origin {
-                name,
+            let page = self.registry.catalog(next.as_ref()).await?;
+            found.extend(page.names.into_iter().map(|name| Origin {
+                // What is longer is no name, and told as such.
+                name: name.chars().take(LONGEST_NAME).collect(),
                 settings: None,
-            });
-            // What is no name cannot be asked for.
-            found.extend(origins.filter(|origin| is_name(&origin.name)));
+            }));
+            ensure!(
+                found.len() <= MOST_REPOSITORIES,
+                "the catalog has more than {MOST_REPOSITORIES} repositories"
+            );
             next = page.next;
             if next.is_none() {
                 return Ok(found);
@@ -148,18 +156,17 @@ impl Source for RegistrySource {
 
 /// The tags of a repository, page by page.
 fn tags<'a>(registry: &'a Registry, repository: &'a str) -> BoxStream<'a, anyhow::Result<Entry>> {
-    let first = (VecDeque::new(), Some(None));
+    let first = (VecDeque::new(), Some(None::<Place>));
     stream::try_unfold(first, move |(mut ready, mut next)| async move {
         loop {
             if let Some(name) = ready.pop_front() {
                 let entry = entry(name);
                 return Ok(Some((entry, (ready, next))));
             }
-            let Some(target) = next.take() else {
+            let Some(place) = next.take() else {
                 return Ok(None);
             };
-            let target: Option<String> = target;
-            let page = registry.tags(repository, target.as_deref()).await?;
+            let page = registry.tags(repository, place.as_ref()).await?;
             ready.extend(page.names);
             next = page.next.map(Some);
         }

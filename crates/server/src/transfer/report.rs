@@ -13,7 +13,7 @@ use crate::account::print;
 /// How many failures are told one by one.
 const TOLD: usize = 1000;
 /// How many characters of a name or reason are told.
-const LONGEST: usize = 2000;
+const LONGEST: usize = 10_000;
 
 /// What was done, and what was not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -7,3 +7,4 @@ mod import;
 mod migrate;
 mod proxy;
 mod scene;
+mod strangers;

@@ -59,6 +59,9 @@ pub struct ImportArgs {
     /// Take indexes some of whose images the layout has not, as `docker save` writes them of images for several platforms
     #[arg(long)]
     pub sparse: bool,
+    /// Leave a tag that stands for another image here as it is, and fail for it, instead of moving it
+    #[arg(long)]
+    pub keep_tags: bool,
     /// Where it goes.
     #[command(flatten)]
     pub own: OwnArgs,
@@ -66,6 +69,7 @@ pub struct ImportArgs {
 
 /// The flags of `longshore migrate`.
 #[derive(Debug, clap::Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of its own")]
 pub struct MigrateArgs {
     /// The registry, or one repository of it; `http://` before it means without TLS, as it is on this machine
     #[arg(long, value_name = "HOST[:PORT][/REPOSITORY]")]
@@ -88,6 +92,9 @@ pub struct MigrateArgs {
     /// Take indexes some of whose images the registry there has not
     #[arg(long)]
     pub sparse: bool,
+    /// Leave a tag that stands for another image here as it is, and fail for it, instead of moving it
+    #[arg(long)]
+    pub keep_tags: bool,
     /// Leave archived images out, which cannot be read, instead of failing for each
     #[arg(long)]
     pub skip_archived: bool,

@@ -36,11 +36,9 @@ impl<T: Clone> Once<T> {
         cell.get_or_try_init(make).await.cloned()
     }
 
-    /// Whether something was made for a digest.
-    pub(super) fn is_done(&self, digest: Digest) -> bool {
-        self.cells()
-            .peek(&digest)
-            .is_some_and(|cell| cell.initialized())
+    /// What was made for a digest.
+    pub(super) fn made(&self, digest: Digest) -> Option<T> {
+        self.cells().peek(&digest)?.get().cloned()
     }
 
     fn cells(&self) -> MutexGuard<'_, LruCache<Digest, Arc<OnceCell<T>>>> {

@@ -3,7 +3,7 @@
 
 use std::{
     collections::HashSet,
-    fs::{self, File, OpenOptions},
+    fs::{self, File},
     io::{self, Read, Write},
     num::NonZeroUsize,
     path::{Path, PathBuf},
@@ -22,9 +22,12 @@ use rustix::fs::{FlockOperation, flock};
 use tokio::io::AsyncWriteExt;
 
 use super::{
+    folder::Folder,
     json::{INDEX, Index, Listing, OCI_LAYOUT, REPOSITORY, SIDE_FILE, VERSION, blob_name},
     naming::Naming,
+    read::MAX_INDEX,
     record::Record,
+    section::Section,
 };
 use crate::transfer::{
     blob::{Blob, Spoilt, Tries},
@@ -44,6 +47,9 @@ const WHOLE: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not zero");
 #[derive(Debug)]
 pub(crate) struct Directory {
     root: PathBuf,
+    folder: Folder,
+    /// Where blobs on their way are.
+    partial: Folder,
     /// Held as long as this is written.
     _lock: File,
     record: Mutex<Record>,
@@ -63,14 +69,17 @@ impl Directory {
             is_empty || has(OCI_LAYOUT) || has(PARTIAL),
             "`{shown}` is neither empty nor an OCI image layout"
         );
-        fs::create_dir_all(root.join(PARTIAL))?;
-        let lock = File::create(root.join(PARTIAL).join("lock"))?;
+        let folder = Folder::open(root).with_context(|| format!("`{shown}` cannot be opened"))?;
+        let partial = folder.folder(PARTIAL)?;
+        let lock = partial.resume("lock")?;
         if flock(&lock, FlockOperation::NonBlockingLockExclusive).is_err() {
             bail!("`{shown}` is being written by another process");
         }
-        let older = older(root)?;
+        let older = older(root, &folder)?;
         let directory = Self {
             root: root.to_owned(),
+            folder,
+            partial,
             _lock: lock,
             record: Mutex::default(),
             older,
@@ -86,35 +95,38 @@ impl Directory {
         older.forget(replaced);
         let mut record = self.record().clone();
         record.add_older(older);
-        for folder in ["blobs/sha256", "blobs/sha512", "blobs"] {
-            let folder = self.root.join(folder);
-            if folder.exists() {
-                File::open(folder)?.sync_all()?;
+        if let Some(blobs) = self.folder.find("blobs")? {
+            for algorithm in ["sha256", "sha512"] {
+                if let Some(folder) = blobs.find(algorithm)? {
+                    folder.sync()?;
+                }
             }
+            blobs.sync()?;
         }
         self.write(SIDE_FILE, &serde_json::to_vec(&record.side_file())?)?;
         self.write(INDEX, &serde_json::to_vec(&record.index())?)?;
         fs::remove_dir_all(self.root.join(PARTIAL))?;
-        Ok(File::open(&self.root)?.sync_all()?)
+        Ok(self.folder.sync()?)
     }
 
     /// Writes a file whole, or not at all.
     fn write(&self, name: &str, bytes: &[u8]) -> anyhow::Result<()> {
-        let partial = self.root.join(PARTIAL).join(name.replace('/', "-"));
-        let mut file = File::create(&partial)?;
+        let mut file = self.partial.create(&on_its_way(name))?;
         file.write_all(bytes)?;
         file.sync_all()?;
-        self.keep(&partial, name)
+        self.keep(name)
     }
 
     /// Gives a file that is whole its name.
-    fn keep(&self, partial: &Path, name: &str) -> anyhow::Result<()> {
-        let path = self.root.join(name);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
+    fn keep(&self, name: &str) -> anyhow::Result<()> {
+        let mut folder = self.folder.clone();
+        let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
+        for part in folders.split('/').filter(|part| !part.is_empty()) {
+            folder = folder.folder(part)?;
         }
-        fs::rename(partial, &path)
-            .with_context(|| format!("`{}` cannot be written", path.display()))
+        self.partial
+            .give(&on_its_way(name), &folder, file)
+            .with_context(|| format!("`{}` cannot be written", self.root.join(name).display()))
     }
 
     /// Whether a blob is there whole. Blocks.
@@ -122,16 +134,14 @@ impl Directory {
         if let Some(known) = self.whole().get(digest) {
             return Ok(size.is_none_or(|size| size == *known));
         }
-        let path = self.root.join(blob_name(digest));
-        let Ok(file) = File::open(&path) else {
+        let Some(Section { file, len, .. }) = self.folder.section(&blob_name(digest))? else {
             return Ok(false);
         };
-        let len = file.metadata()?.len();
         if size.is_some_and(|size| size != len) {
             return Ok(false);
         }
         let mut hasher = Hasher::new(digest.algorithm());
-        feed(&mut hasher, file)?;
+        feed(&mut hasher, &*file)?;
         let is_whole = hasher.finish() == *digest;
         if is_whole {
             self.whole().put(*digest, len);
@@ -142,11 +152,10 @@ impl Directory {
     /// Writes a blob, from where an earlier process has left it.
     async fn receive(&self, blob: &Blob) -> anyhow::Result<()> {
         let name = blob_name(&blob.digest);
-        let partial = self.root.join(PARTIAL).join(name.replace('/', "-"));
-        let (opened, size, algorithm) = (partial.clone(), blob.size, blob.digest.algorithm());
+        let (partial, on_its_way) = (self.partial.clone(), on_its_way(&name));
+        let (size, algorithm) = (blob.size, blob.digest.algorithm());
         let open = move || -> anyhow::Result<_> {
-            let mut options = OpenOptions::new();
-            let file = options.read(true).append(true).create(true).open(opened)?;
+            let file = partial.resume(&on_its_way)?;
             // What is hashed is what is sent, so nobody else may write here.
             flock(&file, FlockOperation::NonBlockingLockExclusive)?;
             if file.metadata()?.len() > size {
@@ -168,11 +177,11 @@ impl Directory {
         };
         if let Err(error) = written.await {
             if Spoilt::is_behind(&error) {
-                tokio::fs::remove_file(&partial).await?;
+                self.partial.remove(&self::on_its_way(&name))?;
             }
             return Err(Spoilt::unpack(error));
         }
-        self.keep(&partial, &name)?;
+        self.keep(&name)?;
         self.whole().put(blob.digest, blob.size);
         Ok(())
     }
@@ -184,6 +193,11 @@ impl Directory {
     fn whole(&self) -> MutexGuard<'_, LruCache<Digest, u64>> {
         self.whole.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a file is called until it is whole.
+fn on_its_way(name: &str) -> String {
+    name.replace('/', "-")
 }
 
 /// Hashes a file; returns its length.
@@ -200,15 +214,16 @@ fn feed(hasher: &mut Hasher, mut file: impl Read) -> io::Result<u64> {
 }
 
 /// Reads what a layout of ours lists.
-fn older(root: &Path) -> anyhow::Result<Record> {
+fn older(root: &Path, folder: &Folder) -> anyhow::Result<Record> {
     let mut record = Record::default();
-    let Ok(index) = fs::read(root.join(INDEX)) else {
+    let Some(index) = folder.section(INDEX)? else {
         return Ok(record);
     };
     let not_valid = || format!("`{}` is not valid", root.join(INDEX).display());
+    let index = index.whole(MAX_INDEX).with_context(not_valid)?;
     let index: Index = serde_json::from_slice(&index).with_context(not_valid)?;
-    if let Ok(side) = fs::read(root.join(SIDE_FILE)) {
-        let side: SideFile = serde_json::from_slice(&side)?;
+    if let Some(side) = folder.section(SIDE_FILE)? {
+        let side: SideFile = serde_json::from_slice(&side.whole(MAX_INDEX)?)?;
         side.repositories
             .iter()
             .for_each(|settings| record.prepare(settings));

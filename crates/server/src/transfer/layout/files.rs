@@ -1,20 +1,24 @@
 //! The files of a layout that is read, which may have been made by anybody: only plain files under their own names are
 //! opened, and none through a symbolic link.
 
-use std::{fs::File, io, os::fd::OwnedFd, path::Path, sync::Arc};
-
-use anyhow::{Context, bail, ensure};
-use rustix::{
-    fs::{Mode, OFlags, open, openat},
-    io::Errno,
+use std::{
+    env,
+    fs::File,
+    io::{self, Read},
+    path::Path,
 };
 
-use super::{section::Section, tarball::Tarball};
+use anyhow::{Context, ensure};
+
+use super::{folder::Folder, section::Section, tarball::Tarball};
+
+/// How many bytes are taken from standard input.
+const MOST_INPUT: u64 = 1 << 40;
 
 /// A directory or an archive.
 #[derive(Debug)]
 pub(super) enum Files {
-    Directory(OwnedFd),
+    Directory(Folder),
     Archive(Tarball),
 }
 
@@ -23,16 +27,14 @@ impl Files {
     pub(super) fn open(path: &Path) -> anyhow::Result<Self> {
         let shown = path.display();
         if path == Path::new("-") {
-            let mut kept = tempfile::tempfile().context("no temporary file can be made")?;
-            io::copy(&mut io::stdin().lock(), &mut kept)?;
+            let kept = kept(io::stdin().lock(), MOST_INPUT)?;
             return Ok(Self::Archive(Tarball::open(kept)?));
         }
         let found = path
             .metadata()
             .with_context(|| format!("`{shown}` cannot be read"))?;
         if found.is_dir() {
-            let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-            let directory = open(path, flags, Mode::empty());
+            let directory = Folder::open(path);
             return Ok(Self::Directory(
                 directory.with_context(|| format!("`{shown}` cannot be read"))?,
             ));
@@ -51,44 +53,37 @@ impl Files {
     pub(super) fn section(&self, name: &str) -> anyhow::Result<Option<Section>> {
         match self {
             Self::Archive(archive) => Ok(archive.section(name)),
-            Self::Directory(directory) => plain_file(directory, name),
+            Self::Directory(directory) => directory.section(name),
         }
     }
 }
 
-/// Opens a plain file below a directory, each part of its path by itself.
-fn plain_file(directory: &OwnedFd, name: &str) -> anyhow::Result<Option<Section>> {
-    let (folders, file) = name.rsplit_once('/').unwrap_or(("", name));
-    let mut at = None;
-    for folder in folders.split('/').filter(|folder| !folder.is_empty()) {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        match step(at.as_ref().unwrap_or(directory), folder, flags, name)? {
-            Some(next) => at = Some(next),
-            None => return Ok(None),
-        }
-    }
-    // A pipe that nobody writes to must not hold us up.
-    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-    let Some(file) = step(at.as_ref().unwrap_or(directory), file, flags, name)? else {
-        return Ok(None);
+/// Keeps what comes in a file without a name. Blocks.
+fn kept(input: impl Read, most: u64) -> anyhow::Result<File> {
+    let place = || {
+        format!(
+            "standard input cannot be kept in `{}`: TMPDIR names another place",
+            env::temp_dir().display()
+        )
     };
-    let file = File::from(file);
-    let found = file.metadata()?;
-    ensure!(found.is_file(), "`{name}` of the layout is no plain file");
-    Ok(Some(Section {
-        file: Arc::new(file),
-        at: 0,
-        len: found.len(),
-    }))
+    let mut kept = tempfile::tempfile().with_context(place)?;
+    let read = io::copy(&mut input.take(most + 1), &mut kept).with_context(place)?;
+    ensure!(
+        read <= most,
+        "more than {most} bytes came on standard input: write the archive to a file and give that"
+    );
+    Ok(kept)
 }
 
-fn step(at: &OwnedFd, part: &str, flags: OFlags, name: &str) -> anyhow::Result<Option<OwnedFd>> {
-    match openat(at, part, flags, Mode::empty()) {
-        Ok(next) => Ok(Some(next)),
-        Err(Errno::NOENT) => Ok(None),
-        Err(Errno::LOOP | Errno::NOTDIR | Errno::NXIO) => {
-            bail!("`{name}` of the layout is no plain file")
-        }
-        Err(error) => Err(error).with_context(|| format!("`{name}` of the layout cannot be read")),
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standard_input_ends() {
+        let kept_of = |bytes: u64| kept(io::repeat(0).take(bytes), 1000);
+        assert_eq!(kept_of(1000).unwrap().metadata().unwrap().len(), 1000);
+        let error = kept_of(u64::MAX).unwrap_err().to_string();
+        assert!(error.contains("more than 1000 bytes"), "{error}");
     }
 }

@@ -38,7 +38,7 @@ use crate::{
 };
 
 /// How many bytes the list of a layout may have: some 1.5 million images.
-const MAX_INDEX: u64 = 512 * 1024 * 1024;
+pub(super) const MAX_INDEX: u64 = 512 * 1024 * 1024;
 /// How many bytes `oci-layout` may have.
 const MAX_VERSION: u64 = 64 * 1024;
 

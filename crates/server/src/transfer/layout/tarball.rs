@@ -19,7 +19,9 @@ use super::{
 /// How many files an archive may have.
 const MOST: usize = 20_000_000;
 /// How much of an archive may be read between two files: the names of a file, not what it holds.
-const MOST_NAMES: u64 = 16 * 1024 * 1024;
+const MOST_NAMES: u64 = 1024 * 1024;
+/// How long a name that a layout needs may be: `blobs/sha512/` with 128 digits has 141 bytes.
+const LONGEST_NAME: usize = 160;
 
 /// An archive whose files were found.
 #[derive(Debug)]
@@ -86,8 +88,9 @@ fn name<R: Read>(entry: &Entry<'_, R>) -> anyhow::Result<Option<String>> {
     );
     let parts: Vec<&str> = parts.filter(|part| !matches!(*part, "" | ".")).collect();
     let name = parts.join("/");
-    let is_ours = [INDEX, OCI_LAYOUT, SIDE_FILE, "manifest.json"].contains(&name.as_str())
-        || parts.first() == Some(&"blobs");
+    let is_known = [INDEX, OCI_LAYOUT, SIDE_FILE, "manifest.json"].contains(&name.as_str());
+    let is_blob = parts.first() == Some(&"blobs") && name.len() <= LONGEST_NAME;
+    let is_ours = is_known || is_blob;
     match entry.header().entry_type() {
         _ if !is_ours => Ok(None),
         EntryType::Directory => Ok(None),
@@ -135,5 +138,29 @@ impl<R: Seek> Seek for Names<R> {
     fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
         self.read = 0;
         self.inner.seek(to)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tar::{Builder, Header};
+
+    use super::*;
+
+    #[test]
+    fn long_names_are_not_remembered() {
+        let mut builder = Builder::new(tempfile::tempfile().unwrap());
+        let long = format!("blobs/{}", "long/".repeat(2000));
+        let names = [format!("{long}x"), "blobs/sha256/ab".to_owned(), long];
+        for name in &names {
+            let mut header = Header::new_gnu();
+            header.set_size(1);
+            builder
+                .append_data(&mut header, name, b"x".as_slice())
+                .unwrap();
+        }
+        let tarball = Tarball::open(builder.into_inner().unwrap()).unwrap();
+        let found: Vec<&String> = tarball.files.keys().collect();
+        assert_eq!(found, ["blobs/sha256/ab"]);
     }
 }

@@ -10,7 +10,9 @@ use std::{
 use serde_json::{Value, json};
 use tar::{Builder, EntryType, Header};
 
-use super::scene::{all_of, descriptor, images_of, longshore, refusal, run, text, through};
+use super::scene::{
+    all_of, descriptor, images_of, json_of, longshore, refusal, run, text, through,
+};
 use crate::harness::{Image, TestServer, digest_of};
 
 /// A layout in the making.
@@ -373,4 +375,54 @@ async fn archives_that_reach_outside_are_refused() {
         String::from_utf8_lossy(&output.stderr).contains("too long"),
         "{output:?}"
     );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_export_changes_nothing_that_links_lead_to() {
+    let server = TestServer::start().await;
+    let password = server.password().await;
+    server.create("app").await;
+    let image = Image::new("one", 1);
+    server.push(&password, "app", "v1", &image).await;
+    let layer = digest_of(image.blobs().nth(1).unwrap()).replace(':', "-");
+    let dir = tempfile::tempdir().unwrap();
+    let (file, folder) = (dir.path().join("file"), dir.path().join("folder"));
+    let on_its_way = format!(".partial/blobs-{layer}");
+    for (name, target) in [
+        (".partial", &folder),
+        (".partial/lock", &file),
+        (on_its_way.as_str(), &file),
+        ("blobs", &folder),
+        ("blobs/sha256", &folder),
+        ("index.json", &file),
+    ] {
+        fs::write(&file, "mine").unwrap();
+        fs::create_dir_all(&folder).unwrap();
+        let layout = dir.path().join(name.replace('/', "-"));
+        let link = layout.join(name);
+        fs::create_dir_all(link.parent().unwrap()).unwrap();
+        fs::write(layout.join("oci-layout"), "").unwrap();
+        symlink(target, link).unwrap();
+        let said = refusal(through(&server, &["export", "--to", text(&layout)])).await;
+        assert!(
+            said.contains("is no plain file or directory"),
+            "{name}: {said}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine", "{name}");
+        assert_eq!(fs::read_dir(&folder).unwrap().count(), 0, "{name}");
+    }
+    // A name that is to be replaced takes nothing else with it.
+    let layout = dir.path().join("replaced");
+    fs::create_dir_all(layout.join(".partial")).unwrap();
+    for name in ["oci-layout", ".partial/oci-layout", "longshore.json"] {
+        symlink(&file, layout.join(name)).unwrap();
+    }
+    json_of(through(&server, &["export", "--to", text(&layout)])).await;
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+
+    symlink(&file, dir.path().join("all.tar.partial")).unwrap();
+    let archive = dir.path().join("all.tar");
+    let said = refusal(through(&server, &["export", "--to", text(&archive)])).await;
+    assert!(said.contains("cannot be written"), "{said}");
+    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 }

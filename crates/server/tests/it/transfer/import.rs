@@ -5,7 +5,7 @@ use std::fs::{self, File};
 use serde_json::json;
 
 use super::scene::{
-    all_of, assert_same, beside, fill, images_of, json_of, run, start, text, through,
+    all_of, assert_same, beside, fill, images_of, json_of, refusal, run, start, text, through,
 };
 use crate::harness::{Image, TestServer};
 
@@ -144,6 +144,34 @@ async fn an_import_that_was_killed_leaves_whole_images_and_goes_on() {
     let last = json_of(through(&to, &["import", text(&layout)])).await;
     assert_eq!(last["failures"], 0);
     assert_same(&from, &to).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tags_are_kept_for_who_says_so() {
+    let (from, to) = (TestServer::start().await, TestServer::start().await);
+    for (server, image) in [(&from, "theirs"), (&to, "ours")] {
+        let password = server.password().await;
+        server.create("app").await;
+        server
+            .push(&password, "app", "v1", &Image::new(image, 1))
+            .await;
+    }
+    let (ours, theirs) = (images_of(&to, "app").await, images_of(&from, "app").await);
+    let dir = tempfile::tempdir().unwrap();
+    let layout = dir.path().join("layout");
+    json_of(through(&from, &["export", "--to", text(&layout)])).await;
+    let said = refusal(through(&to, &["import", text(&layout), "--keep-tags"])).await;
+    assert!(
+        said.contains("failed: app:v1: ") && said.contains("and is kept"),
+        "{said}"
+    );
+    let now = images_of(&to, "app").await;
+    assert!(now.len() == 2 && now.contains(&ours[0]), "{now:?}");
+    json_of(through(&to, &["import", text(&layout)])).await;
+    let now = images_of(&to, "app").await;
+    assert!(now.contains(&theirs[0]), "{now:?}");
+    // What stands for the same image is no matter.
+    json_of(through(&to, &["import", text(&layout), "--keep-tags"])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -16,37 +16,42 @@ pub(super) type Change = Box<dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync>;
 /// A proxy that runs as long as its test.
 pub(super) struct Proxy {
     pub(super) address: SocketAddr,
-    asked: Arc<Mutex<Vec<String>>>,
+    log: Log,
 }
+
+/// What was asked of a proxy, each with its head.
+type Log = Arc<Mutex<Vec<(String, String)>>>;
 
 impl Proxy {
     /// Starts a proxy before a server.
     pub(super) async fn before(server: SocketAddr, change: Change) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let asked: Arc<Mutex<Vec<String>>> = Arc::default();
-        let (change, log) = (Arc::new(change), asked.clone());
+        let log = Log::default();
+        let (change, logged) = (Arc::new(change), log.clone());
         tokio::spawn(async move {
             while let Ok((client, _)) = listener.accept().await {
-                tokio::spawn(pass(client, server, change.clone(), log.clone()));
+                tokio::spawn(pass(client, server, change.clone(), logged.clone()));
             }
         });
-        Self { address, asked }
+        Self { address, log }
+    }
+
+    /// The heads of the requests that passed, in lower case.
+    pub(super) fn heads(&self) -> Vec<String> {
+        let log = self.log.lock().unwrap();
+        log.iter().map(|(_, head)| head.clone()).collect()
     }
 
     /// The request lines and ranges that passed.
     pub(super) fn asked(&self) -> Vec<String> {
-        self.asked.lock().unwrap().clone()
+        let log = self.log.lock().unwrap();
+        log.iter().map(|(asked, _)| asked.clone()).collect()
     }
 }
 
 /// Passes one request; the connection ends with its answer.
-async fn pass(
-    mut client: TcpStream,
-    server: SocketAddr,
-    change: Arc<Change>,
-    log: Arc<Mutex<Vec<String>>>,
-) {
+async fn pass(mut client: TcpStream, server: SocketAddr, change: Arc<Change>, log: Log) {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         let Ok(byte) = client.read_u8().await else {
@@ -71,7 +76,8 @@ async fn pass(
         .flatten()
         .collect::<Vec<_>>()
         .join(" ");
-    log.lock().unwrap().push(asked.clone());
+    let passed = (asked.clone(), head.to_ascii_lowercase());
+    log.lock().unwrap().push(passed);
     lines.push("Connection: close");
     let mut upstream = TcpStream::connect(server).await.unwrap();
     upstream
@@ -82,6 +88,12 @@ async fn pass(
     drop(upstream.read_to_end(&mut answer).await);
     let answer = change(&asked, answer);
     drop(client.write_all(&answer).await);
+}
+
+/// An answer with a header more.
+pub(super) fn with_header(answer: &[u8], header: &str) -> Vec<u8> {
+    let at = body_at(answer) - 2;
+    [&answer[..at], header.as_bytes(), b"\r\n", &answer[at..]].concat()
 }
 
 /// Where the body of an answer begins.
