@@ -10,7 +10,7 @@ use longshore_store::{
 };
 use longshore_types::{
     account::Registry,
-    id::{ContentId, DomainId},
+    id::{ContentId, DomainId, Incarnation},
     name::RepositoryName,
 };
 
@@ -21,16 +21,20 @@ use crate::{
     storage::repository::NewRepository,
     table::{
         blob::{self, NewBlob},
-        domain, link, repository, segment,
+        domain, link,
+        repository::{self, Repository},
+        segment, setting,
     },
 };
 
-/// The repository that has what was recovered.
+/// The repository that has what was recovered, or what its name begins with where somebody else has made one of that name.
 const RECOVERED: &str = "recovered";
+/// How many such names are tried.
+const NAMES: u32 = 1_000;
 
 /// What came of a chain.
 enum Outcome {
-    Linked,
+    Linked(RepositoryName),
     /// The blob is there, sound.
     Present,
     /// A row names one of the segments by now.
@@ -72,12 +76,12 @@ pub(super) async fn blob(
         return Ok(());
     }
     match link_it(core, registry, domain, chain, rows).await? {
-        Outcome::Linked => {
+        Outcome::Linked(name) => {
             done.blobs += 1;
             done.bytes += chain.size;
             let (account, region) = (registry.account(), registry.region());
             let kind = registry.kind().as_str();
-            let name = format!("{kind}/{account}/{region}/{RECOVERED}");
+            let name = format!("{kind}/{account}/{region}/{name}");
             if !done.repositories.contains(&name) {
                 done.repositories.push(name);
             }
@@ -118,7 +122,7 @@ async fn link_it(
     rows: Vec<SegmentRow>,
 ) -> Result<Outcome> {
     let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
-    let new = NewRepository::new(core, registry, name.clone()).await?;
+    let new = NewRepository::new(core, registry, name).await?;
     let content = ContentId::from_uuid(core.fresh());
     let made = NewBlob {
         domain,
@@ -129,7 +133,7 @@ async fn link_it(
     };
     core.meta
         .write(Durability::Durable, move |tx| {
-            put(tx, &registry, &name, &new, &made, &rows)
+            put(tx, &registry, &new, &made, &rows)
         })
         .await
 }
@@ -137,7 +141,6 @@ async fn link_it(
 fn put(
     tx: &mut dyn Tx,
     registry: &Registry,
-    name: &RepositoryName,
     new: &NewRepository,
     made: &NewBlob,
     rows: &[SegmentRow],
@@ -152,10 +155,7 @@ fn put(
             return Ok(Outcome::Named);
         }
     }
-    let repository = match repository::named(tx, registry, name)? {
-        Some(repository) => repository,
-        None => new.insert(tx)?,
-    };
+    let repository = repository(tx, registry, new)?;
     for row in rows {
         segment::insert(tx, made.content, row)?;
     }
@@ -163,5 +163,38 @@ fn put(
     let incarnation = repository.incarnation;
     link::promise(tx, incarnation, made.domain, &made.digest)?;
     link::keep_for(tx, incarnation, &made.digest, KEPT)?;
-    Ok(Outcome::Linked)
+    Ok(Outcome::Linked(repository.name))
+}
+
+/// Returns the repository that a recovery has made, or makes one: whoever may read another, by whatever policy, did not have
+/// these blobs.
+fn repository(tx: &mut dyn Tx, registry: &Registry, new: &NewRepository) -> Result<Repository> {
+    let (kind, account, region) = (registry.kind(), registry.account(), registry.region());
+    let fact = format!("recovered in {}/{account}/{region}", kind.as_str());
+    let made = setting::get(tx, &fact)?;
+    if let Some(made) = made.and_then(|made| Incarnation::from_slice(&made).ok())
+        && let Some(there) = repository::live(tx, made)?
+        && let Some(held) = repository::named(tx, registry, &there.name)?
+        && held.incarnation == made
+    {
+        return Ok(held);
+    }
+    for number in 1..=NAMES {
+        let name = match number {
+            1 => RECOVERED.to_owned(),
+            number => format!("{RECOVERED}-{number}"),
+        };
+        let name: RepositoryName = name.parse().map_err(Error::internal)?;
+        match new.called(name).insert(tx) {
+            Ok(made) => {
+                setting::put(tx, &fact, made.incarnation.as_bytes())?;
+                return Ok(made);
+            }
+            Err(Error::RepositoryAlreadyExists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::internal(
+        "too many repositories are called like recovered ones",
+    ))
 }
