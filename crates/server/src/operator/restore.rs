@@ -28,6 +28,8 @@ use crate::{
     stores::{self, OpenError, Scratch, Target},
 };
 
+const NOT_NEW: &str = "the store is not empty: a backup is restored into a new one, and this one is of another version";
+
 /// Runs `longshore restore`; fails when the backup misses anything, unless that is allowed for.
 pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
     let url = backup_place("--from", &args.from)?;
@@ -62,15 +64,14 @@ async fn read(
     place: &Place,
     keys: &Keys,
 ) -> anyhow::Result<()> {
-    let backup = match &args.backup {
-        Some(id) => place.open(Some(id), keys).await?,
-        None => {
-            let opened = place.open_latest(keys).await?;
-            for passed_by in &opened.passed_by {
-                say(&format!("a later backup does not open: {passed_by}"));
-            }
-            opened.backup
+    let backup = if let Some(id) = &args.backup {
+        place.open(Some(id), keys).await?
+    } else {
+        let opened = place.open_latest(keys).await?;
+        for passed_by in &opened.passed_by {
+            say(&format!("a later backup does not open: {passed_by}"));
         }
+        opened.backup
     };
     let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
     if args.verify {
@@ -218,8 +219,6 @@ async fn schema_of_target(
     let version = usize::try_from(version).unwrap_or(usize::MAX);
     Ok(SCHEMA.get(..version).unwrap_or(SCHEMA))
 }
-
-const NOT_NEW: &str = "the store is not empty: a backup is restored into a new one, and this one is of another version";
 
 /// Puts the rows into a store that is of the backup's schema if none are in, and brings that up to the program's.
 async fn rows(

@@ -86,23 +86,27 @@ impl Lease {
             doing: self.doing,
         };
         let bytes = serde_json::to_vec(&entry).map_err(Error::internal)?;
-        let next = self.number.checked_add(1);
-        let next = next.ok_or_else(|| damaged(FOLDER, "no number follows"))?;
-        if !self.place.make(&name(next), bytes).await? {
-            return Ok(false);
+        loop {
+            let next = self.number.checked_add(1);
+            let next = next.ok_or_else(|| damaged(FOLDER, "no number follows"))?;
+            // One that is there may be ours, of a try that failed after it; what is kept tells.
+            self.place.make(&name(next), bytes.clone()).await?;
+            let numbers = numbers(&self.place).await?;
+            let kept = entry_of(&self.place, next).await?;
+            let kept = kept.filter(|kept| kept.owner == self.owner);
+            // One that was long under way may come after those that followed it are gone.
+            let is_latest = numbers.last() == Some(&next);
+            let Some(kept) = kept.filter(|_| is_latest) else {
+                return Ok(false);
+            };
+            self.number = next;
+            for number in numbers.iter().filter(|number| **number < next) {
+                self.place.remove(&name(*number)).await?;
+            }
+            if kept.doing == self.doing {
+                return Ok(true);
+            }
         }
-        let numbers = numbers(&self.place).await?;
-        // One that was long under way may come after those that followed it are gone; a server may know no conditions.
-        let is_latest = numbers.last() == Some(&next);
-        let kept = entry_of(&self.place, next).await?;
-        if !is_latest || kept.is_none_or(|kept| kept.owner != self.owner) {
-            return Ok(false);
-        }
-        self.number = next;
-        for number in numbers.iter().filter(|number| **number < next) {
-            self.place.remove(&name(*number)).await?;
-        }
-        Ok(true)
     }
 }
 
@@ -263,6 +267,19 @@ mod tests {
         }
         assert!(!late.advance().await.unwrap());
         assert!(lease.renew().await.unwrap());
+    }
+
+    #[tokio::test]
+    async fn a_try_that_failed_halfway_is_gone_on_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = place(dir.path());
+        let mut lease = Lease::take(&place).await.unwrap();
+        let kept = place.get(&name(lease.number)).await.unwrap().unwrap();
+        let next = name(lease.number + 1);
+        assert!(place.make(&next, kept.to_vec()).await.unwrap());
+        assert!(lease.goes_on(Doing::Removing).await.unwrap());
+        let latest = entry_of(&place, lease.number).await.unwrap().unwrap();
+        assert_eq!(latest.doing, Doing::Removing);
     }
 
     #[tokio::test]

@@ -1,6 +1,22 @@
 //! What is rotten or missing, in the store or in the backup, and what comes of it.
 
-use super::*;
+use std::{fs, path::Path};
+
+use longshore_registry::{
+    bootstrap,
+    keys::Keys,
+    operator::{
+        backup::{BackupError, Options},
+        restore,
+    },
+};
+use longshore_store::crypto::MasterKey;
+
+use super::{
+    Elsewhere, LARGE, backed_up, files, image, keys, made, place, pulled, restored, upload,
+    with_two_images,
+};
+use crate::harness::{TestCore, digest_of};
 
 #[tokio::test]
 async fn a_segment_that_is_rotten_in_the_store_is_told_and_does_not_come_in() {
@@ -138,11 +154,8 @@ async fn what_is_rotten_in_the_place_is_copied_again() {
     let copies = files(dir.path());
     rot(&copies[0]);
     fs::remove_file(&copies[1]).unwrap();
-    fs::write(
-        &copies[1],
-        vec![0; fs::metadata(&copies[0]).unwrap().len() as usize],
-    )
-    .unwrap();
+    let length = fs::read(&copies[0]).unwrap().len();
+    fs::write(&copies[1], vec![0; length]).unwrap();
     let place = place(dir.path());
     let done = made(&t, &place, VERIFIED).await;
     assert_eq!((done.verified_segments, done.healed_segments), (2, 2));

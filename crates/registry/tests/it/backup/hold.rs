@@ -2,9 +2,11 @@
 
 use std::time::Duration;
 
-use longshore_store::meta::Durability;
+use longshore_registry::operator::backup::{self, Options};
+use longshore_store::meta::{Durability, Metadata};
 
-use super::*;
+use super::{Gate, backed_up, dead, files, over, restored, upload, with_two_images};
+use crate::harness::TestCore;
 
 #[tokio::test]
 async fn a_file_of_the_snapshot_stays_until_the_backup_has_it() {

@@ -1,11 +1,13 @@
 //! What is removed from a place, and when.
 
-use std::time::Duration;
+use std::{fs, path::Path, time::Duration};
 
 use longshore_registry::op::image::BatchDeleteImage;
 use serde_json::json;
 
-use super::*;
+use super::{
+    backed_up, dead, files, image, keeping, keys, made, place, pulled, restored, with_two_images,
+};
 
 #[tokio::test]
 async fn what_no_kept_backup_needs_is_removed() {

@@ -1,9 +1,13 @@
 //! Backups and the exchange of the master key.
 
-use longshore_registry::operator::rekey::master::Exchange;
-use longshore_store::crypto::MasterKeys;
+use longshore_registry::{
+    keys::Keys,
+    operator::{backup, rekey::master::Exchange},
+};
+use longshore_store::crypto::{MasterKey, MasterKeys};
 
-use super::*;
+use super::{Gate, backed_up, keeping, made, over, place, with_two_images};
+use crate::harness::TestCore;
 
 fn key(byte: &str) -> MasterKey {
     MasterKey::parse(&byte.repeat(32)).unwrap()

@@ -1,10 +1,17 @@
 //! What a restore takes, and what it leaves alone.
 
-use std::time::Duration;
+use std::{fs, time::Duration};
 
-use longshore_registry::operator::gc;
+use longshore_registry::operator::{
+    gc,
+    restore::{self, Restored},
+};
+use tokio::sync::Semaphore;
 
-use super::*;
+use super::{
+    Elsewhere, LARGE, backed_up, files, image, keys, place, pulled, restored, with_two_images,
+};
+use crate::harness::TestCore;
 
 #[tokio::test]
 async fn a_store_that_holds_anything_is_not_restored_over() {

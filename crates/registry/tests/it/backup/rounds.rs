@@ -3,7 +3,7 @@
 use longshore_registry::op::image::BatchGetImage;
 use serde_json::json;
 
-use super::*;
+use super::{backed_up, files, image, place, pulled, restored, with_two_images};
 
 async fn goes_round(on_postgres: bool) {
     let (t, images) = with_two_images().await;

@@ -1,6 +1,12 @@
 //! Places in buckets, which no lock keeps anybody from.
 
-use super::*;
+use std::fs;
+
+use longshore_registry::operator::backup;
+
+use super::{
+    Gate, backed_up, image, keeping, keys, made, over, restored, shared_place, with_two_images,
+};
 
 #[tokio::test]
 async fn two_stores_of_one_id_back_up_to_one_place_one_after_the_other() {

@@ -1,8 +1,17 @@
 //! What a restore refuses to go into, before it changes anything there.
 
-use longshore_store::meta::{Metadata, SCHEMA, postgres, sqlite};
+use std::{fs, path::Path};
 
-use super::*;
+use longshore_store::meta::{Metadata, SCHEMA, postgres, sqlite};
+use longshore_testbed::postgres::Database;
+use serde_json::json;
+use tempfile::TempDir;
+
+use super::{
+    Environment, archive_at, environment_of, json_of, longshore, push_archived, segments, settings,
+    stocked,
+};
+use crate::harness::{TestServer, storage};
 
 /// A store with a layer in its archive, backed up, and not served any more.
 async fn archived(archive: &Path, to: &str) -> TestServer {
