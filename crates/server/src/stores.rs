@@ -7,6 +7,7 @@
 //! <data>/metadata.sqlite    and its log, unless a database is named
 //! <data>/blobs/…            segments and copies of keys, unless they are kept in a bucket
 //! <data>/admin.env          the administrator's credentials
+//! <data>/scratch/…          what a command looks at once
 //! ```
 //!
 //! The segments of archived images lie where `--archive-blobs` says, or with the others.
@@ -19,17 +20,20 @@ use std::{
     sync::Arc,
 };
 
-use longshore_registry::{bootstrap::Identity, operator::backup::Place};
+use longshore_registry::bootstrap::Identity;
 use longshore_store::{
     blob::{
-        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore, Stored,
+        Blobs, FileObjects, FileStore, NamedObjects, Pool, S3Store, SegmentStore,
         s3::{S3Error, S3Objects},
     },
     crypto::{MasterKey, MasterKeyError, MasterKeys},
     meta::{self, DataDirLock, Metadata, Migration, SCHEMA, sqlite::Options},
 };
 
+pub(crate) use self::backups::{Scratch, Target, open_place, places};
 use crate::config::{BlobsUrl, Config, MasterKeySource, MetadataUrl};
+
+mod backups;
 
 /// The store of segments that takes what is uploaded.
 const STORE_ID: u32 = 1;
@@ -232,44 +236,6 @@ pub(crate) async fn bind(blobs: &Blobs, identity: &Identity) -> Result<(), OpenE
         .map_err(OpenError::ArchiveBlobs)
 }
 
-/// What a backup is restored into.
-#[derive(Debug)]
-pub(crate) struct Target {
-    database: PathBuf,
-    config: Config,
-    _lock: DataDirLock,
-}
-
-impl Target {
-    /// Takes the data directory, which is made. Blocks.
-    pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
-        let dir = &config.data_dir;
-        let directory = |source| OpenError::Directory {
-            path: dir.clone(),
-            source,
-        };
-        make_directory(dir).map_err(directory)?;
-        let lock = DataDirLock::acquire(dir)
-            .map_err(directory)?
-            .ok_or_else(|| OpenError::Locked(dir.clone()))?;
-        Ok(Self {
-            database: dir.join("metadata.sqlite"),
-            config: config.clone(),
-            _lock: lock,
-        })
-    }
-
-    /// Opens the metadata with this schema. Blocks.
-    pub(crate) fn metadata(&self, schema: &'static [Migration]) -> Result<Metadata, OpenError> {
-        metadata_at(&self.config.metadata, &self.database, schema)
-    }
-
-    /// Opens the segments, so that none has its name before it is whole. Blocks.
-    pub(crate) fn blobs(&self) -> Result<Blobs, OpenError> {
-        blobs(&self.config, FileStore::open_for_copies)
-    }
-}
-
 /// Reads the master keys for a store that is to be restored: one that was made now would open nothing.
 pub(crate) fn master_keys_that_are(config: &Config) -> Result<MasterKeys, OpenError> {
     let path = config.data_dir.join(MASTER_KEY);
@@ -277,91 +243,6 @@ pub(crate) fn master_keys_that_are(config: &Config) -> Result<MasterKeys, OpenEr
         return Err(OpenError::KeyMissing(path));
     }
     master_keys(config, &config.data_dir.join("metadata.sqlite"))
-}
-
-/// A place of backups, and what keeps other processes from it.
-#[derive(Debug)]
-pub(crate) struct BackupPlace {
-    pub(crate) place: Place,
-    _lock: Option<DataDirLock>,
-}
-
-/// Opens a place of backups. One that is written is made if need be, and taken. Blocks.
-pub(crate) fn open_place(url: &BlobsUrl, write: bool) -> Result<BackupPlace, OpenError> {
-    let BlobsUrl::File(dir) = url else {
-        return Ok(BackupPlace {
-            place: read_place(url)?,
-            _lock: None,
-        });
-    };
-    let directory = |source| OpenError::Directory {
-        path: dir.clone(),
-        source,
-    };
-    if write {
-        make_directory(dir).map_err(directory)?;
-    } else {
-        expect_backups(dir)?;
-    }
-    let lock = match DataDirLock::acquire(dir) {
-        Ok(Some(lock)) => Some(lock),
-        Ok(None) => return Err(OpenError::PlaceLocked(dir.clone())),
-        // What is only read may be of a medium that cannot be written.
-        Err(_) if !write => None,
-        Err(error) => return Err(directory(error)),
-    };
-    Ok(BackupPlace {
-        place: place_in(dir)?,
-        _lock: lock,
-    })
-}
-
-/// Opens a place of backups to read it, while others may be making or removing backups there. Blocks.
-pub(crate) fn read_place(url: &BlobsUrl) -> Result<Place, OpenError> {
-    match url {
-        BlobsUrl::File(dir) => {
-            expect_backups(dir)?;
-            place_in(dir)
-        }
-        BlobsUrl::S3(options) => {
-            let pool = Pool::new(SLABS);
-            let segments = segments(&inside(url), &pool, FileStore::open_for_copies)?;
-            let objects = Arc::new(S3Objects::open((**options).clone())?);
-            Ok(Place::new(objects, Stored::new(segments, pool), false))
-        }
-    }
-}
-
-fn expect_backups(dir: &Path) -> Result<(), OpenError> {
-    if dir.join("backups").is_dir() {
-        return Ok(());
-    }
-    Err(OpenError::Directory {
-        path: dir.to_owned(),
-        source: io::Error::new(io::ErrorKind::NotFound, "there are no backups in it"),
-    })
-}
-
-/// The place of backups in a directory.
-fn place_in(dir: &Path) -> Result<Place, OpenError> {
-    let segments = FileStore::open_for_copies(dir).map_err(|source| OpenError::Directory {
-        path: dir.to_owned(),
-        source,
-    })?;
-    let stored = Stored::new(Arc::new(segments), Pool::new(SLABS));
-    Ok(Place::new(Arc::new(FileObjects::new(dir)), stored, true))
-}
-
-/// Where a place in a bucket has its segments.
-fn inside(url: &BlobsUrl) -> BlobsUrl {
-    let mut url = url.clone();
-    if let BlobsUrl::S3(options) = &mut url {
-        options.prefix = match options.prefix.as_str() {
-            "" => "blobs".to_owned(),
-            prefix => format!("{prefix}/blobs"),
-        };
-    }
-    url
 }
 
 /// Makes the directory with those above it, and makes the names of all that it made durable.

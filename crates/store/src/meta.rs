@@ -41,6 +41,7 @@ mod tx;
 mod value;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 use longshore_types::time::Timestamp;
@@ -86,6 +87,16 @@ impl Metadata {
     /// Opens a store in a PostgreSQL database, which other processes may use at the same time. Blocks.
     pub fn postgres(options: postgres::Options) -> Result<Self> {
         Ok(Self(Arc::new(postgres::Postgres::open(options)?)))
+    }
+
+    /// Returns the schema version of the embedded store in a file, which is left as it is; `None` if there is none.
+    pub fn sqlite_version(path: &Path) -> Result<Option<i64>> {
+        sqlite::version(path)
+    }
+
+    /// Returns the schema version of the store in a PostgreSQL database, which is left as it is; `None` if there is none. Blocks.
+    pub fn postgres_version(options: postgres::Options) -> Result<Option<i64>> {
+        postgres::version(options)
     }
 
     /// Runs `closure` in a transaction and keeps its writes when it returns `Ok`, none when it returns `Err`.

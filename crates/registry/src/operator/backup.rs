@@ -2,6 +2,8 @@
 //!
 //! ```text
 //! place-id                     what this place is known by
+//! lease/N                      who changes a place in a bucket just now
+//! pins/…                       who reads there just now
 //! blobs/…                      segments as they are in the store, each once, however many backups need it
 //! backups/ID/begin             whose backup it is, and its key, wrapped by the master key
 //! backups/ID/chunk-000000 …    all rows of one snapshot: lines of JSON, compressed and sealed
@@ -10,15 +12,20 @@
 //!
 //! A hold keeps the files that the snapshot names from the sweeper for as long as the backup takes. Segments are written once
 //! under names that nobody has again, so one that is there already is not copied, and a backup that was killed goes on where
-//! it was by being made again. Each segment proves itself by its row on its way: what is rotten does not come in.
+//! it was by being made again. Each segment proves itself by its row on its way: what is rotten does not come in. In the place
+//! one backup is made at a time: the lock of a directory, or a lease in a bucket, sees to that.
 
 pub(crate) mod chunk;
 mod copy;
 mod hold;
+mod lease;
 mod manifest;
+mod open;
+mod pin;
 mod place;
 mod prune;
 mod snapshot;
+mod verify;
 
 use std::sync::Arc;
 
@@ -26,14 +33,16 @@ use longshore_store::{blob::BlobError, crypto::SealingKey, meta};
 use serde::Serialize;
 
 use self::{chunk::ChunkKey, hold::Held, manifest::Begin};
-pub(crate) use self::{copy::is_damage, manifest::from_base64};
 pub use self::{
-    copy::verify,
     manifest::Manifest,
+    open::Opened,
+    pin::Pin,
     place::{Backup, Place},
+    verify::verify,
 };
+pub(crate) use self::{manifest::from_base64, verify::is_damage};
 use super::lost::Lost;
-use crate::{bootstrap, core::Core, error::Error};
+use crate::{bootstrap, core::Core, error::Error, keys::KeyCheck};
 
 /// How many segments are on their way at a time.
 pub(crate) const PARALLEL: usize = 4;
@@ -69,8 +78,10 @@ pub enum BackupError {
 /// How to back up.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Options {
-    /// How many backups stay; all without it.
+    /// How many backups stay, of those that open; all without it.
     pub keep: Option<usize>,
+    /// Whether all of it is read again where it lies, and what is not whole there is copied again.
+    pub verify: bool,
 }
 
 /// What a backup has done so far.
@@ -97,7 +108,13 @@ pub struct BackedUp {
     pub copied_segments: u64,
     /// Their bytes.
     pub copied_bytes: u64,
-    /// Segments that are missing or damaged in the store, and so in the backup.
+    /// Segments that were read again where they lie.
+    pub verified_segments: u64,
+    /// Their bytes.
+    pub verified_bytes: u64,
+    /// Of those, segments that were not whole there, and were copied again from the store.
+    pub healed_segments: u64,
+    /// Segments that are whole neither in the store nor in the backup.
     pub damaged_segments: u64,
     /// What is damaged by that, and the images that need it; at most a thousand.
     pub lost: Vec<Lost>,
@@ -105,6 +122,9 @@ pub struct BackedUp {
     pub removed_backups: Vec<String>,
     /// Segments that no backup needs any more, and that were removed.
     pub removed_segments: u64,
+    /// Why nothing was removed, though it was asked for.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub not_removed: Option<String>,
 }
 
 /// Makes a backup; `progress` is told of what is done. Cancel by dropping it: the hold ends by itself.
@@ -132,7 +152,7 @@ async fn make(
     held: &Held,
     mut progress: impl FnMut(&BackedUp),
 ) -> Result<BackedUp, BackupError> {
-    let (begin, key) = begin(core, place, store_id).await?;
+    let (begin, key) = begin(core, place, store_id, held).await?;
     let mut done = BackedUp {
         id: begin.id.clone(),
         ..BackedUp::default()
@@ -145,6 +165,10 @@ async fn make(
         progress(&done);
     })
     .await?;
+    if open::key_check(&manifest).is_none_or(|check| !begin.is_under(check)) {
+        place.remove_rest(&begin.id).await?;
+        return Err(exchanged());
+    }
     done.snapshot_at = manifest.snapshot_time().to_rfc3339();
     done.segments = manifest.segments;
     done.segment_bytes = manifest.segment_bytes;
@@ -155,7 +179,19 @@ async fn make(
     // While it lives, nothing went that the snapshot names.
     held.renew().await?;
     place.put_manifest(&backup).await?;
-    prune::run(core, place, options.keep, &mut done).await?;
+    if let Err(error) = place.check_chunks(&backup).await {
+        place.remove_manifest(&begin.id).await?;
+        return Err(error);
+    }
+    if options.verify {
+        verify::heal(core, place, &backup, held, &mut done, &mut progress).await?;
+    }
+    if done.damaged_segments > 0 {
+        let why = "this backup is not whole, and older ones may have what it misses";
+        done.not_removed = options.keep.map(|_| why.to_owned());
+    } else {
+        prune::run(core, place, &backup, options.keep, held, &mut done).await?;
+    }
     Ok(done)
 }
 
@@ -164,10 +200,25 @@ async fn begin(
     core: &Core,
     place: &Place,
     store_id: &str,
+    held: &Held,
 ) -> Result<(Begin, ChunkKey), BackupError> {
-    let time = core.meta.now().to_rfc3339().replace(['-', ':'], "");
+    let check = core.meta.query(|tx| KeyCheck::get(tx)).await?;
+    if check.is_some_and(|check| check.to.is_some()) {
+        return Err(exchanged());
+    }
+    // One that does not open may be anybody's, and has no say in the order.
+    let latest = match place.open_latest(&core.keys).await {
+        Ok(opened) => Some(opened.backup.manifest.id),
+        Err(error) if error.is_about_one() => None,
+        Err(error) => return Err(error),
+    };
     let begun = place.begun().await?;
-    let id = next_id(&time, begun.keys().next_back());
+    let time = manifest::time_of_id(core.meta.now());
+    let mut id = next_id(&time, latest.as_ref());
+    while begun.contains_key(&id) {
+        id = next_id(&time, Some(&id));
+    }
+    held.renew().await?;
     let aad = manifest::key_aad(&id);
     let sealed = core.keys.generate(&core.meta, &aad).await?;
     let (wrapped, check) = sealed.apart();
@@ -181,7 +232,13 @@ async fn begin(
     Ok((begin, ChunkKey::new(key, id)))
 }
 
-/// An id that comes after all others of its place, whatever the clock says.
+/// A backup of two master keys opens only with both, and one of them is soon forgotten.
+fn exchanged() -> BackupError {
+    let text = "the master key is being exchanged: let `longshore rekey` end, and back up then";
+    BackupError::Refused(text.to_owned())
+}
+
+/// An id that comes after all others of its place that open, whatever the clock says.
 fn next_id(time: &str, latest: Option<&String>) -> String {
     let first = format!("{time}-{:06}", 0);
     match latest {

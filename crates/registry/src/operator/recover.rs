@@ -3,8 +3,8 @@
 //! All segments are listed, those of the archive store too. One is nobody's when no row names it after it was seen: what is being
 //! written has its intent from before it exists, and what is removed keeps its row until it is gone. Its header says whose
 //! it is and its footer what hash its upload had after it, so the segments of an upload make a chain. A chain that is whole
-//! and has the bytes that its last footer says becomes a blob, linked in a repository `recovered` of its registry, where it
-//! is kept for [`KEPT`] unless an image comes to need it. Nothing is written to the store of segments, and nothing removed.
+//! and has the bytes that its last footer says becomes a blob, linked in a repository `recovered` of its registry (or
+//! `recovered-2` …, where somebody else has made that one), where it is kept for [`KEPT`] unless an image comes to need it. Nothing is written to the store of segments, and nothing removed.
 
 mod chain;
 mod link;
@@ -46,7 +46,7 @@ pub struct Recovered {
     pub present: u64,
     /// Segments and chains that nothing could be made of.
     pub left: u64,
-    /// The repositories that have the blobs, `registry/recovered`.
+    /// The repositories that have the blobs, `KIND/ACCOUNT/REGION/recovered`.
     pub repositories: Vec<String>,
     /// The first thousand that nothing could be made of.
     pub findings: Vec<Finding>,

@@ -13,9 +13,8 @@ use longshore_store::meta::{Durability, Metadata};
 use longshore_types::id::ContentId;
 use serde::Serialize;
 
-pub(crate) use self::segments::replace;
 pub use self::{
-    rows::{is_begun, rows},
+    rows::{begun, rows},
     segments::segments,
 };
 use super::{
@@ -108,11 +107,7 @@ pub async fn mark_lost(
 
 /// Ends a restore: from now on a server may start on the store. What it collects waits for a full promise.
 pub async fn finish(backup: &Backup, meta: &Metadata) -> Result<(), BackupError> {
-    let expected = rows::Mark {
-        backup: backup.manifest.id.clone(),
-        chunk: backup.manifest.chunks.len(),
-        rows: 0,
-    };
+    let expected = (backup.manifest.id.clone(), backup.manifest.chunks.len());
     let mut settings = Vec::new();
     for (name, value) in &backup.manifest.settings {
         let value =
@@ -120,7 +115,7 @@ pub async fn finish(backup: &Backup, meta: &Metadata) -> Result<(), BackupError>
         settings.push((name.clone(), value));
     }
     meta.write(Durability::Durable, move |tx| {
-        if rows::mark(tx)?.as_ref() != Some(&expected) {
+        if rows::mark(tx)?.map(|mark| (mark.backup, mark.chunk)) != Some(expected.clone()) {
             return Err(refused("another restore is under way"));
         }
         for (name, value) in &settings {

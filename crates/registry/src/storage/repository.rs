@@ -69,6 +69,14 @@ impl NewRepository {
         })
     }
 
+    /// The same by another name.
+    pub(crate) fn called(&self, name: RepositoryName) -> Self {
+        Self {
+            name,
+            ..self.clone()
+        }
+    }
+
     /// Makes it, unless the name is taken: then [`Error::RepositoryAlreadyExists`]; or there are as many as there may be:
     /// then [`Error::LimitExceeded`].
     pub(crate) fn insert(&self, tx: &mut dyn Tx) -> Result<Repository> {

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use longshore_store::meta::{Result, Tx};
-use longshore_types::time::Timestamp;
 
 use super::args;
 
@@ -22,20 +21,16 @@ pub(crate) struct Hold {
     pub(crate) owner: [u8; 16],
 }
 
-/// Takes a hold, unless another lives for the place; `is_alone` says that its owner is known to be gone. Returns whether it
-/// was taken.
-pub(crate) fn take(tx: &mut dyn Tx, hold: &Hold, is_alone: bool) -> Result<bool> {
+/// Takes a hold in place of any other for the place, whose owner is known to be gone.
+pub(crate) fn take(tx: &mut dyn Tx, hold: &Hold) -> Result<()> {
     let now = tx.now();
     tx.execute("DELETE FROM backup_hold WHERE held_until <= ?1", args![now])?;
-    if is_alone {
-        let sql = "DELETE FROM backup_hold WHERE place = ?1";
-        tx.execute(sql, args![&hold.place])?;
-    }
-    let taken = tx.execute(
-        "INSERT INTO backup_hold (place, owner, held_since, held_until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (place) DO NOTHING",
+    tx.execute(
+        "INSERT INTO backup_hold (place, owner, held_since, held_until) VALUES (?1, ?2, ?3, ?4) ON CONFLICT (place) DO UPDATE \
+         SET owner = excluded.owner, held_since = excluded.held_since, held_until = excluded.held_until",
         args![&hold.place, &hold.owner, now, now.plus(LEASE)],
-    )?;
-    Ok(taken == 1)
+    )
+    .map(drop)
 }
 
 /// Lets a hold live on; returns whether it lived.
@@ -54,14 +49,15 @@ pub(crate) fn release(tx: &mut dyn Tx, hold: &Hold) -> Result<()> {
     tx.execute(sql, args![&hold.place, &hold.owner]).map(drop)
 }
 
-/// Files that were segments until this time, or later, stay; the end of time while there is no hold.
-pub(crate) fn protects_from(tx: &mut dyn Tx) -> Result<Timestamp> {
-    let now = tx.now();
-    let sql = "SELECT MIN(held_since) FROM backup_hold WHERE held_until > ?1";
-    let since: Option<Option<Timestamp>> = tx.row(sql, args![now])?;
-    Ok(since
-        .flatten()
-        .map_or(Timestamp::from_millis(i64::MAX), |since| {
-            since.minus(MARGIN)
-        }))
+/// SQL for a time: files that were segments until then, or later, stay. It is the end of time while there is no hold; `now` is the
+/// parameter of the present.
+///
+/// It is a part of the statement that takes files, so that both see the same moment: whoever sees that a file is doomed which a
+/// snapshot names sees the hold, too, that was there before the snapshot.
+pub(crate) fn protects_from(now: &str) -> String {
+    format!(
+        "COALESCE((SELECT MIN(held_since) - {} FROM backup_hold WHERE held_until > {now}), {})",
+        MARGIN.as_millis(),
+        i64::MAX
+    )
 }

@@ -114,9 +114,20 @@ pub(crate) fn any_archived(tx: &mut dyn Tx) -> Result<bool> {
 
 /// Whether any file may go now; see [`take_due`].
 pub(crate) fn any_due(tx: &mut dyn Tx, settling: Duration) -> Result<bool> {
-    let (due, held) = (tx.now().minus(settling), backup_hold::protects_from(tx)?);
-    let sql = "SELECT 1 FROM doomed WHERE not_before <= ?1 AND (segment_until IS NULL OR segment_until < ?2) LIMIT 1";
-    Ok(tx.row::<i64>(sql, args![due, held])?.is_some())
+    let now = tx.now();
+    let sql = format!(
+        "SELECT 1 FROM doomed WHERE not_before <= ?1 AND {} LIMIT 1",
+        not_held("?2")
+    );
+    Ok(tx
+        .row::<i64>(&sql, args![now.minus(settling), now])?
+        .is_some())
+}
+
+/// SQL for whether no backup wants to read a file; `now` is the parameter of the present.
+fn not_held(now: &str) -> String {
+    let held = backup_hold::protects_from(now);
+    format!("(segment_until IS NULL OR segment_until < {held})")
 }
 
 /// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first, but for
@@ -130,13 +141,15 @@ pub(crate) fn take_due(
     limit: i64,
     settling: Duration,
 ) -> Result<Vec<(PhysicalId, u32)>> {
-    let (now, held) = (tx.now(), backup_hold::protects_from(tx)?);
-    let rows: Vec<(PhysicalId, i64)> = tx.rows(
-        "UPDATE doomed SET not_before = ?3 WHERE physical IN \
-         (SELECT physical FROM doomed WHERE not_before <= ?1 AND (segment_until IS NULL OR segment_until < ?4) \
+    let now = tx.now();
+    let sql = format!(
+        "UPDATE doomed SET not_before = ?3 WHERE physical IN (SELECT physical FROM doomed WHERE not_before <= ?1 AND {} \
          ORDER BY not_before LIMIT ?2 /*for update skip locked*/) RETURNING physical, store",
-        args![now.minus(settling), limit, now.minus(settling + PAST), held],
-    )?;
+        not_held("?4")
+    );
+    let past = now.minus(settling + PAST);
+    let rows: Vec<(PhysicalId, i64)> =
+        tx.rows(&sql, args![now.minus(settling), limit, past, now])?;
     let store = |(physical, store)| {
         Ok((
             physical,

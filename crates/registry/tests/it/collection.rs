@@ -2,13 +2,8 @@
 
 use std::time::Duration;
 
-use bytes::Bytes;
 use longshore_registry::{
-    body::Whole,
-    oci::{
-        blob::{HeadBlob, PullBlob},
-        upload::{AppendUpload, CancelUpload, StartUpload, Started},
-    },
+    oci::blob::{HeadBlob, PullBlob},
     op::image::{BatchDeleteImage, PutImage},
 };
 use longshore_types::{digest::Digest, name::Reference};
@@ -80,25 +75,8 @@ async fn a_layer_stays_while_any_image_of_any_repository_uses_it() {
 async fn an_upload_that_nobody_touches_goes_with_what_it_holds() {
     let t = TestCore::start().await;
     t.repository("app").await;
-    let started = t
-        .run(StartUpload {
-            repository: t.at("app"),
-            mount: None,
-            sha512: false,
-        })
-        .await
-        .unwrap();
-    let Started::Upload(id) = started else {
-        panic!("nothing was to be mounted");
-    };
-    let append = || {
-        t.run(AppendUpload {
-            repository: t.at("app"),
-            upload: id,
-            range: None,
-            body: Box::new(Whole::new(Bytes::from(vec![1; LARGE]))),
-        })
-    };
+    let upload = t.start_upload("app").await;
+    let append = || t.append("app", upload, vec![1; LARGE]);
     append().await.unwrap();
     t.advance(Duration::from_hours(20));
     t.sweep().await;
@@ -116,26 +94,9 @@ async fn an_upload_that_nobody_touches_goes_with_what_it_holds() {
 async fn what_an_upload_holds_goes_when_nothing_of_it_can_come_any_more() {
     let t = TestCore::settling(Duration::from_mins(40)).await;
     t.repository("app").await;
-    let started = t.run(StartUpload {
-        repository: t.at("app"),
-        mount: None,
-        sha512: false,
-    });
-    let Started::Upload(upload) = started.await.unwrap() else {
-        panic!("nothing was to be mounted");
-    };
-    let append = AppendUpload {
-        repository: t.at("app"),
-        upload,
-        range: None,
-        body: Box::new(Whole::new(Bytes::from(vec![1; LARGE]))),
-    };
-    t.run(append).await.unwrap();
-    let cancel = CancelUpload {
-        repository: t.at("app"),
-        upload,
-    };
-    t.run(cancel).await.unwrap();
+    let upload = t.start_upload("app").await;
+    t.append("app", upload, vec![1; LARGE]).await.unwrap();
+    t.cancel_upload("app", upload).await;
     // A request that was answered when it was sent again may still stand somewhere on its way.
     t.advance(Duration::from_mins(39));
     t.sweep().await;

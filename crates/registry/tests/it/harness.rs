@@ -45,6 +45,8 @@ use uuid::Uuid;
 
 use crate::{late, postgres as engine, segments};
 
+mod uploads;
+
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
 

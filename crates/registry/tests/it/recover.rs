@@ -22,7 +22,7 @@ use longshore_store::{
     crypto::{MasterKey, MasterKeys},
     meta::{self, Durability},
 };
-use longshore_types::{digest::Digest, id::UploadId};
+use longshore_types::digest::Digest;
 use serde_json::json;
 
 use crate::harness::{TestCore, digest_of, oci_manifest};
@@ -38,34 +38,11 @@ fn key(byte: &str) -> MasterKey {
     MasterKey::parse(&byte.repeat(32)).unwrap()
 }
 
-async fn begin(t: &TestCore) -> UploadId {
-    let start = StartUpload {
-        repository: t.at("app"),
-        mount: None,
-        sha512: false,
-    };
-    match t.run(start).await.unwrap() {
-        Started::Upload(upload) => upload,
-        Started::Mounted(digest) => panic!("{digest} was mounted"),
-    }
-}
-
-async fn append(t: &TestCore, upload: UploadId, bytes: &[u8]) {
-    t.run(AppendUpload {
-        repository: t.at("app"),
-        upload,
-        range: None,
-        body: Box::new(Whole::new(Bytes::copy_from_slice(bytes))),
-    })
-    .await
-    .unwrap();
-}
-
 /// Uploads a blob in several segments.
 async fn in_segments(t: &TestCore, parts: &[Vec<u8>]) -> Digest {
-    let upload = begin(t).await;
+    let upload = t.start_upload("app").await;
     for part in parts {
-        append(t, upload, part).await;
+        t.append("app", upload, part.clone()).await.unwrap();
     }
     let digest = digest_of(&parts.concat());
     t.run(CloseUpload {
@@ -130,8 +107,8 @@ async fn what_lost_its_rows_is_linked_again_and_found_by_a_push() {
     let joined = in_segments(&t, &parts).await;
     lose_rows(&t).await;
     // An upload under way, what is present and what is doomed are known.
-    let open = begin(&t).await;
-    append(&t, open, &large(5)).await;
+    let open = t.start_upload("app").await;
+    t.append("app", open, large(5)).await.unwrap();
     t.blob("app", &large(6)).await;
 
     let before = files(&t);
@@ -262,8 +239,8 @@ async fn pushes_meanwhile_are_nobodys_business() {
     let pushing = async {
         for seed in 0..20 {
             t.blob("app", &large(seed)).await;
-            let upload = begin(&t).await;
-            append(&t, upload, &large(seed)).await;
+            let upload = t.start_upload("app").await;
+            t.append("app", upload, large(seed)).await.unwrap();
         }
     };
     let recovering = async {
@@ -356,4 +333,22 @@ async fn a_damaged_blob_that_is_named_by_its_sha512_gets_its_segments_again() {
     let done = recovered(&t).await;
     assert_eq!((done.unknown, done.blobs, done.left), (1, 1, 0), "{done:?}");
     assert_eq!(pulled(&t, "app", digest).await, large(1));
+}
+
+#[tokio::test]
+async fn what_is_recovered_does_not_go_where_others_may_read() {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    // Somebody has made it, for whomever.
+    t.repository("recovered").await;
+    let first = t.blob("app", &large(1)).await;
+    lose_rows(&t).await;
+    let name = "private/123456789012/eu-central-1/recovered-2";
+    assert_eq!(recovered(&t).await.repositories, [name]);
+    assert_eq!(pulled(&t, "recovered-2", first).await, large(1));
+    // The next one finds its own again.
+    let second = t.blob("app", &large(2)).await;
+    lose_rows(&t).await;
+    assert_eq!(recovered(&t).await.repositories, [name]);
+    assert_eq!(pulled(&t, "recovered-2", second).await, large(2));
 }

@@ -360,10 +360,10 @@ pub struct BackupArgs {
     /// `…_REGION`, `…_ACCESS_KEY_ID`, `…_SECRET_ACCESS_KEY` [default: that of the blobs]
     #[arg(long, value_name = "PLACE")]
     pub to: String,
-    /// Keep so many backups there, and remove older ones with what only they need [default: all]
+    /// Keep so many backups there, of those that open, and remove older ones with what only they need [default: all]
     #[arg(long, value_name = "N")]
     pub keep: Option<NonZeroU32>,
-    /// Read all of the backup again when it is made
+    /// Read all of the backup again when it is made, and copy again what is not whole where it lies
     #[arg(long)]
     pub verify: bool,
     /// What is backed up.

@@ -4,7 +4,6 @@ use anyhow::{Context, bail};
 use longshore_registry::operator::{
     backup::{self, BackedUp, Options},
     lost::Lost,
-    restore,
 };
 
 use super::{bar, beside, config, tell};
@@ -22,28 +21,26 @@ pub fn run(args: &BackupArgs) -> anyhow::Result<()> {
         let place = &place.place;
         let keep = args.keep.map(|keep| keep.get() as usize);
         let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
-        let mut done = backup::backup(core, place, Options { keep }, |done| {
+        let options = Options {
+            keep,
+            verify: args.verify,
+        };
+        let done = backup::backup(core, place, options, |done| {
             bar.set_length(done.segment_bytes);
-            bar.set_position(done.done_bytes);
-            bar.set_message(format!("{} rows", done.rows));
+            if done.verified_segments > 0 {
+                bar.set_position(done.verified_bytes);
+                bar.set_message("read again");
+            } else {
+                bar.set_position(done.done_bytes);
+                bar.set_message(format!("{} rows", done.rows));
+            }
         })
         .await?;
-        if args.verify {
-            let made = place.open(Some(&done.id), &core.keys).await?;
-            bar.set_length(done.segment_bytes);
-            let damaged = backup::verify(place, &made, &core.keys, &core.meta, |_, bytes| {
-                bar.set_position(bytes);
-                bar.set_message("read again");
-            })
-            .await?;
-            done.damaged_segments = damaged.len() as u64;
-            done.lost = restore::lost(&core.meta, &damaged).await?;
-        }
         bar.finish_and_clear();
         tell(&args.store, &done, text)?;
         if done.damaged_segments > 0 {
             bail!(
-                "{} segments are missing or damaged, in the store and in the backup: see `longshore scrub`",
+                "{} segments are whole neither in the store nor in the backup: see `longshore scrub`",
                 done.damaged_segments
             );
         }
@@ -71,6 +68,15 @@ fn text(done: &BackedUp) -> String {
             done.removed_backups.join(", "),
             done.removed_segments
         ));
+    }
+    if done.healed_segments > 0 {
+        lines.push(format!(
+            "{} segments were not whole in the place of the backups, and were copied again from the store",
+            done.healed_segments
+        ));
+    }
+    if let Some(why) = &done.not_removed {
+        lines.push(format!("no older backup was removed: {why}"));
     }
     lines.extend(done.lost.iter().map(Lost::to_string));
     lines.join("\n")

@@ -1,6 +1,9 @@
 //! `longshore restore`.
 
-use std::collections::BTreeMap;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{self, Write as _},
+};
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
@@ -22,8 +25,10 @@ use serde::Serialize;
 use super::{bar, tell};
 use crate::{
     config::{Config, RestoreArgs, backup_place},
-    stores::{self, OpenError, Target},
+    stores::{self, OpenError, Scratch, Target},
 };
+
+const NOT_NEW: &str = "the store is not empty: a backup is restored into a new one, and this one is of another version";
 
 /// Runs `longshore restore`; fails when the backup misses anything, unless that is allowed for.
 pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
@@ -41,14 +46,44 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         }
         let config = Config::from_args(args.store.serve_args())?;
         let keys = Keys::new(stores::master_keys_that_are(&config)?);
-        let backup = place.open(args.backup.as_deref(), &keys).await?;
-        let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
-        if args.verify {
-            verify(args, place, &backup, &keys, &bar).await
-        } else {
-            restore(args, &config, place, &backup, &keys, &bar).await
+        let pin = place.pin().await?;
+        if !pin.holds() {
+            say("the place cannot be written, so no backup knows that it is read: let none remove older ones meanwhile");
         }
+        let done = read(args, &config, place, &keys).await;
+        let released = pin.release().await;
+        done?;
+        Ok(released?)
     })
+}
+
+/// Reads a backup, for whatever is asked for.
+async fn read(
+    args: &RestoreArgs,
+    config: &Config,
+    place: &Place,
+    keys: &Keys,
+) -> anyhow::Result<()> {
+    let backup = if let Some(id) = &args.backup {
+        place.open(Some(id), keys).await?
+    } else {
+        let opened = place.open_latest(keys).await?;
+        for passed_by in &opened.passed_by {
+            say(&format!("a later backup does not open: {passed_by}"));
+        }
+        opened.backup
+    };
+    let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
+    if args.verify {
+        verify(args, config, place, &backup, keys, &bar).await
+    } else {
+        restore(args, config, place, &backup, keys, &bar).await
+    }
+}
+
+/// Tells whoever started it something that is not what it was asked for.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A backup that there is.
@@ -94,16 +129,17 @@ async fn list(args: &RestoreArgs, place: &Place) -> anyhow::Result<()> {
 /// Loads the rows into a store that goes at the end, and reads every segment where it is.
 async fn verify(
     args: &RestoreArgs,
+    config: &Config,
     place: &Place,
     backup: &Backup,
     keys: &Keys,
     bar: &ProgressBar,
 ) -> anyhow::Result<()> {
-    let scratch = tempfile::tempdir()?;
-    let database = scratch.path().join("metadata.sqlite");
+    let scratch = Scratch::take(&config.data_dir)?;
+    let database = scratch.database();
     let open = |schema| Ok(Metadata::sqlite(Options::file(&database, schema))?);
     let mut done = Restored::of(backup);
-    let meta = rows(place, backup, open, &mut done, bar).await?;
+    let meta = rows(place, backup, schema_of(backup), open, &[], &mut done, bar).await?;
     bar.set_length(done.segment_bytes);
     let damaged = backup::verify(place, backup, keys, &meta, |segments, bytes| {
         (done.done_segments, done.done_bytes) = (segments, bytes);
@@ -130,12 +166,17 @@ async fn restore(
     let blobs = target.blobs()?;
     let mut done = Restored::of(backup);
     let open = |schema| target.metadata(schema);
-    let is_begun = restore::is_begun(backup, &open(schema_of(backup))?).await?;
-    if !is_begun && !args.reuse_blobs {
-        refuse_others(&blobs, backup).await?;
+    let schema = schema_of_target(&target, backup).await?;
+    let places = stores::places(config)?;
+    let begun = restore::begun(backup, &open(schema)?).await?;
+    if begun.is_none() && schema.len() != schema_of(backup).len() {
+        bail!(NOT_NEW);
+    }
+    if !args.reuse_blobs {
+        refuse_others(&blobs, backup, &places, &begun.unwrap_or_default()).await?;
     }
     // The mark in the rows comes first: a place that is bound without it is another's.
-    let meta = rows(place, backup, open, &mut done, bar).await?;
+    let meta = rows(place, backup, schema, open, &places, &mut done, bar).await?;
     bind(&blobs, backup).await?;
     bar.set_length(done.segment_bytes);
     let show = |done: &Restored| bar.set_position(done.done_bytes);
@@ -163,17 +204,35 @@ fn schema_of(backup: &Backup) -> &'static [Migration] {
     SCHEMA.get(..version).unwrap_or(SCHEMA)
 }
 
-/// Puts the rows into a store of the backup's schema, and brings that up to the program's.
+/// The schema that a target is opened with first, so that what is not new stays as it is: the backup's or, when the rows are in
+/// from an earlier run, a later one.
+async fn schema_of_target(
+    target: &Target,
+    backup: &Backup,
+) -> anyhow::Result<&'static [Migration]> {
+    let Some(version) = target.version().await? else {
+        return Ok(schema_of(backup));
+    };
+    if version < backup.manifest.schema {
+        bail!(NOT_NEW);
+    }
+    let version = usize::try_from(version).unwrap_or(usize::MAX);
+    Ok(SCHEMA.get(..version).unwrap_or(SCHEMA))
+}
+
+/// Puts the rows into a store that is of the backup's schema if none are in, and brings that up to the program's.
 async fn rows(
     place: &Place,
     backup: &Backup,
+    schema: &'static [Migration],
     open: impl Fn(&'static [Migration]) -> Result<Metadata, OpenError>,
+    places: &[String],
     done: &mut Restored,
     bar: &ProgressBar,
 ) -> anyhow::Result<Metadata> {
     {
-        let meta = open(schema_of(backup))?;
-        restore::rows(place, backup, &meta, done, |done| {
+        let meta = open(schema)?;
+        restore::rows(place, backup, &meta, places, done, |done| {
             bar.set_message(format!(
                 "{}/{} chunks of rows",
                 done.done_chunks, done.chunks
@@ -184,13 +243,28 @@ async fn rows(
     Ok(open(SCHEMA)?)
 }
 
-/// Refuses places that hold segments of the store already.
-async fn refuse_others(blobs: &Blobs, backup: &Backup) -> anyhow::Result<()> {
+/// Refuses places that hold segments of the store already, but for those that an earlier run of this restore took.
+async fn refuse_others(
+    blobs: &Blobs,
+    backup: &Backup,
+    places: &[String],
+    taken: &BTreeSet<String>,
+) -> anyhow::Result<()> {
     // A place that does not answer now must not be taken for an empty one.
     blobs.check().await.map_err(OpenError::Blobs)?;
     let id = &backup.manifest.store_id;
-    let has_archive = blobs.archive_id().is_some() && blobs.bind_archive(id, true).await.is_ok();
-    if has_archive || blobs.bind(id, true).await.is_ok() {
+    let mut are_there = false;
+    for (number, place) in places.iter().enumerate() {
+        if taken.contains(place) {
+            continue;
+        }
+        let bound = match number {
+            0 => blobs.bind(id, true).await,
+            _ => blobs.bind_archive(id, true).await,
+        };
+        are_there |= bound.is_ok();
+    }
+    if are_there {
         bail!(
             "the blobs of this store are there already: say --reuse-blobs if its metadata are lost and no server uses them, or restore to another place"
         );

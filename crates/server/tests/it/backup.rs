@@ -19,6 +19,8 @@ use tempfile::TempDir;
 
 use crate::harness::{Image, MASTER_KEY, Person, TestServer, digest_of, storage};
 
+mod targets;
+
 type Environment = Vec<(&'static str, String)>;
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";

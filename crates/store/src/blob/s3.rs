@@ -88,6 +88,10 @@ impl SegmentStore for S3Store {
         self.shared.objects.bind(store_id, is_used).await
     }
 
+    async fn bind_to_read(&self, store_id: &str) -> io::Result<()> {
+        self.shared.objects.bind_to_read(store_id).await
+    }
+
     async fn check(&self) -> io::Result<()> {
         self.shared.objects.check().await
     }

@@ -30,6 +30,11 @@ pub trait SegmentStore: fmt::Debug + Send + Sync {
     /// the bucket is another: every blob would be taken for damaged.
     async fn bind(&self, store_id: &str, is_used: bool) -> io::Result<()>;
 
+    /// Binds the place to the metadata of `store_id`, of which it must be, for somebody who only reads.
+    async fn bind_to_read(&self, store_id: &str) -> io::Result<()> {
+        self.bind(store_id, true).await
+    }
+
     /// Whether objects can be written and read now. It leaves nothing behind.
     async fn check(&self) -> io::Result<()>;
 

@@ -126,6 +126,22 @@ impl Stored {
         }
     }
 
+    /// Copies a segment to another store, in place of whatever lies there under its name; that stays if this one is not whole.
+    pub async fn copy_over(
+        &self,
+        row: &SegmentRow,
+        keys: &DomainKeys,
+        to: &Self,
+    ) -> Result<(), CopyError> {
+        let id = row.physical_id;
+        let there = to.store.stat(id).await.map_err(CopyError::Target)?;
+        if there.is_some() {
+            self.verify(row, keys).await.map_err(CopyError::Source)?;
+            to.delete(id).await.map_err(CopyError::Target)?;
+        }
+        self.copy(row, keys, to, |_| {}).await
+    }
+
     async fn create(&self, row: &SegmentRow) -> Result<SegmentWriter, BlobError> {
         let writer = self.store.create(row.physical_id).await?;
         let encoder = Box::new(Encoder::raw(row.physical_id));

@@ -101,20 +101,27 @@ impl Postgres {
     }
 }
 
-/// Brings the schema up to date and the clock forward, on a thread without a runtime of its own.
+/// Brings the schema up to date and the clock forward.
 fn prepare(shared: &Shared) -> Result<()> {
-    let prepared = thread::scope(|scope| {
-        let prepare = || -> Result<(), Failure> {
-            let mut connection = Connection::open(shared, Role::Write)?;
-            schema::migrate(&mut connection, shared.options.migrations)?;
-            shared.start_at(schema::highest_time(&mut connection)?);
-            let now = shared.clock.now();
-            shared.raise(&mut connection, now)
-        };
-        scope.spawn(prepare).join()
-    });
-    match prepared {
-        Ok(prepared) => prepared.map_err(Failure::into_told),
+    on_thread(|| {
+        let mut connection = Connection::open(shared, Role::Write)?;
+        schema::migrate(&mut connection, shared.options.migrations)?;
+        shared.start_at(schema::highest_time(&mut connection)?);
+        let now = shared.clock.now();
+        shared.raise(&mut connection, now)
+    })
+}
+
+/// Returns the schema version of the store in a database, which is left as it is; `None` if there is none.
+pub(super) fn version(options: Options) -> Result<Option<i64>> {
+    let shared = Shared::new(options);
+    on_thread(|| schema::version(&mut Connection::open(&shared, Role::Read)?))
+}
+
+/// Does something with a connection, on a thread without a runtime of its own.
+fn on_thread<T: Send>(work: impl FnOnce() -> Result<T, Failure> + Send) -> Result<T> {
+    match thread::scope(|scope| scope.spawn(work).join()) {
+        Ok(done) => done.map_err(Failure::into_told),
         Err(_) => Err(Error::Panicked),
     }
 }

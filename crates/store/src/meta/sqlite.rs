@@ -22,6 +22,7 @@ mod writer;
 mod tests;
 
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::thread::{self, JoinHandle};
@@ -52,6 +53,15 @@ pub(super) fn in_memory(migrations: &[Migration]) -> Result<Connection> {
     let connection = Connection::open_in_memory().map_err(Failure::sqlite)?;
     schema::migrate(&connection, migrations)?;
     Ok(connection)
+}
+
+/// Returns the schema version of the store in a file, which is left as it is; `None` if there is none.
+pub(super) fn version(path: &Path) -> Result<Option<i64>> {
+    if !path.exists() {
+        return Ok(None);
+    }
+    let connection = Connection::open(path).map_err(Failure::sqlite)?;
+    schema::version(&connection)
 }
 
 /// The SQLite engine with its threads.

@@ -3,25 +3,19 @@
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
-use longshore_store::{
-    blob::{BlobError, CopyError},
-    meta::Metadata,
-};
+use longshore_store::blob::{BlobError, CopyError};
 use longshore_types::id::ContentId;
 
 use super::{
     BackedUp, BackupError, PARALLEL,
     hold::Held,
     place::{Backup, Piece, Place, pieces},
+    verify::is_damage,
 };
-use crate::{
-    core::Core,
-    keys::Keys,
-    operator::{lost, restore::replace},
-};
+use crate::{core::Core, operator::lost};
 
 /// What came of one segment.
-enum Outcome {
+pub(super) enum Outcome {
     /// It was there before.
     There,
     /// It is there now.
@@ -75,10 +69,19 @@ pub(super) async fn segments(
 }
 
 async fn copy(core: &Core, place: &Place, piece: &Piece) -> Result<Outcome, BackupError> {
-    let (row, to) = (&piece.row, place.segments());
-    if to.has(row).await? {
+    if place.segments().has(&piece.row).await? {
         return Ok(Outcome::There);
     }
+    bring(core, place, piece).await
+}
+
+/// Copies a segment of the store, in place of whatever lies under its name.
+pub(super) async fn bring(
+    core: &Core,
+    place: &Place,
+    piece: &Piece,
+) -> Result<Outcome, BackupError> {
+    let row = &piece.row;
     let id = row.physical_id;
     let (registry, domain) = match row.owner() {
         Ok(owner) => owner,
@@ -90,58 +93,9 @@ async fn copy(core: &Core, place: &Place, piece: &Piece) -> Result<Outcome, Back
         id,
         store: row.store,
     })?;
-    replace(to, row).await?;
-    match from.copy(row, &keys, to, |_| {}).await {
+    match from.copy_over(row, &keys, place.segments()).await {
         Ok(()) => Ok(Outcome::Copied),
         Err(CopyError::Source(error)) if is_damage(&error) => Ok(Outcome::Damaged(error)),
         Err(CopyError::Source(error) | CopyError::Target(error)) => Err(error.into()),
     }
-}
-
-/// Whether an error says that the bytes are gone or wrong, and not that they cannot be had just now.
-pub(crate) const fn is_damage(error: &BlobError) -> bool {
-    matches!(
-        error,
-        BlobError::Missing(_) | BlobError::Damaged(..) | BlobError::Keys(..)
-    )
-}
-
-/// Reads everything that a backup names once more; returns the contents that are missing or damaged, and why.
-pub async fn verify(
-    place: &Place,
-    backup: &Backup,
-    keys: &Keys,
-    meta: &Metadata,
-    mut progress: impl FnMut(u64, u64),
-) -> Result<BTreeMap<ContentId, String>, BackupError> {
-    let mut damaged = BTreeMap::new();
-    let (mut segments, mut bytes) = (0, 0);
-    for index in 0..backup.manifest.chunks.len() {
-        let pieces = pieces(place.rows(backup, index).await?)?;
-        let reads = pieces.into_iter().map(|piece| async move {
-            let read = async {
-                let owner = piece.row.owner();
-                let (registry, domain) =
-                    owner.map_err(|damage| BlobError::Damaged(piece.row.physical_id, damage))?;
-                let keys = keys.domain(meta, registry, domain).await?;
-                Ok::<_, BackupError>(place.segments().verify(&piece.row, &keys).await?)
-            };
-            let read = read.await;
-            (piece, read)
-        });
-        let mut reads = stream::iter(reads).buffer_unordered(PARALLEL);
-        while let Some((piece, read)) = reads.next().await {
-            match read {
-                Ok(()) => {}
-                Err(BackupError::Segment(error)) if is_damage(&error) => {
-                    damaged.insert(piece.content, error.to_string());
-                }
-                Err(error) => return Err(error),
-            }
-            segments += 1;
-            bytes += piece.row.stored_len();
-            progress(segments, bytes);
-        }
-    }
-    Ok(damaged)
 }

@@ -1,63 +1,101 @@
-//! The hold of a backup under way, renewed until it ends.
+//! What a backup under way holds, renewed until it ends: files of the store, and the place.
 
-use std::time::Duration;
+use std::{
+    sync::Arc,
+    time::{Duration, SystemTime},
+};
 
 use longshore_store::{
     crypto,
     meta::{Durability, Metadata},
 };
-use tokio::{task::JoinHandle, time::Instant};
+use tokio::{sync::Mutex, task::JoinHandle};
 
-use super::{BackupError, place::Place};
+use super::{
+    BackupError,
+    lease::{Doing, Lease},
+    place::Place,
+};
 use crate::{
     core::Core,
     error::{Error, Result},
-    table::backup_hold::{self, Hold, LEASE},
+    table::backup_hold::{self, Hold},
 };
 
-/// How often a hold is renewed.
+/// How often all is renewed.
 const EVERY: Duration = Duration::from_secs(20);
-/// How often it is looked whether another's has ended.
-const LOOK: Duration = Duration::from_secs(1);
 
-/// A hold that is being renewed.
+/// What is being renewed.
 #[derive(Debug)]
 pub(super) struct Held {
-    meta: Metadata,
-    hold: Hold,
+    both: Arc<Mutex<Both>>,
     renewing: JoinHandle<()>,
 }
 
+/// The hold on files of the store, and the lease of a place that no lock of a directory keeps others from.
+#[derive(Debug)]
+struct Both {
+    meta: Metadata,
+    hold: Hold,
+    lease: Option<Lease>,
+    renewed: SystemTime,
+}
+
 impl Held {
-    /// Takes the hold for a place; waits until that of a backup which was killed has ended.
+    /// Takes the place, then the hold: whoever held for this place before is gone.
     pub(super) async fn take(core: &Core, place: &Place) -> Result<Self, BackupError> {
+        let lease = if place.is_alone() {
+            None
+        } else {
+            Some(Lease::take(place).await?)
+        };
         let hold = Hold {
             place: place.id().await?,
             owner: crypto::random().map_err(Error::internal)?,
         };
-        let until = Instant::now() + LEASE + EVERY;
-        while !take(&core.meta, &hold, place.is_alone()).await? {
-            if Instant::now() > until {
-                let text = "another backup of this store to this place is under way";
-                return Err(BackupError::Refused(text.to_owned()));
-            }
-            tokio::time::sleep(LOOK).await;
-        }
-        let renewing = tokio::spawn(keep(core.meta.clone(), hold.clone()));
-        Ok(Self {
+        let taken = hold.clone();
+        core.meta
+            .write(Durability::Durable, move |tx| {
+                Ok::<_, Error>(backup_hold::take(tx, &taken)?)
+            })
+            .await?;
+        let both = Arc::new(Mutex::new(Both {
             meta: core.meta.clone(),
             hold,
-            renewing,
-        })
+            lease,
+            renewed: SystemTime::now(),
+        }));
+        let renewing = tokio::spawn(keep(both.clone()));
+        Ok(Self { both, renewing })
     }
 
-    /// Proves that the hold has lived until now.
+    /// Proves that all of it has lived until now.
     pub(super) async fn renew(&self) -> Result<(), BackupError> {
-        if renew(&self.meta, &self.hold).await? {
+        if self.both.lock().await.renew().await? {
             return Ok(());
         }
-        let text = "the backup was held up for so long that its hold has ended: make it again; what was copied stays";
-        Err(BackupError::Refused(text.to_owned()))
+        Err(ended())
+    }
+
+    /// Proves that it lived a moment ago: before each thing that is done to what others may need.
+    pub(super) async fn lives(&self) -> Result<(), BackupError> {
+        let renewed = self.both.lock().await.renewed;
+        // A clock that was set back tells nothing.
+        match renewed.elapsed() {
+            Ok(since) if since < 2 * EVERY => Ok(()),
+            _ => self.renew().await,
+        }
+    }
+
+    /// Says that from now on backups are removed.
+    pub(super) async fn removes(&self) -> Result<(), BackupError> {
+        let mut both = self.both.lock().await;
+        if let Some(lease) = &mut both.lease
+            && !lease.goes_on(Doing::Removing).await?
+        {
+            return Err(ended());
+        }
+        Ok(())
     }
 
     /// Whether it still lives, as far as is known here.
@@ -66,14 +104,20 @@ impl Held {
     }
 
     /// Ends it.
-    pub(super) async fn release(self) -> Result<()> {
+    pub(super) async fn release(self) -> Result<(), BackupError> {
+        // Whoever renews it just now has to come to the end of that.
+        let mut both = self.both.lock().await;
         self.renewing.abort();
-        let hold = self.hold.clone();
-        self.meta
+        let hold = both.hold.clone();
+        both.meta
             .write(Durability::Soft, move |tx| {
                 Ok::<_, Error>(backup_hold::release(tx, &hold)?)
             })
-            .await
+            .await?;
+        if let Some(lease) = &mut both.lease {
+            lease.goes_on(Doing::Nothing).await?;
+        }
+        Ok(())
     }
 }
 
@@ -83,11 +127,31 @@ impl Drop for Held {
     }
 }
 
+impl Both {
+    /// Renews both; returns whether they lived.
+    async fn renew(&mut self) -> Result<bool, BackupError> {
+        let hold = self.hold.clone();
+        let lived = self.meta.write(Durability::Durable, move |tx| {
+            Ok::<_, Error>(backup_hold::renew(tx, &hold)?)
+        });
+        if !lived.await? {
+            return Ok(false);
+        }
+        if let Some(lease) = &mut self.lease
+            && !lease.renew().await?
+        {
+            return Ok(false);
+        }
+        self.renewed = SystemTime::now();
+        Ok(true)
+    }
+}
+
 /// Renews it until it has ended.
-async fn keep(meta: Metadata, hold: Hold) {
+async fn keep(both: Arc<Mutex<Both>>) {
     loop {
         tokio::time::sleep(EVERY).await;
-        match renew(&meta, &hold).await {
+        match both.lock().await.renew().await {
             Ok(true) => {}
             Ok(false) => return,
             Err(error) => tracing::warn!(%error, "the hold of the backup could not be renewed"),
@@ -95,18 +159,7 @@ async fn keep(meta: Metadata, hold: Hold) {
     }
 }
 
-async fn take(meta: &Metadata, hold: &Hold, is_alone: bool) -> Result<bool> {
-    let hold = hold.clone();
-    meta.write(Durability::Durable, move |tx| {
-        Ok::<_, Error>(backup_hold::take(tx, &hold, is_alone)?)
-    })
-    .await
-}
-
-async fn renew(meta: &Metadata, hold: &Hold) -> Result<bool> {
-    let hold = hold.clone();
-    meta.write(Durability::Durable, move |tx| {
-        Ok::<_, Error>(backup_hold::renew(tx, &hold)?)
-    })
-    .await
+fn ended() -> BackupError {
+    let text = "the backup was held up for so long that another may have begun: make it again; what was copied stays";
+    BackupError::Refused(text.to_owned())
 }

@@ -6,6 +6,8 @@ use base64::{Engine as _, engine::general_purpose::STANDARD};
 use longshore_types::time::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::keys::KeyCheck;
+
 /// The form of backups that is described here.
 pub(crate) const FORMAT: u32 = 1;
 
@@ -20,6 +22,13 @@ pub(crate) struct Begin {
     pub(crate) key_check: String,
     /// The backup's key, wrapped by the master key, in base64.
     pub(crate) key: String,
+}
+
+impl Begin {
+    /// Whether the rows of a store of that check value are under the master key that this backup's key is under, and no other.
+    pub(super) fn is_under(&self, check: KeyCheck) -> bool {
+        check.to.is_none() && from_hex(&self.key_check) == Some(check.from)
+    }
 }
 
 /// What a backup holds.
@@ -72,6 +81,11 @@ impl Manifest {
     pub const fn snapshot_time(&self) -> Timestamp {
         Timestamp::from_millis(self.snapshot_at)
     }
+}
+
+/// What the id of a backup begins with that begins at a time.
+pub(super) fn time_of_id(time: Timestamp) -> String {
+    time.to_rfc3339().replace(['-', ':'], "")
 }
 
 /// What a backup's key is wrapped with.

@@ -2,7 +2,7 @@
 
 use std::{collections::BTreeMap, io, sync::Arc};
 
-use aws_lc_rs::{constant_time::verify_slices_are_equal, digest};
+use aws_lc_rs::digest;
 use bytes::Bytes;
 use longshore_store::{
     blob::{NamedObjects, SegmentRow, Stored},
@@ -14,16 +14,12 @@ use longshore_types::id::{ContentId, PhysicalId};
 use super::{
     BackupError,
     chunk::{self, ChunkKey, TableRows},
-    manifest::{Begin, FORMAT, Manifest, from_base64, from_hex, hex, key_aad},
+    manifest::{Begin, Manifest, hex},
 };
-use crate::{
-    error::Error,
-    keys::{KEY_CHECK, KeyCheck, Keys},
-    table::segment,
-};
+use crate::{error::Error, table::segment};
 
 const PLACE_ID: &str = "place-id";
-const BACKUPS: &str = "backups";
+pub(super) const BACKUPS: &str = "backups";
 
 /// Where backups are kept.
 #[derive(Clone, Debug)]
@@ -34,7 +30,7 @@ pub struct Place {
 }
 
 /// A backup that can be read.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Backup {
     /// What it says about itself.
     pub manifest: Manifest,
@@ -49,7 +45,7 @@ pub(crate) struct Piece {
 }
 
 impl Place {
-    /// Names a place; `is_alone` says that no other process can be making a backup there.
+    /// Names a place; `is_alone` says that a lock keeps other processes from it.
     pub fn new(objects: Arc<dyn NamedObjects>, segments: Stored, is_alone: bool) -> Self {
         Self {
             objects,
@@ -58,6 +54,7 @@ impl Place {
         }
     }
 
+    /// Whether a lock keeps other processes from the place.
     pub(crate) const fn is_alone(&self) -> bool {
         self.is_alone
     }
@@ -68,9 +65,14 @@ impl Place {
 
     /// Makes sure that the place is this store's; an empty one becomes it.
     pub(crate) async fn bind(&self, store_id: &str) -> Result<(), BackupError> {
-        // Another mark, so that nothing serves from here.
-        let mark = format!("{store_id} backup");
-        let bound = self.segments.store().bind(&mark, false).await;
+        let bound = self.segments.store().bind(&mark(store_id), false).await;
+        bound.map_err(BackupError::Place)
+    }
+
+    /// Makes sure that the place is the store's, and learns how to tell one segment that is missing from all of them.
+    pub(super) async fn bind_to_read(&self, store_id: &str) -> Result<(), BackupError> {
+        let store = self.segments.store();
+        let bound = store.bind_to_read(&mark(store_id)).await;
         bound.map_err(BackupError::Place)
     }
 
@@ -90,102 +92,23 @@ impl Place {
 
     /// Returns the ids of all backups that were begun, oldest first, and whether they are complete.
     pub(crate) async fn begun(&self) -> Result<BTreeMap<String, bool>, BackupError> {
-        let names = self.objects.list(BACKUPS).await;
-        let mut begun = BTreeMap::new();
-        for name in names.map_err(BackupError::Place)? {
+        let mut begun: BTreeMap<String, (bool, bool)> = BTreeMap::new();
+        for name in self.names(BACKUPS).await? {
             let mut parts = name.split('/').skip(1);
             let is_id = |id: &&str| {
                 id.bytes()
                     .all(|byte| byte.is_ascii_digit() || b"TZ-".contains(&byte))
             };
             if let (Some(id), Some(object)) = (parts.next().filter(is_id), parts.next()) {
-                let is_complete = begun.entry(id.to_owned()).or_insert(false);
-                *is_complete |= object == "manifest";
+                let (has_begin, has_manifest) = begun.entry(id.to_owned()).or_default();
+                *has_begin |= object == "begin";
+                *has_manifest |= object == "manifest";
             }
         }
-        Ok(begun)
-    }
-
-    /// Returns what the complete backups say about themselves, oldest first, unproven: that takes the master key.
-    pub async fn list(&self) -> Result<Vec<Manifest>, BackupError> {
-        let mut found = Vec::new();
-        for (id, is_complete) in self.begun().await? {
-            if is_complete {
-                let (name, bytes) = self.manifest_of(&id).await?;
-                found.push(parse(&name, &bytes)?.0);
-            }
-        }
-        Ok(found)
-    }
-
-    /// Opens a complete backup, the latest unless one is named, with the master key that its store had.
-    pub async fn open(&self, id: Option<&str>, keys: &Keys) -> Result<Backup, BackupError> {
-        let begun = self.begun().await?;
-        let complete = begun.iter().filter(|(_, is_complete)| **is_complete);
-        let mut complete = complete.map(|(id, _)| id);
-        let found = match id {
-            Some(wanted) => complete.find(|id| *id == wanted),
-            None => complete.next_back(),
-        };
-        let id = found.ok_or_else(|| {
-            BackupError::Refused(match id {
-                Some(id) => format!("there is no complete backup `{id}` in this place"),
-                None => "there is no complete backup in this place".to_owned(),
-            })
-        })?;
-        let key = self.key(id, keys).await?;
-        let (name, bytes) = self.manifest_of(id).await?;
-        let (manifest, mac) = parse(&name, &bytes)?;
-        let line = bytes.split(|byte| *byte == b'\n').next();
-        let expected = hex(&key.mac(line.unwrap_or_default()));
-        if verify_slices_are_equal(expected.as_bytes(), mac.as_bytes()).is_err()
-            || manifest.id != *id
-        {
-            return Err(damaged(&name, "it was changed"));
-        }
-        if manifest.format != FORMAT {
-            return Err(BackupError::Refused(format!(
-                "the backup is of form {}, this program knows {FORMAT}",
-                manifest.format
-            )));
-        }
-        let check = manifest.settings.get(KEY_CHECK);
-        let check = check.and_then(|text| from_base64(text));
-        let check = check.and_then(|check| KeyCheck::decode(&check).ok());
-        if !check.is_some_and(|check| check.is_met_by(keys.master())) {
-            return Err(BackupError::Refused(
-                "the backup was made while its master key was exchanged: give the other one with --second-master-key-file"
-                    .to_owned(),
-            ));
-        }
-        let key = Arc::new(key);
-        Ok(Backup { manifest, key })
-    }
-
-    /// The key of a backup that was begun.
-    pub(crate) async fn key(&self, id: &str, keys: &Keys) -> Result<ChunkKey, BackupError> {
-        let name = format!("{BACKUPS}/{id}/begin");
-        let bytes = self.get(&name).await?;
-        let bytes = bytes.ok_or_else(|| damaged(&name, "it is gone"))?;
-        let malformed = || damaged(&name, "it is malformed");
-        let begin: Begin = serde_json::from_slice(&bytes).map_err(|_| malformed())?;
-        let check = from_hex(&begin.key_check).ok_or_else(malformed)?;
-        if keys.master().of_check(&check).is_none() {
-            return Err(BackupError::Refused(
-                "the master key is not the one that the backup was made under: no backup holds the key itself".to_owned(),
-            ));
-        }
-        let wrapped = from_base64(&begin.key).ok_or_else(malformed)?;
-        let key = keys.unwrap(&key_aad(id), &wrapped);
-        let key = key.map_err(|_| damaged(&name, "its key does not open"))?;
-        Ok(ChunkKey::new(key, id.to_owned()))
-    }
-
-    async fn manifest_of(&self, id: &str) -> Result<(String, Bytes), BackupError> {
-        let name = format!("{BACKUPS}/{id}/manifest");
-        let bytes = self.get(&name).await?;
-        let bytes = bytes.ok_or_else(|| damaged(&name, "it is gone"))?;
-        Ok((name, bytes))
+        // A manifest without the beginning that each of ours has is none.
+        let complete = begun.into_iter();
+        let complete = complete.map(|(id, (begin, manifest))| (id, begin && manifest));
+        Ok(complete.collect())
     }
 
     pub(crate) async fn put_begin(&self, begin: &Begin) -> Result<(), BackupError> {
@@ -215,17 +138,44 @@ impl Place {
         self.put(&name, bytes).await
     }
 
+    /// Fails unless all chunks of a backup are there.
+    pub(crate) async fn check_chunks(&self, backup: &Backup) -> Result<(), BackupError> {
+        let id = &backup.manifest.id;
+        let names = self.names(&format!("{BACKUPS}/{id}")).await?;
+        let chunks = (0..backup.manifest.chunks.len()).map(|index| chunk_name(id, index));
+        for name in chunks.chain([format!("{BACKUPS}/{id}/begin")]) {
+            if names.binary_search(&name).is_err() {
+                return Err(damaged(&name, "it is gone"));
+            }
+        }
+        Ok(())
+    }
+
     async fn put(&self, name: &str, bytes: Vec<u8>) -> Result<(), BackupError> {
-        let made = self.objects.put(name, bytes.into()).await;
-        if made.map_err(BackupError::Place)? {
+        if self.make(name, bytes).await? {
             Ok(())
         } else {
             Err(damaged(name, "it is there already"))
         }
     }
 
-    async fn get(&self, name: &str) -> Result<Option<Bytes>, BackupError> {
+    /// Makes an object; returns whether there was none of that name.
+    pub(super) async fn make(&self, name: &str, bytes: Vec<u8>) -> Result<bool, BackupError> {
+        let made = self.objects.put(name, bytes.into()).await;
+        made.map_err(BackupError::Place)
+    }
+
+    pub(super) async fn get(&self, name: &str) -> Result<Option<Bytes>, BackupError> {
         self.objects.get(name).await.map_err(BackupError::Place)
+    }
+
+    /// Returns the names of all objects of a folder, in order.
+    pub(super) async fn names(&self, folder: &str) -> Result<Vec<String>, BackupError> {
+        self.objects.list(folder).await.map_err(BackupError::Place)
+    }
+
+    pub(super) async fn remove(&self, name: &str) -> Result<(), BackupError> {
+        self.objects.delete(name).await.map_err(BackupError::Place)
     }
 
     /// Returns the rows of a chunk, which are what the manifest says.
@@ -260,19 +210,14 @@ impl Place {
 
     /// Removes the manifest of a backup, which is none from then on.
     pub(crate) async fn remove_manifest(&self, id: &str) -> Result<(), BackupError> {
-        let name = format!("{BACKUPS}/{id}/manifest");
-        self.objects.delete(&name).await.map_err(BackupError::Place)
+        self.remove(&format!("{BACKUPS}/{id}/manifest")).await
     }
 
     /// Removes what is left of a backup without a manifest, its key last.
     pub(crate) async fn remove_rest(&self, id: &str) -> Result<(), BackupError> {
-        let names = self.objects.list(&format!("{BACKUPS}/{id}")).await;
         // `begin` comes before `chunk-…` in the order of names.
-        for name in names.map_err(BackupError::Place)?.iter().rev() {
-            self.objects
-                .delete(name)
-                .await
-                .map_err(BackupError::Place)?;
+        for name in self.names(&format!("{BACKUPS}/{id}")).await?.iter().rev() {
+            self.remove(name).await?;
         }
         Ok(())
     }
@@ -329,26 +274,19 @@ fn chunk_name(id: &str, index: usize) -> String {
     format!("{BACKUPS}/{id}/chunk-{index:06}")
 }
 
-/// The manifest and what authenticates it, not proven yet.
-fn parse(name: &str, bytes: &[u8]) -> Result<(Manifest, String), BackupError> {
-    let mut lines = bytes.split(|byte| *byte == b'\n');
-    let manifest = lines
-        .next()
-        .and_then(|line| serde_json::from_slice(line).ok());
-    let mac = lines.next().map(text);
-    manifest
-        .zip(mac)
-        .ok_or_else(|| damaged(name, "it is malformed"))
+/// Another mark than a store's own, so that nothing serves from here.
+fn mark(store_id: &str) -> String {
+    format!("{store_id} backup")
 }
 
-fn damaged(name: &str, why: &'static str) -> BackupError {
+pub(super) fn damaged(name: &str, why: &'static str) -> BackupError {
     BackupError::Damaged {
         name: name.to_owned(),
         why,
     }
 }
 
-fn text(bytes: &[u8]) -> String {
+pub(super) fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 

@@ -1,55 +1,91 @@
 //! Older backups that are no longer kept, and what was left by those that were killed.
 
+use std::time::Duration;
+
 use longshore_types::id::PhysicalId;
 
 use super::{
     BackedUp, BackupError,
+    hold::Held,
+    manifest,
     place::{Backup, Place, pieces},
 };
-use crate::{core::Core, keys::Keys};
+use crate::core::Core;
 
-/// Removes all but the latest `keep` backups, and what is left of those without a manifest.
+/// What has no manifest for so long has died.
+const DEAD: Duration = Duration::from_hours(24);
+
+/// Removes all but the latest `keep` backups that open, and what is left of older ones without a manifest. Nothing, and `done`
+/// says why, where a backup does not open: nobody can tell what it needs.
 pub(super) async fn run(
     core: &Core,
     place: &Place,
+    own: &Backup,
     keep: Option<usize>,
+    held: &Held,
     done: &mut BackedUp,
 ) -> Result<(), BackupError> {
     let begun = place.begun().await?;
-    let complete: Vec<&String> = begun
-        .iter()
-        .filter(|(_, is_complete)| **is_complete)
-        .map(|(id, _)| id)
-        .collect();
-    let n_gone = complete.len().saturating_sub(keep.unwrap_or(usize::MAX));
-    let (gone, kept) = complete.split_at(n_gone);
-    // What a backup needs that was made under another master key, nobody can tell; so everything stays.
-    for id in &complete {
-        if let Err(BackupError::Refused(why)) = place.key(id, &core.keys).await {
-            tracing::warn!(backup = %id, why, "no backup is removed, since one of them cannot be read");
-            return Ok(());
+    let old = manifest::time_of_id(core.meta.now().minus(DEAD));
+    let dead = begun.iter().filter(|(id, is_complete)| {
+        !**is_complete && **id < own.manifest.id && id.as_str() < old.as_str()
+    });
+    let dead: Vec<&String> = dead.map(|(id, _)| id).collect();
+    if keep.is_none() && dead.is_empty() {
+        return Ok(());
+    }
+    let (mut kept, mut gone): (Vec<Backup>, Vec<&String>) = (Vec::new(), Vec::new());
+    let complete = begun.iter().filter(|(_, is_complete)| **is_complete);
+    for (id, _) in complete.rev() {
+        match open(core, place, id).await {
+            Ok(backup) if kept.len() < keep.unwrap_or(usize::MAX) => kept.push(backup),
+            Ok(_) => gone.push(id),
+            Err(error) if error.is_about_one() => {
+                done.not_removed = Some(format!(
+                    "backup {id} does not open, and nobody can tell what it needs: {error}"
+                ));
+                return Ok(());
+            }
+            Err(error) => return Err(error),
         }
     }
-    for id in gone {
+    gone.reverse();
+    if gone.is_empty() && dead.is_empty() {
+        return Ok(());
+    }
+    held.removes().await?;
+    if place.is_read().await? {
+        done.not_removed = Some("a restore reads what is in the place".to_owned());
+        return Ok(());
+    }
+    for id in &gone {
+        held.lives().await?;
         place.remove_manifest(id).await?;
         done.removed_backups.push((*id).clone());
     }
-    let without = begun.keys().filter(|id| !kept.contains(id));
-    for id in without {
-        remove(place, &core.keys, id, kept, done).await?;
+    for id in gone.into_iter().chain(dead) {
+        remove(core, place, id, &kept, held, done).await?;
     }
     Ok(())
 }
 
+/// Opens a backup of which all rows are there.
+async fn open(core: &Core, place: &Place, id: &str) -> Result<Backup, BackupError> {
+    let backup = place.open_one(id, &core.keys).await?;
+    place.check_chunks(&backup).await?;
+    Ok(backup)
+}
+
 /// Removes what only a backup without a manifest needs: first segments, then the rows that tell of them.
 async fn remove(
+    core: &Core,
     place: &Place,
-    keys: &Keys,
     id: &str,
-    kept: &[&String],
+    kept: &[Backup],
+    held: &Held,
     done: &mut BackedUp,
 ) -> Result<(), BackupError> {
-    let key = match place.key(id, keys).await {
+    let key = match place.key(id, &core.keys).await {
         Ok(key) => Some(key),
         // Without its key, nobody can tell which segments are its own.
         Err(BackupError::Refused(_)) => return Ok(()),
@@ -57,11 +93,7 @@ async fn remove(
         Err(error) => return Err(error),
     };
     if let Some(key) = key {
-        let mut needed = Vec::new();
-        for id in kept {
-            let backup = place.open(Some(id), keys).await?;
-            needed.push(Needed::new(backup));
-        }
+        let mut needed: Vec<Needed<'_>> = kept.iter().map(Needed::new).collect();
         for index in 0.. {
             let Some(rows) = place.rows_of_part(&key, id, index).await? else {
                 break;
@@ -73,24 +105,26 @@ async fn remove(
                     is_needed |= ids.has(place, physical).await?;
                 }
                 if !is_needed {
+                    held.lives().await?;
                     place.remove_segment(physical).await?;
                     done.removed_segments += 1;
                 }
             }
         }
     }
+    held.lives().await?;
     place.remove_rest(id).await
 }
 
 /// The segments of a backup in the order of their ids, as its rows are.
-struct Needed {
-    backup: Backup,
+struct Needed<'a> {
+    backup: &'a Backup,
     chunks: std::vec::IntoIter<usize>,
     ids: std::iter::Peekable<std::vec::IntoIter<PhysicalId>>,
 }
 
-impl Needed {
-    fn new(backup: Backup) -> Self {
+impl<'a> Needed<'a> {
+    fn new(backup: &'a Backup) -> Self {
         Self {
             chunks: backup.chunks_of("segment").into_iter(),
             backup,
@@ -108,7 +142,7 @@ impl Needed {
             let Some(index) = self.chunks.next() else {
                 return Ok(false);
             };
-            let pieces = pieces(place.rows(&self.backup, index).await?)?;
+            let pieces = pieces(place.rows(self.backup, index).await?)?;
             let ids: Vec<PhysicalId> = pieces.iter().map(|piece| piece.row.physical_id).collect();
             self.ids = ids.into_iter().peekable();
         }

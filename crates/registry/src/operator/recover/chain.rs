@@ -48,7 +48,8 @@ pub(super) enum Broken {
 pub(super) fn longest(seen: Vec<Seen>) -> Result<Chain, Broken> {
     let last = seen.iter().map(|seen| seen.start + seen.size).max();
     let mut at: BTreeMap<u64, Vec<Seen>> = BTreeMap::new();
-    for seen in seen {
+    // One of no bytes is never written, and would lead to itself.
+    for seen in seen.into_iter().filter(|seen| seen.size > 0) {
         at.entry(seen.start).or_default().push(seen);
     }
     // From the back: where the best chain from each start ends, and by which segment it begins.
@@ -115,6 +116,13 @@ mod tests {
             seen(4, 5, 4),
         ]);
         assert_eq!(chain.unwrap().segments, [id(1), id(3)]);
+    }
+
+    #[test]
+    fn a_segment_of_no_bytes_is_no_part_of_a_chain() {
+        let chain = longest(vec![seen(1, 0, 0), seen(2, 0, 5), seen(3, 5, 0)]).unwrap();
+        assert_eq!((chain.segments, chain.size), (vec![id(2)], 5));
+        assert_eq!(longest(vec![seen(1, 0, 0)]), Err(Broken::Begins(0)));
     }
 
     #[test]

@@ -12,7 +12,7 @@ use longshore_store::{
 use longshore_types::{
     account::Registry,
     digest::{Algorithm, Digest},
-    id::{ContentId, DomainId, UploadId},
+    id::{ContentId, DomainId, Incarnation, UploadId},
     name::RepositoryName,
 };
 
@@ -31,16 +31,20 @@ use crate::{
     },
     table::{
         blob::{self, NewBlob},
-        domain, link, relocation, repository, segment,
+        domain, link, relocation,
+        repository::{self, Repository},
+        segment, setting,
     },
 };
 
-/// The repository that has what was recovered.
+/// The repository that has what was recovered, or what its name begins with where somebody else has made one of that name.
 const RECOVERED: &str = "recovered";
+/// How many such names are tried.
+const NAMES: u32 = 1_000;
 
 /// What came of a chain.
 enum Outcome {
-    Linked,
+    Linked(RepositoryName),
     /// The blob is there, sound.
     Present,
     /// A row names one of the segments by now.
@@ -95,12 +99,12 @@ pub(super) async fn blob(
         link_it(core, found).await?
     };
     match outcome {
-        Outcome::Linked => {
+        Outcome::Linked(name) => {
             done.blobs += 1;
             done.bytes += chain.size;
             let (account, region) = (registry.account(), registry.region());
             let kind = registry.kind().as_str();
-            let name = format!("{kind}/{account}/{region}/{RECOVERED}");
+            let name = format!("{kind}/{account}/{region}/{name}");
             if !done.repositories.contains(&name) {
                 done.repositories.push(name);
             }
@@ -202,7 +206,7 @@ async fn write_anew(core: &Core, keys: &Arc<DomainKeys>, found: Found) -> Result
     if admitted.is_err() {
         receive::forget(core, received.piece.as_ref()).await;
     }
-    admitted.map(|()| Outcome::Linked)
+    admitted.map(Outcome::Linked)
 }
 
 async fn admit(
@@ -210,21 +214,19 @@ async fn admit(
     received: &Received,
     admission: Admission,
     found: &Found,
-) -> Result<()> {
+) -> Result<RepositoryName> {
     let (registry, digest) = (found.registry, found.digest);
     if matching(received.hash.clone(), &[digest]).is_none() {
         return Err(Error::internal("its bytes are not those of its footer"));
     }
     let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
-    let new = NewRepository::new(core, registry, name.clone()).await?;
+    let new = NewRepository::new(core, registry, name).await?;
     core.meta
         .write(Durability::Durable, move |tx| {
-            let repository = match repository::named(tx, &registry, &name)? {
-                Some(repository) => repository,
-                None => new.insert(tx)?,
-            };
+            let repository = repository(tx, &registry, &new)?;
             admission.whole_in(tx, &repository, &digest)?;
-            Ok(link::keep_for(tx, repository.incarnation, &digest, KEPT)?)
+            link::keep_for(tx, repository.incarnation, &digest, KEPT)?;
+            Ok(repository.name)
         })
         .await
 }
@@ -232,7 +234,7 @@ async fn admit(
 async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
     let registry = found.registry;
     let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
-    let new = NewRepository::new(core, registry, name.clone()).await?;
+    let new = NewRepository::new(core, registry, name).await?;
     let content = ContentId::from_uuid(core.fresh());
     let made = NewBlob {
         domain: found.domain,
@@ -245,8 +247,8 @@ async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
     let is_archived = found.rows.iter().any(|row| Some(row.store) == archive);
     core.meta
         .write(Durability::Durable, move |tx| {
-            let outcome = put(tx, &registry, &name, &new, &made, &found.rows)?;
-            if is_archived && matches!(outcome, Outcome::Linked) {
+            let outcome = put(tx, &registry, &new, &made, &found.rows)?;
+            if is_archived && matches!(outcome, Outcome::Linked(_)) {
                 // The promise brings it to where pulls are served from.
                 blob::lies_in_archive(tx, &made)?;
                 relocation::look_if_misplaced(tx, made.domain.as_bytes(), &made.digest)?;
@@ -259,7 +261,6 @@ async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
 fn put(
     tx: &mut dyn Tx,
     registry: &Registry,
-    name: &RepositoryName,
     new: &NewRepository,
     made: &NewBlob,
     rows: &[SegmentRow],
@@ -272,10 +273,7 @@ fn put(
     if segment::unknown(tx, &ids)?.len() != ids.len() {
         return Ok(Outcome::Named);
     }
-    let repository = match repository::named(tx, registry, name)? {
-        Some(repository) => repository,
-        None => new.insert(tx)?,
-    };
+    let repository = repository(tx, registry, new)?;
     for row in rows {
         segment::insert(tx, made.content, row)?;
     }
@@ -283,5 +281,38 @@ fn put(
     let incarnation = repository.incarnation;
     link::promise(tx, incarnation, made.domain, &made.digest)?;
     link::keep_for(tx, incarnation, &made.digest, KEPT)?;
-    Ok(Outcome::Linked)
+    Ok(Outcome::Linked(repository.name))
+}
+
+/// Returns the repository that a recovery has made, or makes one: whoever may read another, by whatever policy, did not have
+/// these blobs.
+fn repository(tx: &mut dyn Tx, registry: &Registry, new: &NewRepository) -> Result<Repository> {
+    let (kind, account, region) = (registry.kind(), registry.account(), registry.region());
+    let fact = format!("recovered in {}/{account}/{region}", kind.as_str());
+    let made = setting::get(tx, &fact)?;
+    if let Some(made) = made.and_then(|made| Incarnation::from_slice(&made).ok())
+        && let Some(there) = repository::live(tx, made)?
+        && let Some(held) = repository::named(tx, registry, &there.name)?
+        && held.incarnation == made
+    {
+        return Ok(held);
+    }
+    for number in 1..=NAMES {
+        let name = match number {
+            1 => RECOVERED.to_owned(),
+            number => format!("{RECOVERED}-{number}"),
+        };
+        let name: RepositoryName = name.parse().map_err(Error::internal)?;
+        match new.called(name).insert(tx) {
+            Ok(made) => {
+                setting::put(tx, &fact, made.incarnation.as_bytes())?;
+                return Ok(made);
+            }
+            Err(Error::RepositoryAlreadyExists { .. }) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::internal(
+        "too many repositories are called like recovered ones",
+    ))
 }

@@ -1,6 +1,6 @@
 //! The rows of a backup, with the mark that says how far they are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use longshore_store::meta::{
     Durability, Metadata, SCHEMA, Tx,
@@ -29,19 +29,24 @@ pub(super) struct Mark {
     pub(super) chunk: usize,
     /// How many of its rows are in.
     pub(super) rows: usize,
+    /// The places that its segments may go to: nobody else's were there when the restore began.
+    #[serde(default)]
+    pub(super) places: BTreeSet<String>,
 }
 
 /// Puts the rows of a backup into metadata that are empty but for the schema, or goes on doing so. The metadata must have been
-/// opened with the schema of the backup: what later ones change is then changed by opening it again.
+/// opened with the schema of the backup: what later ones change is then changed by opening it again. `places`, whatever they are
+/// called by, are where the segments go; they are remembered from before the first row.
 pub async fn rows(
     place: &Place,
     backup: &Backup,
     meta: &Metadata,
+    places: &[String],
     done: &mut Restored,
     mut progress: impl FnMut(&Restored),
 ) -> Result<(), BackupError> {
     let catalog = catalog(backup)?;
-    let mut mark = begin(backup, &catalog, meta).await?;
+    let mut mark = begin(backup, &catalog, meta, places).await?;
     while mark.chunk < backup.manifest.chunks.len() {
         done.done_chunks = mark.chunk as u64;
         progress(done);
@@ -88,7 +93,12 @@ fn catalog(backup: &Backup) -> Result<Catalog, BackupError> {
     Ok(Catalog::of(migrations)?)
 }
 
-async fn begin(backup: &Backup, catalog: &Catalog, meta: &Metadata) -> Result<Mark, BackupError> {
+async fn begin(
+    backup: &Backup,
+    catalog: &Catalog,
+    meta: &Metadata,
+    places: &[String],
+) -> Result<Mark, BackupError> {
     let manifest = &backup.manifest;
     let (id, highest) = (manifest.id.clone(), manifest.highest_time);
     let store_id = manifest.settings.get(STORE_ID).cloned();
@@ -96,8 +106,11 @@ async fn begin(backup: &Backup, catalog: &Catalog, meta: &Metadata) -> Result<Ma
     let store_id =
         store_id.ok_or_else(|| refused("the backup does not say of which store it is"))?;
     let catalog = catalog.clone();
+    let places: BTreeSet<String> = places.iter().cloned().collect();
     let begun = move |tx: &mut dyn Tx| {
-        if let Some(mark) = standing(tx, &id, &catalog)? {
+        if let Some(mut mark) = standing(tx, &id, &catalog)? {
+            mark.places.extend(places.clone());
+            put_mark(tx, &mark)?;
             return Ok(mark);
         }
         // A server that starts at the same moment inserts it, too, and one of the two waits for the other.
@@ -108,6 +121,7 @@ async fn begin(backup: &Backup, catalog: &Catalog, meta: &Metadata) -> Result<Ma
             backup: id.clone(),
             chunk: 0,
             rows: 0,
+            places: places.clone(),
         };
         put_mark(tx, &mark)?;
         dump::raise_highest_time(tx, highest)?;
@@ -140,11 +154,14 @@ fn standing(tx: &mut dyn Tx, id: &str, catalog: &Catalog) -> Result<Option<Mark>
     Ok(None)
 }
 
-/// Whether the restore of a backup was begun in this store, which is empty if not; refuses any other.
-pub async fn is_begun(backup: &Backup, meta: &Metadata) -> Result<bool, BackupError> {
+/// Returns the places of a restore of the backup that was begun in this store, which is empty if none was; refuses any other.
+pub async fn begun(
+    backup: &Backup,
+    meta: &Metadata,
+) -> Result<Option<BTreeSet<String>>, BackupError> {
     let (catalog, id) = (catalog(backup)?, backup.manifest.id.clone());
-    meta.read(move |tx| Ok(standing(tx, &id, &catalog)?.is_some()))
-        .await
+    let mark = meta.read(move |tx| standing(tx, &id, &catalog)).await?;
+    Ok(mark.map(|mark| mark.places))
 }
 
 /// Does something, and moves the mark with it, if that still stands where it stood.

@@ -1,10 +1,10 @@
-//! The segments that the rows name: those that are not there yet come, each proven on its way.
+//! The segments that the rows name: each is proven where it is, and comes if it is not there, proven on its way.
 
 use std::collections::BTreeMap;
 
 use futures_util::{StreamExt as _, stream};
 use longshore_store::{
-    blob::{BlobError, Blobs, CopyError, SegmentRow, Stored},
+    blob::{BlobError, Blobs, CopyError, SegmentRow},
     meta::Metadata,
 };
 use longshore_types::id::ContentId;
@@ -20,7 +20,7 @@ use crate::{
 /// How many segments are looked up at a time.
 const SEGMENTS: i64 = 500;
 
-/// Brings the segments that the rows name and that are not there yet. Returns the contents that the backup does not have whole.
+/// Brings the segments that the rows name and that are not there, whole. Returns the contents that the backup does not have whole.
 pub async fn segments(
     place: &Place,
     meta: &Metadata,
@@ -66,7 +66,7 @@ pub async fn segments(
     }
 }
 
-/// Brings one segment; returns whether it was not there. Damage is that of the backup.
+/// Brings one segment; returns whether it was not there, whole. Damage is that of the backup.
 async fn bring(
     place: &Place,
     meta: &Metadata,
@@ -78,27 +78,20 @@ async fn bring(
     let target = blobs.stored(row.store).ok_or_else(|| {
         refused("the backup holds blobs of archived images: say where they go with --archive-blobs")
     })?;
-    if target.has(row).await.map_err(unwritten)? {
-        return Ok(false);
-    }
     let (registry, domain) = row
         .owner()
         .map_err(|damage| BlobError::Damaged(id, damage))?;
     let keys = keys.domain(meta, registry, domain).await?;
-    replace(&target, row).await.map_err(unwritten)?;
-    match place.segments().copy(row, &keys, &target, |_| {}).await {
+    match target.verify(row, &keys).await {
+        Ok(()) => return Ok(false),
+        Err(error) if is_damage(&error) => {}
+        Err(error) => return Err(unwritten(error)),
+    }
+    match place.segments().copy_over(row, &keys, &target).await {
         Ok(()) => Ok(true),
         Err(CopyError::Source(error)) => Err(error.into()),
         Err(CopyError::Target(error)) => Err(unwritten(error)),
     }
-}
-
-/// Makes room for a segment where one of another length lies.
-pub(crate) async fn replace(target: &Stored, row: &SegmentRow) -> Result<(), BlobError> {
-    if target.store().stat(row.physical_id).await?.is_some() {
-        target.delete(row.physical_id).await?;
-    }
-    Ok(())
 }
 
 /// Whatever is wrong where a segment goes is not the backup's damage.

@@ -4,7 +4,7 @@ use std::io;
 
 use async_trait::async_trait;
 use bytes::Bytes;
-use http::Method;
+use http::{Method, StatusCode};
 use http_body_util::{BodyExt, Limited};
 
 use super::super::named::{MAX_NAMED, NamedObjects};
@@ -69,8 +69,14 @@ impl NamedObjects for S3Objects {
         let mark: [u8; 16] = random().map_err(io::Error::other)?;
         let (key, mark) = (self.objects.named(name), hex(&mark));
         let put = self.objects.put(&key, &mark, Payload::Bytes(bytes));
-        let made = put.await.map_err(io::Error::other)?;
-        Ok(made == Made::Here)
+        match put.await {
+            Ok(made) => Ok(made == Made::Here),
+            // Who may only read is told apart.
+            Err(failure) if failure.is(StatusCode::FORBIDDEN) => {
+                Err(io::Error::new(io::ErrorKind::PermissionDenied, failure))
+            }
+            Err(failure) => Err(io::Error::other(failure)),
+        }
     }
 
     async fn get(&self, name: &str) -> io::Result<Option<Bytes>> {

@@ -239,10 +239,26 @@ impl Objects {
             return Err(io::Error::other(ANOTHERS));
         }
         self.probe(&key, mark).await.map_err(io::Error::other)?;
-        // It is set once; another id was refused above.
+        self.set_bound(store_id).await;
+        Ok(())
+    }
+
+    /// Binds the prefix to a store whose it is, and writes nothing: not everybody may.
+    pub(super) async fn bind_to_read(&self, store_id: &str) -> io::Result<()> {
+        match self.mark(None).await.map_err(io::Error::other)? {
+            Some(found) if found == store_id.as_bytes() => {
+                self.set_bound(store_id).await;
+                Ok(())
+            }
+            Some(_) => Err(io::Error::other(ANOTHERS)),
+            None => Err(io::Error::other(GONE)),
+        }
+    }
+
+    /// It is set once; another id was refused before.
+    async fn set_bound(&self, store_id: &str) {
         let bound = self.bound.get_or_init(|| async { store_id.to_owned() });
         bound.await;
-        Ok(())
     }
 
     /// Writes the mark once more, which the server must refuse if it creates conditionally.

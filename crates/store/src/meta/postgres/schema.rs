@@ -32,9 +32,20 @@ pub(super) fn migrate(
     }
 }
 
+/// Returns the version of the schema; `None` if there is none.
+pub(super) fn version(connection: &mut Connection) -> Result<Option<i64>, Failure> {
+    if !has_schema(connection)? {
+        return Ok(None);
+    }
+    one(connection, "SELECT max(version) FROM schema").map(Some)
+}
+
+fn has_schema(connection: &mut Connection) -> Result<bool, Failure> {
+    one(connection, "SELECT to_regclass('schema') IS NOT NULL")
+}
+
 fn run(connection: &mut Connection, migrations: &[Migration]) -> Result<(), Failure> {
-    let has_schema: bool = one(connection, "SELECT to_regclass('schema') IS NOT NULL")?;
-    if !has_schema {
+    if !has_schema(connection)? {
         let engine = Migration {
             version: 0,
             min_reader: 0,

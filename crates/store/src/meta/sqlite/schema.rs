@@ -31,6 +31,15 @@ pub(super) fn migrate(connection: &Connection, migrations: &[Migration]) -> Resu
     ended.map_err(Failure::sqlite)
 }
 
+/// Returns the version of the schema; `None` if there is none.
+pub(super) fn version(connection: &Connection) -> Result<Option<i64>> {
+    if !has_schema(connection).map_err(Failure::sqlite)? {
+        return Ok(None);
+    }
+    let (version, _) = newest(connection).map_err(Failure::sqlite)?;
+    Ok(Some(version))
+}
+
 fn run(connection: &Connection, migrations: &[Migration]) -> Result<()> {
     if !has_schema(connection).map_err(Failure::sqlite)? {
         apply(
