@@ -30,7 +30,7 @@ use longshore_store::{
     meta::{self, DataDirLock, Metadata, Migration, SCHEMA, sqlite::Options},
 };
 
-pub(crate) use self::backups::{Scratch, Target, open_place, places};
+pub(crate) use self::backups::{Scratch, Target, open_place, places, read_place};
 use crate::config::{BlobsUrl, Config, MasterKeySource, MetadataUrl};
 
 mod backups;

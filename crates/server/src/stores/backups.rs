@@ -204,7 +204,11 @@ fn place_in(dir: &Path, is_alone: bool) -> Result<Place, OpenError> {
         source,
     })?;
     let stored = Stored::new(Arc::new(segments), Pool::new(SLABS));
-    Ok(Place::new(Arc::new(FileObjects::new(dir)), stored, is_alone))
+    Ok(Place::new(
+        Arc::new(FileObjects::new(dir)),
+        stored,
+        is_alone,
+    ))
 }
 
 /// Where a place in a bucket has its segments.

@@ -89,7 +89,7 @@ impl Spares {
         {
             let meta = Metadata::sqlite(Options::file(&database, schema.unwrap_or(SCHEMA)))?;
             let mut done = Restored::of(&backup);
-            restore::rows(&self.place, &backup, &meta, &mut done, |_| {}).await?;
+            restore::rows(&self.place, &backup, &meta, &[], &mut done, |_| {}).await?;
         }
         let segments = self.place.segments();
         // The backup may be from before the archive was given up.
