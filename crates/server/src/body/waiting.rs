@@ -63,13 +63,13 @@ mod tests {
     #[tokio::test]
     async fn one_too_many_is_throttled_and_what_need_not_wait_is_not() {
         let waiting = Waiting::default();
-        let wait = || async {
+        let wait = || {
             let waiting = waiting.clone();
             tokio::spawn(async move { waiting.for_room(pending::<Result<(), Error>>()).await })
         };
         let mut held = Vec::new();
         for begun in 1..=MOST {
-            held.push(wait().await);
+            held.push(wait());
             while waiting.0.load(Relaxed) < begun {
                 tokio::task::yield_now().await;
             }
