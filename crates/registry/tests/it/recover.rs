@@ -7,7 +7,7 @@ use longshore_registry::{
     body::Whole,
     oci::{
         blob::PullBlob,
-        upload::{AppendUpload, CloseUpload, PushBlob, StartUpload, Started},
+        upload::{CloseUpload, PushBlob},
     },
     op::image::{PutImage, UpdateImageStorageClass},
     operator::{
