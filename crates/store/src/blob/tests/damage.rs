@@ -68,7 +68,7 @@ fn a_torn_file_never_yields_wrong_plaintext() {
             assert!(
                 rig.rig
                     .blobs
-                    .recover(row.physical_id, &rig.rig.keys)
+                    .recover(row.store, row.physical_id, &rig.rig.keys)
                     .await
                     .is_err(),
                 "{length}"
