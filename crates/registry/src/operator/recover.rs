@@ -50,7 +50,7 @@ pub struct Recovered {
     pub repositories: Vec<String>,
     /// The first thousand that nothing could be made of.
     pub findings: Vec<Finding>,
-    /// How many folders were listed, [`SHARDS`] of each store, until blobs are made.
+    /// How many folders were listed, `SHARDS` of each store, until blobs are made.
     #[serde(skip)]
     pub listed: u32,
 }
