@@ -8,6 +8,7 @@ use anyhow::{Context as _, Result, ensure};
 use async_trait::async_trait;
 use futures_util::future::join_all;
 use tokio::sync::Notify;
+use tokio::time::timeout;
 
 use super::stock::Stock;
 use super::{Target, Trial, Workload};
@@ -15,6 +16,9 @@ use crate::config::Kind;
 use crate::measure::{Tally, files_below, float, resident_bytes, tree};
 use crate::payload::Mold;
 use crate::registry::Style;
+
+/// How long a pull may take in all: the kernel may forget a connection and tell only one side.
+const PATIENCE: Duration = Duration::from_mins(10);
 
 /// Pulls of one layer that meet before any of them goes on.
 #[derive(Debug)]
@@ -122,12 +126,13 @@ async fn pull(
         meeting.all().await;
         met.set(Some(Instant::now()));
     };
-    let answer = target.client().get_after(repository, path, meet).await;
+    let mut client = target.client();
+    let answer = timeout(PATIENCE, client.get_after(repository, path, meet)).await;
     if !has_arrived.get() {
         // Nobody waits for whoever will not come.
         meeting.arrive();
     }
-    let answer = answer?.expect(200, path)?;
+    let answer = answer.context("no end")??.expect(200, path)?;
     let since = met.get().unwrap_or_else(Instant::now);
     Ok((answer.length, since.elapsed()))
 }
