@@ -9,7 +9,8 @@ use aws_lc_rs::hmac;
 use crate::client::{Body, Connection, Request, Response, Sink};
 use crate::payload::{digest, hex, mix};
 
-const REGION: &str = "us-east-1";
+/// The Region of the servers that are measured.
+pub(crate) const REGION: &str = "us-east-1";
 const SERVICE: &str = "ecr";
 
 /// The administrator's key.
@@ -29,7 +30,13 @@ impl Keys {
     }
 
     /// The headers of a call, `Host` apart; signatures go by the system's time.
-    pub(crate) fn sign(&self, host: &str, target: &str, body: &str) -> Vec<(&'static str, String)> {
+    pub(crate) fn sign(
+        &self,
+        host: &str,
+        region: &str,
+        target: &str,
+        body: &str,
+    ) -> Vec<(&'static str, String)> {
         let since = SystemTime::now().duration_since(UNIX_EPOCH);
         let date = timestamp(since.map_or(0, |since| since.as_secs()).cast_signed());
         let kind = "application/x-amz-json-1.1";
@@ -38,7 +45,7 @@ impl Keys {
             "POST\n/\n\ncontent-type:{kind}\nhost:{host}\nx-amz-date:{date}\nx-amz-target:{target}\n\n{names}\n{}",
             sha256(body)
         );
-        let scope = format!("{}/{REGION}/{SERVICE}/aws4_request", &date[..8]);
+        let scope = format!("{}/{region}/{SERVICE}/aws4_request", &date[..8]);
         let text = format!("AWS4-HMAC-SHA256\n{date}\n{scope}\n{}", sha256(&request));
         let mut key = format!("AWS4{}", self.secret).into_bytes();
         for part in scope.split('/') {
@@ -58,14 +65,15 @@ impl Keys {
         ]
     }
 
-    /// Makes a signed call over a connection, whatever the answer is.
+    /// Makes a signed call to a Region over a connection, whatever the answer is.
     pub(crate) async fn call(
         &self,
         connection: &mut Connection,
+        region: &str,
         target: &str,
         body: &str,
     ) -> Result<Response> {
-        let signed = self.sign(&connection.endpoint().authority, target, body);
+        let signed = self.sign(&connection.endpoint().authority, region, target, body);
         let headers: Vec<_> = signed
             .iter()
             .map(|(name, value)| (*name, value.as_str()))

@@ -5,7 +5,7 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, bail};
 use serde_json::Value;
 
-use crate::aws::Keys;
+use crate::aws::{Keys, REGION};
 use crate::client::{Body, Connection, Credentials, Endpoint, Location, Request, Response, Sink};
 use crate::payload::Payload;
 
@@ -139,7 +139,7 @@ impl Registry {
     ) -> Result<Response> {
         let body = input.to_string();
         let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
-        keys.call(&mut self.home, &target, &body).await
+        keys.call(&mut self.home, REGION, &target, &body).await
     }
 
     /// Pushes a blob that the repository does not have.

@@ -10,6 +10,7 @@ use tokio::net::TcpSocket;
 use super::Soak;
 use super::layers::Layer;
 use super::ledger::{Image, Place};
+use crate::aws::REGION;
 use crate::client::{Body, Connection, Endpoint, Location, Request, Response, Sink};
 use crate::payload::{digest, mix};
 use crate::registry::MANIFEST;
@@ -59,19 +60,31 @@ impl<'a> Client<'a> {
 
     /// Calls ECR's API until it is answered; fails with the error's name and message.
     pub(super) async fn api(&mut self, operation: &str, input: &Value) -> Result<Value> {
-        self.call(&format!("{ECR}.{operation}"), input).await
+        let target = format!("{ECR}.{operation}");
+        self.call(REGION, &target, input).await
     }
 
     /// Calls an operation that ECR has not.
     pub(super) async fn extension(&mut self, operation: &str, input: &Value) -> Result<Value> {
-        self.call(&format!("{LONGSHORE}.{operation}"), input).await
+        self.extension_in(REGION, operation, input).await
     }
 
-    async fn call(&mut self, target: &str, input: &Value) -> Result<Value> {
+    /// Calls such an operation in a Region.
+    pub(super) async fn extension_in(
+        &mut self,
+        region: &str,
+        operation: &str,
+        input: &Value,
+    ) -> Result<Value> {
+        let target = format!("{LONGSHORE}.{operation}");
+        self.call(region, &target, input).await
+    }
+
+    async fn call(&mut self, region: &str, target: &str, input: &Value) -> Result<Value> {
         let body = input.to_string();
         let started = Instant::now();
         loop {
-            match self.call_once(target, &body).await {
+            match self.call_once(region, target, &body).await {
                 Ok(response) if response.status < 500 => {
                     let answer: Value = serde_json::from_slice(&response.body)?;
                     if response.status == 200 {
@@ -86,10 +99,10 @@ impl<'a> Client<'a> {
         }
     }
 
-    async fn call_once(&mut self, target: &str, body: &str) -> Result<Response> {
+    async fn call_once(&mut self, region: &str, target: &str, body: &str) -> Result<Response> {
         let soak = self.soak;
         let connection = self.connection()?;
-        soak.keys.call(connection, target, body).await
+        soak.keys.call(connection, region, target, body).await
     }
 
     /// The connection to one of the servers that live.
@@ -123,7 +136,7 @@ impl<'a> Client<'a> {
         let since = clock.now();
         let response = {
             let target = format!("{ECR}.GetAuthorizationToken");
-            self.call_once(&target, "{}").await?
+            self.call_once(REGION, &target, "{}").await?
         };
         let answer: Value = serde_json::from_slice(&response.body)?;
         let token = answer["authorizationData"][0]["authorizationToken"].as_str();

@@ -1,4 +1,4 @@
-//! Copies of repositories that others push to all the while, and new names for them.
+//! Copies of repositories that others push to all the while, new names for them, and copies to another Region that move back.
 
 use std::time::{Duration, Instant};
 
@@ -6,22 +6,37 @@ use anyhow::{Context as _, Result, bail};
 use serde_json::json;
 
 use super::Worker;
+use crate::aws::REGION;
 use crate::soak::client::PATIENCE;
 use crate::soak::ledger::{Image, Place};
 use crate::soak::{EXPIRING, REPOSITORIES};
 
 /// How many images of a copy are looked at.
 const SAMPLE: usize = 12;
+/// Another registry of the account: no layer is shared with it, so all bytes are written anew.
+const ELSEWHERE: &str = "us-west-2";
+
+/// A repository in a Region.
+struct At<'a> {
+    region: &'a str,
+    name: &'a str,
+}
 
 impl Worker<'_> {
-    /// Copies a repository, renames the copy, and finds in it what was in the source all the while, however much of that is
-    /// deleted there by now.
+    /// Copies a repository, gives the copy another name or moves it back from another Region, and finds in it what was in the
+    /// source all the while, however much of that is deleted there by now.
     pub(super) async fn copy(&mut self) -> Result<()> {
         let sources = [REPOSITORIES[0], REPOSITORIES[1], REPOSITORIES[2], EXPIRING];
         let from = sources[usize::try_from(self.roll(4))?];
         let to = self.name("soak/copy-");
         let before = self.soak.ledger.kept_in(from);
-        if !self.copied(from, &to).await? {
+        let region = [REGION, ELSEWHERE][usize::try_from(self.roll(2))?];
+        let here = At {
+            region: REGION,
+            name: from,
+        };
+        let there = At { region, name: &to };
+        if !self.copied("CopyRepository", &here, &there).await? {
             return Ok(());
         }
         let mut held = before;
@@ -30,11 +45,17 @@ impl Worker<'_> {
         let hours = u32::try_from(self.roll(60))?;
         self.pause(hours).await;
         let name = self.name("soak/renamed-");
-        let input = json!({ "repositoryName": to, "newRepositoryName": name });
-        match self.client.extension("RenameRepository", &input).await {
-            // An answer that was lost was yes.
-            Err(error) if !error.to_string().contains("RepositoryNotFound") => return Err(error),
-            _ => self.soak.ledger.count("renamed"),
+        if region == REGION {
+            self.rename(&to, &name).await?;
+        } else {
+            let back = At {
+                region: REGION,
+                name: &name,
+            };
+            if !self.copied("MoveRepository", &there, &back).await? {
+                return Ok(());
+            }
+            self.soak.ledger.count("moved");
         }
         self.find(&name, held).await?;
         let input = json!({ "repositoryName": name, "force": true });
@@ -44,24 +65,38 @@ impl Worker<'_> {
         }
     }
 
-    /// Copies; `false` when all is over before it is done.
-    async fn copied(&mut self, from: &str, to: &str) -> Result<bool> {
-        let input = json!({ "repositoryName": from, "targetRepositoryName": to });
-        match self.client.extension("CopyRepository", &input).await {
-            Ok(_) => {}
-            Err(error) => {
-                // An answer that was lost was yes.
-                let text = error.to_string();
-                if !text.contains("under way") && !text.contains("RepositoryAlreadyExists") {
-                    return Err(error);
-                }
+    async fn rename(&mut self, from: &str, to: &str) -> Result<()> {
+        let input = json!({ "repositoryName": from, "newRepositoryName": to });
+        match self.client.extension("RenameRepository", &input).await {
+            // An answer that was lost was yes.
+            Err(error) if !error.to_string().contains("RepositoryNotFound") => return Err(error),
+            _ => self.soak.ledger.count("renamed"),
+        }
+        Ok(())
+    }
+
+    /// Copies or moves; `false` when all is over before it is done.
+    async fn copied(&mut self, operation: &str, from: &At<'_>, to: &At<'_>) -> Result<bool> {
+        let (client, region, name) = (&mut self.client, from.region, from.name);
+        let mut input = json!({ "repositoryName": name, "targetRepositoryName": to.name });
+        if to.region != region {
+            input["targetRegion"] = json!(to.region);
+        }
+        if let Err(error) = client.extension_in(region, operation, &input).await {
+            // An answer that was lost was yes; what was moved is there no more.
+            let text = error.to_string();
+            let is_done = ["under way", "RepositoryAlreadyExists", "RepositoryNotFound"]
+                .iter()
+                .any(|told| text.contains(told));
+            if !is_done {
+                return Err(error);
             }
         }
         let started = Instant::now();
-        let target = format!("/{to}");
+        let target = format!("/{}", to.name);
         while started.elapsed() < PATIENCE * 2 {
-            let input = json!({ "repositoryName": from });
-            let answer = self.client.extension("DescribeRepositoryCopies", &input);
+            let input = json!({ "repositoryName": name });
+            let answer = client.extension_in(region, "DescribeRepositoryCopies", &input);
             let answer = answer.await?;
             let copies = answer["repositoryCopies"].as_array();
             let copy = copies.context("no copies")?.iter().find(|copy| {
@@ -72,11 +107,11 @@ impl Worker<'_> {
                 Some("COMPLETE") => return Ok(true),
                 Some("IN_PROGRESS") if !self.soak.over.get() => {}
                 Some("IN_PROGRESS") => return Ok(false),
-                _ => bail!("a copy of {from} came to nothing: {copy:?}"),
+                _ => bail!("{operation} of {name} came to nothing: {copy:?}"),
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        bail!("a copy of {from} does not end")
+        bail!("{operation} of {name} does not end")
     }
 
     /// Finds some of `held` in a copy.
