@@ -16,7 +16,6 @@ use crate::harness::{TestServer, storage};
 /// A store with a layer in its archive, backed up, and not served any more.
 async fn archived(archive: &Path, to: &str) -> TestServer {
     let t = TestServer::with(settings(archive)).await;
-    t.create("old").await;
     let password = t.password().await;
     push_archived(&t, &password, archive).await;
     let mut environment = environment_of(&t);
