@@ -174,7 +174,7 @@ async fn a_run_rests_while_the_clock_cannot_be_trusted() {
 #[tokio::test]
 async fn any_server_goes_on_where_another_has_stopped() {
     let t = start().await;
-    for idx in 0..45 {
+    for idx in 0..5 {
         t.image("app", &format!("image {idx}"), None).await;
         t.advance(Duration::from_millis(1));
     }
@@ -195,7 +195,7 @@ async fn step(t: &TestCore) -> bool {
 #[tokio::test]
 async fn a_run_that_takes_hours_goes_on() {
     let t = start().await;
-    for idx in 0..45 {
+    for idx in 0..5 {
         t.image("app", &format!("image {idx}"), None).await;
         t.advance(Duration::from_millis(1));
     }
@@ -207,7 +207,8 @@ async fn a_run_that_takes_hours_goes_on() {
         step(&t).await;
         let input = json!({"repositoryName": "app"});
         let got = t.ok::<GetLifecyclePolicy>(input).await;
-        ran = got["lastEvaluatedAt"].as_f64();
+        // One that has not run yet says the epoch.
+        ran = got["lastEvaluatedAt"].as_f64().filter(|ran| *ran > 0.0);
         if ran.is_some() {
             break;
         }
