@@ -11,7 +11,7 @@ use std::{
     time::Instant,
 };
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::Value;
 
 /// Variables that a suite is given.
@@ -65,7 +65,10 @@ struct Suite {
 }
 
 /// Builds and runs suites. Tells each when it is over, what it printed if it failed, and fails when any did.
-pub(crate) fn run(root: &Path, which: Which) -> Result<()> {
+pub(crate) fn run(root: &PathBuf, which: Which) -> Result<()> {
+    if which != Which::Clients {
+        crate::cargo(root, &["test", "--workspace", "--doc", "--quiet"])?;
+    }
     let programs = build(root)?;
     let logs = root.join("target/suites");
     fs::create_dir_all(&logs)?;
@@ -158,6 +161,8 @@ impl Suite {
             bail!("{status}");
         }
         let result = printed.lines().rfind(|line| !line.trim().is_empty());
+        let ran_none = result.is_some_and(|line| line.contains(" 0 passed"));
+        ensure!(!ran_none || self.arguments.is_empty(), "ran no test");
         let seconds = began.elapsed().as_secs();
         println!(
             "{} ({seconds} s)\n{}",
@@ -169,8 +174,8 @@ impl Suite {
 }
 
 /// Builds all test programs in one go, so that each crate is built once, and returns them by the directory of their crate and
-/// their name.
-fn build(root: &Path) -> Result<BTreeMap<(String, String), Program>> {
+/// their name. The server that they run is built after them, with the features that it is shipped with.
+fn build(root: &PathBuf) -> Result<BTreeMap<(String, String), Program>> {
     let arguments = [
         "test",
         "--workspace",
@@ -215,5 +220,7 @@ fn build(root: &Path) -> Result<BTreeMap<(String, String), Program>> {
             bail!("two test programs of one name: {executable}");
         }
     }
+    crate::cargo(root, &["build", "--bin", "longshore", "--quiet"])?;
+    ensure!(!programs.is_empty(), "cargo told of no test program");
     Ok(programs)
 }

@@ -11,7 +11,7 @@ use tokio::{
 use tokio_util::sync::CancellationToken;
 
 use self::{connection::Connections, spares::Spares, tls::Tls};
-use crate::{app::App, config::Limits, slots::Slots};
+use crate::{app::App, body::room::site, config::Limits, slots::Slots};
 
 mod activity;
 mod connection;
@@ -128,7 +128,7 @@ impl Listener {
         let slot = if connections.is_proxy(peer.ip()) {
             self.slots.take_for_proxy(peer.ip())
         } else {
-            self.slots.take(peer.ip())
+            self.slots.take(site(peer.ip()))
         };
         match slot {
             Some(slot) => {

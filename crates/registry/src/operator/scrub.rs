@@ -97,7 +97,11 @@ async fn begin(core: &Core, options: &Options) -> Result<Scrubbed> {
     // What an older program kept may be of another form.
     let kept = kept.and_then(|text| serde_json::from_str(&text).ok());
     if let (Some(state), false) = (kept, options.restart) {
-        return Ok(state);
+        let state: Scrubbed = state;
+        // Backups are asked for what was found before they were given, too.
+        if options.spares.is_none() || state.damaged == 0 {
+            return Ok(state);
+        }
     }
     let (blobs, bytes) = core
         .meta

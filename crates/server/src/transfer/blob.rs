@@ -20,6 +20,8 @@ const PAUSE: Duration = Duration::from_millis(300);
 const PROGRESS: u64 = 64 * 1024;
 /// How often bytes that are not the blob's are asked for again.
 const TRIES: u32 = 3;
+/// How long the second try waits at a registry; the third twice as long.
+const PAUSE_OF_TRY: Duration = Duration::from_secs(1);
 
 /// A blob at a source.
 #[derive(Clone, Debug)]
@@ -128,6 +130,11 @@ impl Tries {
             tracing::debug!(%error, "a blob is brought again");
         }
         again
+    }
+
+    /// Gives whoever refused it, for being asked too much, some time.
+    pub(crate) async fn pause(&self) {
+        sleep(PAUSE_OF_TRY * self.0).await;
     }
 }
 

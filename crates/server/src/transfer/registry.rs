@@ -256,7 +256,7 @@ impl Target for RegistryTarget {
         let mut tries = Tries::default();
         loop {
             match self.send(repository, blob).await {
-                Err(error) if tries.again(&error) => {}
+                Err(error) if tries.again(&error) => tries.pause().await,
                 Err(error) => return Err(error),
                 Ok(brought) => {
                     self.hold(&blob.digest, repository);

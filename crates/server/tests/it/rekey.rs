@@ -36,6 +36,16 @@ fn command(server: &TestServer, args: &[&str]) -> Command {
     command
 }
 
+/// The same, once the new master key is the only one.
+fn command_by_new(server: &TestServer, args: &[&str]) -> Command {
+    let mut command = command(server, args);
+    let mut names = command.get_envs().map(|(name, _)| name);
+    if names.any(|name| name == "LONGSHORE_MASTER_KEY") {
+        command.env("LONGSHORE_MASTER_KEY", NEW);
+    }
+    command
+}
+
 fn json(output: &Output) -> Value {
     serde_json::from_slice(&output.stdout).unwrap_or_else(|_| panic!("{output:?}"))
 }
@@ -226,8 +236,7 @@ async fn servers_on_one_database_hold_two_keys_until_the_old_one_goes() {
 }
 
 /// Runs a command and kills it after so long; returns what it told if it had ended before.
-async fn killed_after(server: &TestServer, args: &[&str], delay: Duration) -> Option<Output> {
-    let mut command = command(server, args);
+async fn killed_after(mut command: Command, delay: Duration) -> Option<Output> {
     let mut child = command
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -241,10 +250,10 @@ async fn killed_after(server: &TestServer, args: &[&str], delay: Duration) -> Op
 }
 
 /// Kills the command later and later, until it ends by itself; returns what it tells then and how often it was killed.
-async fn killed_until_done(server: &TestServer, args: &[&str]) -> (Output, u32) {
+async fn killed_until_done(command: impl Fn() -> Command) -> (Output, u32) {
     for kills in 0.. {
         let delay = Duration::from_millis(u64::from(20 + 10 * kills + kills * kills));
-        if let Some(ended) = killed_after(server, args, delay).await {
+        if let Some(ended) = killed_after(command(), delay).await {
             return (ended, kills);
         }
     }
@@ -270,19 +279,21 @@ async fn both_exchanges_are_killed_again_and_again_and_then_the_new_key_alone_op
     let digest = server.push_blob(&password, "app0", &large).await;
 
     let args = ["--new-master-key-file", &new];
-    let (done, kills) = killed_until_done(&server, &args).await;
+    let (done, kills) = killed_until_done(|| command(&server, &args)).await;
     assert!(done.status.success() && kills > 1, "{kills} {done:?}");
     assert_eq!(json(&done)["masterKey"]["unreadable"], 0, "{done:?}");
     push_and_pull(&server, "between").await;
     let server = server.restart_with(new_alone).await.unwrap();
 
+    let domains = || command_by_new(&server, &["--domains"]);
     // While servers learn of the new keys, which takes twenty seconds, and then while rows are sealed anew.
     for millis in [100, 300, 1_000] {
         let delay = Duration::from_millis(millis);
-        assert!(killed_after(&server, &["--domains"], delay).await.is_none());
+        let ended = killed_after(domains(), delay).await;
+        assert!(ended.is_none(), "{ended:?}");
     }
     tokio::time::sleep(Duration::from_secs(21)).await;
-    let (done, kills) = killed_until_done(&server, &["--domains"]).await;
+    let (done, kills) = killed_until_done(domains).await;
     assert!(done.status.success() && kills > 1, "{kills} {done:?}");
     let told = &json(&done)["domains"];
     assert_eq!(
@@ -292,7 +303,7 @@ async fn both_exchanges_are_killed_again_and_again_and_then_the_new_key_alone_op
     // The last run went on with the first one.
     assert!(told["resumedFrom"].is_string(), "{told}");
 
-    let server = server.restart().await;
+    let server = server.restart_with(new_alone).await.unwrap();
     for repository in (0..20)
         .map(|number| format!("app{number}"))
         .chain(["between".to_owned()])

@@ -19,7 +19,7 @@ use super::{
 use crate::{
     core::Core,
     error::{Error, Result},
-    table::backup_hold::{self, Hold},
+    table::backup_hold::{self, Hold, LEASE},
 };
 
 /// How often all is renewed.
@@ -130,6 +130,12 @@ impl Drop for Held {
 impl Both {
     /// Renews both; returns whether they lived.
     async fn renew(&mut self) -> Result<bool, BackupError> {
+        // Others count from when the lease was last made anew, which is not before this.
+        let began = SystemTime::now();
+        let is_late = self.renewed.elapsed().is_ok_and(|since| since > LEASE);
+        if self.lease.is_some() && is_late {
+            return Ok(false);
+        }
         let hold = self.hold.clone();
         let lived = self.meta.write(Durability::Durable, move |tx| {
             Ok::<_, Error>(backup_hold::renew(tx, &hold)?)
@@ -142,7 +148,7 @@ impl Both {
         {
             return Ok(false);
         }
-        self.renewed = SystemTime::now();
+        self.renewed = began;
         Ok(true)
     }
 }

@@ -101,7 +101,7 @@ impl Lease {
             };
             self.number = next;
             for number in numbers.iter().filter(|number| **number < next) {
-                self.place.remove(&name(*number)).await?;
+                self.place.remove_if_allowed(&name(*number)).await;
             }
             if kept.doing == self.doing {
                 return Ok(true);

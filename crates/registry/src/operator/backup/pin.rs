@@ -42,7 +42,13 @@ impl Place {
         }
         match renew(self, &pin.draw).await {
             Ok(()) => {}
-            Err(BackupError::Place(error)) if error.kind() == io::ErrorKind::PermissionDenied => {
+            // Who may only read: of a medium that cannot be written nothing is removed, either.
+            Err(BackupError::Place(error))
+                if matches!(
+                    error.kind(),
+                    io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem
+                ) =>
+            {
                 return Ok(pin);
             }
             Err(error) => return Err(error),
@@ -118,7 +124,7 @@ async fn renew(place: &Place, draw: &str) -> Result<(), BackupError> {
 async fn remove_before(place: &Place, draw: &str, time: u64) -> Result<(), BackupError> {
     for name in place.names(FOLDER).await? {
         if name.ends_with(draw) && time_of(&name).is_some_and(|found| found < time) {
-            place.remove(&name).await?;
+            place.remove_if_allowed(&name).await;
         }
     }
     Ok(())

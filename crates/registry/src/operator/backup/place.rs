@@ -19,6 +19,8 @@ use super::{
 use crate::{error::Error, table::segment};
 
 const PLACE_ID: &str = "place-id";
+/// Shows whether objects that are there are made again.
+const PROBE: &str = "probe";
 pub(super) const BACKUPS: &str = "backups";
 
 /// Where backups are kept.
@@ -172,6 +174,24 @@ impl Place {
     /// Returns the names of all objects of a folder, in order.
     pub(super) async fn names(&self, folder: &str) -> Result<Vec<String>, BackupError> {
         self.objects.list(folder).await.map_err(BackupError::Place)
+    }
+
+    /// Whether of two that make an object of one name only one does, which not every S3 server sees to.
+    pub(super) async fn excludes(&self) -> Result<bool, BackupError> {
+        for _ in 0..2 {
+            let made = self.objects.put(PROBE, Bytes::new()).await;
+            if !made.map_err(BackupError::Place)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Removes what nobody needs any more; whoever may not remove leaves it.
+    pub(super) async fn remove_if_allowed(&self, name: &str) {
+        if let Err(error) = self.remove(name).await {
+            tracing::warn!(%error, name, "what nobody needs any more stays in the place of backups");
+        }
     }
 
     pub(super) async fn remove(&self, name: &str) -> Result<(), BackupError> {

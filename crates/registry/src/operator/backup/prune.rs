@@ -53,6 +53,13 @@ pub(super) async fn run(
     if gone.is_empty() && dead.is_empty() {
         return Ok(());
     }
+    if !place.is_alone() && !place.excludes().await? {
+        done.not_removed = Some(
+            "the S3 server makes objects that are there already, so that nobody can tell whether another backup is under way"
+                .to_owned(),
+        );
+        return Ok(());
+    }
     held.removes().await?;
     if place.is_read().await? {
         done.not_removed = Some("a restore reads what is in the place".to_owned());

@@ -94,12 +94,15 @@ pub(super) async fn blob(
         }
     }
     let outcome = if found.rows.len() > IDS_PER_QUERY {
-        write_anew(core, &keys, found).await?
+        write_anew(core, &keys, found).await
     } else {
-        link_it(core, found).await?
+        link_it(core, found).await
     };
     match outcome {
-        Outcome::Linked(name) => {
+        Err(Error::Unavailable) => return Err(Error::Unavailable),
+        // Such as an account that has all the repositories it may have: others' blobs come all the same.
+        Err(problem) => done.find(first, super::causes(&problem)),
+        Ok(Outcome::Linked(name)) => {
             done.blobs += 1;
             done.bytes += chain.size;
             let (account, region) = (registry.account(), registry.region());
@@ -109,8 +112,8 @@ pub(super) async fn blob(
                 done.repositories.push(name);
             }
         }
-        Outcome::Present => done.present += 1,
-        Outcome::Named => {}
+        Ok(Outcome::Present) => done.present += 1,
+        Ok(Outcome::Named) => {}
     }
     Ok(())
 }

@@ -63,11 +63,19 @@ impl LayoutSource {
         })?;
         let mut images: BTreeMap<String, Vec<Entry>> = BTreeMap::new();
         let mut types = HashMap::new();
+        let mut named: HashMap<(String, String), Digest> = HashMap::new();
         for descriptor in &index.manifests {
             let (repository, tag) = naming.of(descriptor)?;
             let digest = descriptor.digest;
+            let first = tag.as_ref().map(|tag| {
+                let name = (repository.clone(), tag.clone());
+                *named.entry(name).or_insert(digest)
+            });
             let entry = match tag.map(|tag| (tag.parse::<ImageTag>(), tag)) {
                 None => Entry::Untagged(digest),
+                Some((_, tag)) if first.is_some_and(|first| first != digest) => {
+                    Entry::Lost(tag, format!("it is the name of {digest}, too"))
+                }
                 Some((Ok(tag), _)) => Entry::Tag(tag, Some(digest)),
                 Some((Err(error), tag)) => Entry::Lost(tag, error.to_string()),
             };
