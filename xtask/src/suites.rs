@@ -34,7 +34,6 @@ const ENGINES: &[(&str, &str, Environment, &[&str])] = &[
 const LONG: &[(&str, &str)] = &[
     ("registry", "faults"),
     ("server", "it"),
-    ("clients", "it"),
     ("registry", "interleavings"),
     ("registry", "it"),
 ];
@@ -46,8 +45,6 @@ pub(crate) enum Which {
     Product,
     /// The real clients.
     Clients,
-    /// All.
-    All,
 }
 
 /// A test program.
@@ -120,7 +117,6 @@ fn suites(programs: &BTreeMap<(String, String), Program>, which: Which) -> Resul
         .filter(|((crate_name, _), _)| match which {
             Which::Product => crate_name != "clients",
             Which::Clients => crate_name == "clients",
-            Which::All => true,
         })
         .collect();
     plain.sort_by_key(|((crate_name, test), _)| {
