@@ -105,16 +105,8 @@ pub enum OpenError {
 impl Stores {
     /// Opens, or makes, everything in the configured data directory. Blocks.
     pub fn open(config: &Config) -> Result<Self, OpenError> {
-        let dir = &config.data_dir;
-        let directory = |source| OpenError::Directory {
-            path: dir.clone(),
-            source,
-        };
-        make_directory(dir).map_err(directory)?;
-        let lock = DataDirLock::acquire(dir)
-            .map_err(directory)?
-            .ok_or_else(|| OpenError::Locked(dir.clone()))?;
-        let database = dir.join("metadata.sqlite");
+        let lock = take(&config.data_dir)?;
+        let database = config.data_dir.join("metadata.sqlite");
         let master = master_keys(config, &database)?;
         let meta = metadata(&config.metadata, &database)?;
         let blobs = open_blobs(config)?;
@@ -125,6 +117,18 @@ impl Stores {
             blobs,
         })
     }
+}
+
+/// Makes a data directory if need be, and keeps every other server from it. Blocks.
+fn take(dir: &Path) -> Result<DataDirLock, OpenError> {
+    let directory = |source| OpenError::Directory {
+        path: dir.to_owned(),
+        source,
+    };
+    make_directory(dir).map_err(directory)?;
+    DataDirLock::acquire(dir)
+        .map_err(directory)?
+        .ok_or_else(|| OpenError::Locked(dir.to_owned()))
 }
 
 /// Opens what holds segments where a URL says; they are asked for nothing yet. Blocks.

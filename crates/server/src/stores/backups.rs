@@ -12,7 +12,7 @@ use longshore_store::{
     meta::{self, DataDirLock, Metadata, Migration},
 };
 
-use super::{OpenError, SLABS, blobs, make_directory, metadata_at, segments};
+use super::{OpenError, SLABS, blobs, make_directory, metadata_at, segments, take};
 use crate::config::{BlobsUrl, Config, MetadataUrl};
 
 /// What a backup is restored into.
@@ -27,18 +27,10 @@ impl Target {
     /// Takes the data directory, which is made. Blocks.
     pub(crate) fn open(config: &Config) -> Result<Self, OpenError> {
         let dir = &config.data_dir;
-        let directory = |source| OpenError::Directory {
-            path: dir.clone(),
-            source,
-        };
-        make_directory(dir).map_err(directory)?;
-        let lock = DataDirLock::acquire(dir)
-            .map_err(directory)?
-            .ok_or_else(|| OpenError::Locked(dir.clone()))?;
         Ok(Self {
+            _lock: take(dir)?,
             database: dir.join("metadata.sqlite"),
             config: config.clone(),
-            _lock: lock,
         })
     }
 

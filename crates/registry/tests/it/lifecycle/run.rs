@@ -173,13 +173,7 @@ async fn a_run_rests_while_the_clock_cannot_be_trusted() {
 
 #[tokio::test]
 async fn any_server_goes_on_where_another_has_stopped() {
-    let t = start().await;
-    for idx in 0..5 {
-        t.image("app", &format!("image {idx}"), None).await;
-        t.advance(Duration::from_millis(1));
-    }
-    put(&t, &[count(1, &["untagged"], 2)]).await;
-    t.advance(INTERVAL);
+    let t = due().await;
     let mut n_steps = 0;
     while step(&t.replica().await).await {
         n_steps += 1;
@@ -188,12 +182,8 @@ async fn any_server_goes_on_where_another_has_stopped() {
     assert_eq!(left(&t).await.len(), 2);
 }
 
-async fn step(t: &TestCore) -> bool {
-    job::lifecycle::tick(&t.core, true).await.unwrap().more
-}
-
-#[tokio::test]
-async fn a_run_that_takes_hours_goes_on() {
+/// Five images, of which a run that is due leaves two.
+async fn due() -> TestCore {
     let t = start().await;
     for idx in 0..5 {
         t.image("app", &format!("image {idx}"), None).await;
@@ -201,6 +191,16 @@ async fn a_run_that_takes_hours_goes_on() {
     }
     put(&t, &[count(1, &["untagged"], 2)]).await;
     t.advance(INTERVAL);
+    t
+}
+
+async fn step(t: &TestCore) -> bool {
+    job::lifecycle::tick(&t.core, true).await.unwrap().more
+}
+
+#[tokio::test]
+async fn a_run_that_takes_hours_goes_on() {
+    let t = due().await;
     let began = t.core.meta.now().as_millis();
     let mut ran = None;
     for _ in 0..20 {
@@ -226,13 +226,7 @@ async fn a_run_that_takes_hours_goes_on() {
 
 #[tokio::test]
 async fn a_run_that_has_stopped_for_long_begins_anew() {
-    let t = start().await;
-    for idx in 0..5 {
-        t.image("app", &format!("image {idx}"), None).await;
-        t.advance(Duration::from_millis(1));
-    }
-    put(&t, &[count(1, &["untagged"], 2)]).await;
-    t.advance(INTERVAL);
+    let t = due().await;
     for _ in 0..2 {
         step(&t).await;
     }

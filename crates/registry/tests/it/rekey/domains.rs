@@ -195,20 +195,24 @@ async fn what_a_walk_has_found_keeps_its_key_until_the_next_walk() {
     }
 }
 
+async fn cut_manifests(t: &TestCore, bytes: i64) {
+    t.core
+        .meta
+        .write(Durability::Durable, move |tx| {
+            let sql = "UPDATE image SET manifest = substr(manifest, 1, ?1)";
+            tx.execute(sql, &[bytes.into()])
+        })
+        .await
+        .unwrap();
+}
+
 #[tokio::test]
 async fn a_row_that_is_cut_short_is_told_and_the_others_are_sealed_anew() {
     let world = World::new().await;
     let t = &world.t;
     t.advance(Duration::from_mins(1));
-    t.core
-        .meta
-        .write(Durability::Durable, |tx| {
-            // Not even the version is left.
-            let sql = "UPDATE image SET manifest = substr(manifest, 1, 3)";
-            tx.execute(sql, &[])
-        })
-        .await
-        .unwrap();
+    // Not even the version is left.
+    cut_manifests(t, 3).await;
     let done = run(t, false).await;
     assert_eq!((done.unreadable, done.resealed), (1, 6), "{done:?}");
 }
@@ -218,15 +222,8 @@ async fn a_row_that_does_not_open_keeps_the_old_key() {
     let world = World::new().await;
     let t = &world.t;
     t.advance(Duration::from_mins(1));
-    t.core
-        .meta
-        .write(Durability::Durable, |tx| {
-            // The version stays; what it sealed does not.
-            let sql = "UPDATE image SET manifest = substr(manifest, 1, 4)";
-            tx.execute(sql, &[])
-        })
-        .await
-        .unwrap();
+    // The version stays; what it sealed does not.
+    cut_manifests(t, 4).await;
     let done = run(t, false).await;
     assert_eq!((done.unreadable, done.removed_keys), (1, 0));
     t.advance(Duration::from_hours(26));
