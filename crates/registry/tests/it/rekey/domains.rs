@@ -199,7 +199,7 @@ async fn cut_manifests(t: &TestCore, bytes: i64) {
     t.core
         .meta
         .write(Durability::Durable, move |tx| {
-            let sql = "UPDATE image SET manifest = substr(manifest, 1, ?1)";
+            let sql = "UPDATE image SET manifest = substr(manifest, 1, CAST(?1 AS INTEGER))";
             tx.execute(sql, &[bytes.into()])
         })
         .await

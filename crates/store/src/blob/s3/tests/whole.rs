@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::sync::Arc;
+use std::time::Duration;
 
 use longshore_testbed::s3::{Kind, S3Server};
 
@@ -92,18 +93,31 @@ async fn removing_an_object_ends_its_uploads_and_no_others() {
     };
     let (dropped, writer) = begin().await;
     let (kept, other) = begin().await;
+    // What a writer has taken is on its way for a while.
+    uploads_become(&server, 2).await;
     drop(writer);
-    assert_eq!(server.names("test/").1.len(), 2);
     rig.assert_leaves_nothing(&server, dropped).await;
-    assert_eq!(server.names("test/").1.len(), 1);
+    uploads_become(&server, 1).await;
     let row = other.finish().await.unwrap().row;
     assert_eq!((row.physical_id, row.size), (kept, 5 * (PART / 2) as u64));
     let (bytes, error) = rig.rig.read(&row, 0..row.size).await;
     assert!(error.is_none() && bytes.len() as u64 == row.size);
     let (aborted, writer) = begin().await;
+    uploads_become(&server, 1).await;
     writer.abort().await.unwrap();
-    assert!(server.names("test/").1.is_empty());
+    uploads_become(&server, 0).await;
     rig.assert_leaves_nothing(&server, aborted).await;
+}
+
+/// Waits until the server has so many multipart uploads.
+async fn uploads_become(server: &S3Server, count: usize) {
+    let become_so = async {
+        while server.names("test/").1.len() != count {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    let waited = tokio::time::timeout(Duration::from_secs(60), become_so).await;
+    waited.unwrap_or_else(|_| panic!("{count}: {:?}", server.names("test/").1));
 }
 
 #[tokio::test]
