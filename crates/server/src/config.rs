@@ -16,7 +16,11 @@ pub use self::args::{
 };
 pub use self::blobs::BlobsUrl;
 pub use self::metadata::MetadataUrl;
-use self::{args::ServeArgs, blobs::S3Settings, file::Settings};
+use self::{
+    args::{ServeArgs, StoreFlags},
+    blobs::S3Settings,
+    file::Settings,
+};
 use crate::cidr::Cidr;
 
 mod args;
@@ -195,19 +199,16 @@ pub enum ConfigError {
 impl Config {
     /// The defaults, with everything in `data_dir`.
     pub fn new(data_dir: impl Into<PathBuf>) -> Result<Self, ConfigError> {
-        Self::resolve(
-            ServeArgs {
-                data_dir: Some(data_dir.into()),
-                ..ServeArgs::default()
-            },
-            Settings::default(),
-            Secrets::default(),
-        )
+        let store = StoreFlags {
+            data_dir: Some(data_dir.into()),
+            ..StoreFlags::default()
+        };
+        Self::resolve(store.into(), Settings::default(), Secrets::default())
     }
 
     /// Joins the command line (which has the environment in it), the file that it names, and the secrets of the environment.
     pub fn from_args(args: ServeArgs) -> Result<Self, ConfigError> {
-        let file = match &args.config {
+        let file = match &args.store.config {
             Some(path) => read_file(path)?,
             None => Settings::default(),
         };
@@ -215,28 +216,30 @@ impl Config {
     }
 
     fn resolve(args: ServeArgs, file: Settings, secrets: Secrets) -> Result<Self, ConfigError> {
+        let store = args.store;
         let metadata = MetadataUrl::parse(
-            args.metadata
+            store
+                .metadata
                 .or(file.metadata)
                 .as_deref()
                 .unwrap_or("sqlite"),
-            args.metadata_ca_file.or(file.metadata_ca_file).as_deref(),
+            store.metadata_ca_file.or(file.metadata_ca_file).as_deref(),
             args.metadata_connections.or(file.metadata_connections),
         )?;
-        let data_dir = args
+        let data_dir = store
             .data_dir
             .or(file.data_dir)
             .unwrap_or_else(|| "longshore-data".into());
-        let blobs = args.blobs.or(file.blobs);
+        let blobs = store.blobs.or(file.blobs);
         let blobs = blobs.as_deref().unwrap_or("file");
         let blobs = BlobsUrl::parse("--blobs", blobs, &secrets.s3, &data_dir)?;
-        let archive_blobs = args.archive_blobs.or(file.archive_blobs);
+        let archive_blobs = store.archive_blobs.or(file.archive_blobs);
         let archive_blobs = archive_blobs
             .map(|url| BlobsUrl::parse("--archive-blobs", &url, &secrets.s3, &data_dir))
             .transpose()?;
-        let master_key = secrets.master_key_source(args.master_key_file, file.master_key_file);
+        let master_key = secrets.master_key_source(store.master_key_file, file.master_key_file);
         let second_master_key = secrets
-            .second_master_key_source(args.second_master_key_file, file.second_master_key_file);
+            .second_master_key_source(store.second_master_key_file, file.second_master_key_file);
         let is_all_here = metadata.is_in_data_dir() && blobs.is_in(&data_dir);
         if !is_all_here && matches!(master_key, MasterKeySource::DataDir) {
             return Err(ConfigError::Incomplete(

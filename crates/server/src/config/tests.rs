@@ -4,8 +4,8 @@ fn args(flags: ServeArgs) -> Result<Config, ConfigError> {
     Config::resolve(flags, Settings::default(), Secrets::default())
 }
 
-fn refusal(flags: ServeArgs) -> String {
-    args(flags).unwrap_err().to_string()
+fn refusal(flags: StoreFlags) -> String {
+    args(flags.into()).unwrap_err().to_string()
 }
 
 #[test]
@@ -64,25 +64,25 @@ fn the_flag_then_the_environment_then_the_file_name_the_master_key() {
 #[test]
 fn stores_that_are_not_built_are_refused_without_their_password() {
     let metadata = Some("postgres://user:hidden@db/longshore".to_owned());
-    let message = refusal(ServeArgs {
+    let message = refusal(StoreFlags {
         metadata,
-        ..ServeArgs::default()
+        ..StoreFlags::default()
     });
     assert_eq!(
         message,
         "a master key is made only where everything is stored in the data directory: give yours with --master-key-file or LONGSHORE_MASTER_KEY"
     );
-    let message = refusal(ServeArgs {
+    let message = refusal(StoreFlags {
         metadata: Some("mysql://user:hidden@db/longshore".to_owned()),
-        ..ServeArgs::default()
+        ..StoreFlags::default()
     });
     assert_eq!(
         message,
         "`--metadata` cannot be `mysql`: it is `sqlite` or `postgres://USER:PASSWORD@HOST/DATABASE`"
     );
-    let message = refusal(ServeArgs {
+    let message = refusal(StoreFlags {
         blobs: Some("gs://user:hidden@bucket".to_owned()),
-        ..ServeArgs::default()
+        ..StoreFlags::default()
     });
     assert_eq!(
         message,
@@ -93,9 +93,9 @@ fn stores_that_are_not_built_are_refused_without_their_password() {
 #[test]
 fn blobs_in_s3_need_a_master_key_of_the_operators() {
     let with = |blobs: &str, master_key: Option<&str>| {
-        let flags = ServeArgs {
+        let flags = StoreFlags {
             blobs: Some(blobs.to_owned()),
-            ..ServeArgs::default()
+            ..StoreFlags::default()
         };
         let secrets = Secrets {
             master_key: master_key.map(str::to_owned),
@@ -105,7 +105,7 @@ fn blobs_in_s3_need_a_master_key_of_the_operators() {
             },
             ..Secrets::default()
         };
-        Config::resolve(flags, Settings::default(), secrets)
+        Config::resolve(flags.into(), Settings::default(), secrets)
     };
     let config = with("file", None).unwrap();
     assert!(config.blobs.is_in(&config.data_dir));
@@ -133,10 +133,11 @@ fn blobs_in_s3_need_a_master_key_of_the_operators() {
 #[test]
 fn blobs_of_archived_images_may_lie_anywhere() {
     let archive = |url: &str| {
-        args(ServeArgs {
+        let flags = StoreFlags {
             archive_blobs: Some(url.to_owned()),
-            ..ServeArgs::default()
-        })
+            ..StoreFlags::default()
+        };
+        args(flags.into())
     };
     let config = archive("file:///mnt/archive").unwrap();
     let place = config.archive_blobs.unwrap();

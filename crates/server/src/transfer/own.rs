@@ -113,7 +113,7 @@ impl Keys for RootKeys {
 
 impl OwnArgs {
     fn names_a_store(&self) -> bool {
-        let store = &self.store;
+        let store = &self.store.flags;
         store.config.is_some()
             || store.data_dir.is_some()
             || store.metadata.is_some()
