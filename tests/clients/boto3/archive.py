@@ -1,33 +1,13 @@
 """Archives and restores images through boto3, and prints one line per case."""
 
-import hashlib
 import json
-import os
-import sys
 import time
-import traceback
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
-ACCOUNT = "000000000000"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
-PREFIX = os.environ["REPOSITORY_PREFIX"]
+from harness import ACCOUNT, CONFIG, INDEX, MANIFEST, PREFIX, case, digest, fails, run
 
-# The registry is asked what it thinks of parameters that boto3 itself would refuse.
-ecr = boto3.client("ecr", config=Config(parameter_validation=False, retries={"max_attempts": 1}))
-cases = []
-
-
-def case(function):
-    cases.append(function)
-    return function
-
-
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
+ecr = boto3.client("ecr", config=CONFIG)
 
 
 def repository(suffix):
@@ -75,17 +55,6 @@ def detail(name, image):
         repositoryName=name, imageIds=[{"imageDigest": image}], filter={"imageStatus": "ANY"}
     )
     return described["imageDetails"][0]
-
-
-def fails(code, call, **arguments):
-    try:
-        answer = call(**arguments)
-    except ClientError as error:
-        got = error.response["Error"]
-        assert got["Code"] == code, f"{got['Code']}: {got['Message']}"
-        assert isinstance(error, getattr(ecr.exceptions, code, ClientError)), type(error)
-        return
-    raise AssertionError(f"no {code}: {answer}")
 
 
 @case
@@ -154,18 +123,4 @@ def lists_by_status_and_deletes():
     assert listed("ARCHIVED") == ["v1", "v2"], listed("ARCHIVED")
 
 
-def main():
-    failed = False
-    for function in cases:
-        try:
-            function()
-            print("ok", function.__name__, flush=True)
-        except Exception as error:
-            failed = True
-            line = traceback.extract_tb(error.__traceback__)[1].lineno
-            reason = " ".join(f"line {line}: {type(error).__name__}: {error}".split())
-            print(f"not ok {function.__name__}: {reason}", flush=True)
-    sys.exit(failed)
-
-
-main()
+run()

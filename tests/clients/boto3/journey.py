@@ -3,32 +3,17 @@
 import base64
 import concurrent.futures
 import datetime
-import hashlib
 import json
 import os
-import sys
 import time
-import traceback
 import urllib.request
 
 import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
-ACCOUNT = "000000000000"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-INDEX = "application/vnd.oci.image.index.v1+json"
-PREFIX = os.environ["REPOSITORY_PREFIX"]
-MIB = 1 << 20
+from harness import ACCOUNT, CONFIG, INDEX, MANIFEST, MIB, PREFIX, case, digest, fails, run
 
-# The registry is asked what it thinks of parameters that boto3 itself would refuse.
-ecr = boto3.client("ecr", config=Config(parameter_validation=False, retries={"max_attempts": 1}))
-cases = []
-
-
-def case(function):
-    cases.append(function)
-    return function
+ecr = boto3.client("ecr", config=CONFIG)
 
 
 # Steps that the cases share
@@ -38,10 +23,6 @@ def repository(suffix, **members):
     name = f"{PREFIX}/{suffix}"
     ecr.create_repository(repositoryName=name, **members)
     return name
-
-
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
 
 
 def upload(name, data, part=5 * MIB):
@@ -95,19 +76,6 @@ def push(name, tag, content=b"a layer", **members):
     image = ecr.put_image(repositoryName=name, imageManifest=text, **tagged)["image"]
     assert image["imageId"]["imageDigest"] == digest(text.encode()), image
     return text
-
-
-def fails(code, call, message=None, **arguments):
-    """Demands that a call fails with this error, and with this message where one is fixed."""
-    try:
-        answer = call(**arguments)
-    except ClientError as error:
-        got = error.response["Error"]
-        assert got["Code"] == code, f"{got['Code']}: {got['Message']}"
-        assert isinstance(error, getattr(ecr.exceptions, code, ClientError)), type(error)
-        assert message is None or got["Message"] == message, f"message {got['Message']!r}"
-        return error.response
-    raise AssertionError(f"no {code}: {answer}")
 
 
 def no_repository(name):
@@ -783,18 +751,4 @@ def is_told_why_it_may_not():
     assert said.startswith("User: arn:aws:iam::000000000000:user/") and said.endswith(end), said
 
 
-def main():
-    failed = False
-    for function in cases:
-        try:
-            function()
-            print("ok", function.__name__, flush=True)
-        except Exception as error:
-            failed = True
-            line = traceback.extract_tb(error.__traceback__)[1].lineno
-            reason = " ".join(f"line {line}: {type(error).__name__}: {error}".split())
-            print(f"not ok {function.__name__}: {reason}", flush=True)
-    sys.exit(failed)
-
-
-main()
+run()

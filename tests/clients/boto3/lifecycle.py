@@ -1,28 +1,16 @@
 """Drives lifecycle policies, and what this registry has beyond ECR, through boto3; prints one line per case."""
 
-import hashlib
 import json
-import os
-import traceback
 import urllib.error
 import urllib.request
 
 import boto3
 from botocore.auth import SigV4Auth
 from botocore.awsrequest import AWSRequest
-from botocore.config import Config
 
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-PREFIX = os.environ["REPOSITORY_PREFIX"]
+from harness import CONFIG, MANIFEST, PREFIX, case, digest, fails, run
 
-# The registry is asked what it thinks of parameters that boto3 itself would refuse.
-ecr = boto3.client("ecr", config=Config(parameter_validation=False, retries={"max_attempts": 1}))
-cases = []
-
-
-def case(function):
-    cases.append(function)
-    return function
+ecr = boto3.client("ecr", config=CONFIG)
 
 
 def repository(suffix):
@@ -32,13 +20,12 @@ def repository(suffix):
 
 
 def upload(name, data):
-    digest = "sha256:" + hashlib.sha256(data).hexdigest()
     started = ecr.initiate_layer_upload(repositoryName=name)["uploadId"]
     ecr.upload_layer_part(
         repositoryName=name, uploadId=started, partFirstByte=0, partLastByte=len(data) - 1, layerPartBlob=data
     )
-    ecr.complete_layer_upload(repositoryName=name, uploadId=started, layerDigests=[digest])
-    return {"digest": digest, "size": len(data)}
+    ecr.complete_layer_upload(repositoryName=name, uploadId=started, layerDigests=[digest(data)])
+    return {"digest": digest(data), "size": len(data)}
 
 
 def push(name, tag):
@@ -59,15 +46,6 @@ def policy(*rules):
 def newest(number, *patterns):
     of = {"tagStatus": "tagged", "tagPatternList": list(patterns)} if patterns else {"tagStatus": "any"}
     return of | {"countType": "imageCountMoreThan", "countNumber": number}
-
-
-def refused(call, name, **members):
-    try:
-        call(**members)
-    except ecr.exceptions.ClientError as error:
-        assert error.response["Error"]["Code"] == name, error
-        return error.response["Error"]["Message"]
-    raise AssertionError(f"not refused with {name}: {members}")
 
 
 def beyond(operation, **members):
@@ -122,8 +100,7 @@ def refuses_what_is_no_policy():
         (policy(*[newest(1, f"v{number}") for number in range(51)]), "array is too long"),
     ]:
         for call in [ecr.put_lifecycle_policy, ecr.start_lifecycle_policy_preview]:
-            message = refused(call, "InvalidParameterException", repositoryName=name, lifecyclePolicyText=text)
-            assert said in message, message
+            fails("InvalidParameterException", call, says=said, repositoryName=name, lifecyclePolicyText=text)
 
 
 @case
@@ -135,11 +112,11 @@ def knows_one_preview_at_a_time_and_what_is_not_there():
         (ecr.start_lifecycle_policy_preview, "LifecyclePolicyNotFoundException"),
         (ecr.get_lifecycle_policy_preview, "LifecyclePolicyPreviewNotFoundException"),
     ]:
-        refused(call, error, repositoryName=name)
-        refused(call, "RepositoryNotFoundException", repositoryName="none")
-        refused(call, "InvalidParameterException", repositoryName="No Name")
-    refused(ecr.get_lifecycle_policy_preview, "InvalidParameterException", repositoryName=name, maxResults=101)
-    refused(ecr.get_lifecycle_policy_preview, "InvalidParameterException", repositoryName=name, nextToken="x")
+        fails(error, call, repositoryName=name)
+        fails("RepositoryNotFoundException", call, repositoryName="none")
+        fails("InvalidParameterException", call, repositoryName="No Name")
+    fails("InvalidParameterException", ecr.get_lifecycle_policy_preview, repositoryName=name, maxResults=101)
+    fails("InvalidParameterException", ecr.get_lifecycle_policy_preview, repositoryName=name, nextToken="x")
 
 
 @case
@@ -171,11 +148,4 @@ def leases_images_in_use():
     assert newest_one != used
 
 
-for function in cases:
-    try:
-        function()
-        print("ok", function.__name__, flush=True)
-    except Exception as error:
-        traceback.print_exc()
-        reason = " ".join(f"{type(error).__name__}: {error}".split())
-        print(f"not ok {function.__name__}: {reason}", flush=True)
+run()

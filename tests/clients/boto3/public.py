@@ -1,51 +1,20 @@
 """Drives public registries through boto3 and prints one line per case."""
 
 import base64
-import hashlib
 import json
-import os
-import sys
-import traceback
 import urllib.error
 import urllib.request
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
-ACCOUNT = "000000000000"
-MANIFEST = "application/vnd.oci.image.manifest.v1+json"
-PREFIX = os.environ["REPOSITORY_PREFIX"]
-MIB = 1 << 20
+from harness import ACCOUNT, CONFIG, MANIFEST, MIB, PREFIX, case, digest, fails, run
 
-# The registry is asked what it thinks of parameters that boto3 itself would refuse.
-config = Config(parameter_validation=False, retries={"max_attempts": 1})
-public = boto3.client("ecr-public", region_name="us-east-1", config=config)
-cases = []
-
-
-def case(function):
-    cases.append(function)
-    return function
+public = boto3.client("ecr-public", region_name="us-east-1", config=CONFIG)
 
 
 def repository(suffix, **members):
     name = f"{PREFIX}/{suffix}"
     return name, public.create_repository(repositoryName=name, **members)
-
-
-def digest(data):
-    return "sha256:" + hashlib.sha256(data).hexdigest()
-
-
-def fails(code, call, **members):
-    try:
-        answer = call(**members)
-    except ClientError as error:
-        found = error.response["Error"]["Code"]
-        assert found == code, f"{found} instead of {code}: {error}"
-        return error.response
-    raise AssertionError(f"{code} was expected, and this came: {answer}")
 
 
 def layer(name, data):
@@ -157,7 +126,7 @@ def is_told_every_error_of_a_repository():
     fails("RegistryNotFoundException", public.initiate_layer_upload, repositoryName=name, registryId="nobodys")
     fails("InvalidParameterException", public.initiate_layer_upload, repositoryName=name, registryId="No")
     fails("InvalidParameterException", public.describe_images, repositoryName=name, registryId="nobodys")
-    far = boto3.client("ecr-public", region_name="eu-west-1", endpoint_url=public.meta.endpoint_url, config=config)
+    far = boto3.client("ecr-public", region_name="eu-west-1", endpoint_url=public.meta.endpoint_url, config=CONFIG)
     fails("UnsupportedCommandException", far.get_registry_catalog_data)
 
 
@@ -198,7 +167,7 @@ def needs_both_actions_for_a_password():
     iam.create_user(UserName=user)
     key = iam.create_access_key(UserName=user)["AccessKey"]
     keys = {"aws_access_key_id": key["AccessKeyId"], "aws_secret_access_key": key["SecretAccessKey"]}
-    theirs = boto3.client("ecr-public", region_name="us-east-1", config=config, **keys)
+    theirs = boto3.client("ecr-public", region_name="us-east-1", config=CONFIG, **keys)
     fails("AccessDeniedException", theirs.get_authorization_token)
 
     def allow(*actions):
@@ -216,18 +185,4 @@ def needs_both_actions_for_a_password():
     fails("AccessDeniedException", theirs.create_repository, repositoryName="not/allowed")
 
 
-def main():
-    failed = False
-    for function in cases:
-        try:
-            function()
-            print("ok", function.__name__, flush=True)
-        except Exception as error:
-            failed = True
-            line = traceback.extract_tb(error.__traceback__)[1].lineno
-            reason = " ".join(f"line {line}: {type(error).__name__}: {error}".split())
-            print(f"not ok {function.__name__}: {reason}", flush=True)
-    sys.exit(failed)
-
-
-main()
+run()

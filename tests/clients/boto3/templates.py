@@ -1,38 +1,13 @@
 """Drives repository creation templates through boto3, as Terraform does, and prints one line per case."""
 
 import json
-import os
-import sys
-import traceback
 
 import boto3
-from botocore.config import Config
-from botocore.exceptions import ClientError
 
-ACCOUNT = "000000000000"
-PREFIX = os.environ["REPOSITORY_PREFIX"]
+from harness import ACCOUNT, CONFIG, PREFIX, case, fails, run
 
-# The registry is asked what it thinks of parameters that boto3 itself would refuse.
-ecr = boto3.client("ecr", config=Config(parameter_validation=False, retries={"max_attempts": 1}))
+ecr = boto3.client("ecr", config=CONFIG)
 iam = boto3.client("iam")
-cases = []
-
-
-def case(function):
-    cases.append(function)
-    return function
-
-
-def fails(code, call, says="", **arguments):
-    try:
-        answer = call(**arguments)
-    except ClientError as error:
-        got = error.response["Error"]
-        assert got["Code"] == code, f"{got['Code']}: {got['Message']}"
-        assert isinstance(error, getattr(ecr.exceptions, code, ClientError)), type(error)
-        assert says in got["Message"], got["Message"]
-        return
-    raise AssertionError(f"no {code}: {answer}")
 
 
 def create(suffix, **members):
@@ -86,7 +61,7 @@ def lives_as_terraform_has_it_live():
     fails(
         "TemplateNotFoundException",
         ecr.delete_repository_creation_template,
-        f"The repository creation template with prefix '{PREFIX}/tf' does not exist",
+        says=f"The repository creation template with prefix '{PREFIX}/tf' does not exist",
         prefix=f"{PREFIX}/tf",
     )
 
@@ -138,18 +113,4 @@ def has_its_own_role():
     assert trusted == {"Service": "ecr.amazonaws.com"}, role
 
 
-def main():
-    failed = False
-    for function in cases:
-        try:
-            function()
-            print("ok", function.__name__, flush=True)
-        except Exception as error:
-            failed = True
-            line = traceback.extract_tb(error.__traceback__)[1].lineno
-            reason = " ".join(f"line {line}: {type(error).__name__}: {error}".split())
-            print(f"not ok {function.__name__}: {reason}", flush=True)
-    sys.exit(failed)
-
-
-main()
+run()
