@@ -66,10 +66,17 @@ pub(super) async fn blob(
         .meta
         .query(move |tx| domain::registry(tx, domain))
         .await?;
+    // What these wrap may go into rows for a while, even if they are exchanged meanwhile.
+    let keys = core.keys.domain(&core.meta, registry, domain).await?;
     let mut rows = Vec::with_capacity(chain.segments.len());
     for id in &chain.segments {
         match ring.open(core, (store, *id)).await {
-            Ok(found) => rows.push(found.recovered.row),
+            Ok(found) => {
+                let mut row = found.recovered.row;
+                let wrapped = keys.rewrap_from(&found.keys, *id, row.key_version, &row.wrapped_key);
+                (row.key_version, row.wrapped_key) = wrapped.map_err(Error::internal)?;
+                rows.push(row);
+            }
             Err(error @ Error::Unavailable) => return Err(error),
             Err(error) => {
                 done.find(*id, super::causes(&error));
@@ -77,7 +84,6 @@ pub(super) async fn blob(
             }
         }
     }
-    let keys = core.keys.domain(&core.meta, registry, domain).await?;
     let mut found = Found {
         registry,
         domain,
@@ -96,7 +102,7 @@ pub(super) async fn blob(
     let outcome = if found.rows.len() > IDS_PER_QUERY {
         write_anew(core, &keys, found).await
     } else {
-        link_it(core, found).await
+        link_it(core, &keys, found).await
     };
     match outcome {
         Err(Error::Unavailable) => return Err(Error::Unavailable),
@@ -234,8 +240,8 @@ async fn admit(
         .await
 }
 
-async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
-    let registry = found.registry;
+async fn link_it(core: &Core, keys: &DomainKeys, found: Found) -> Result<Outcome> {
+    let (registry, seals_until) = (found.registry, keys.seals_until());
     let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
     let new = NewRepository::new(core, registry, name).await?;
     let content = ContentId::from_uuid(core.fresh());
@@ -250,6 +256,11 @@ async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
     let is_archived = found.rows.iter().any(|row| Some(row.store) == archive);
     core.meta
         .write(Durability::Durable, move |tx| {
+            if tx.now() > seals_until {
+                return Err(Error::internal(
+                    "it took longer to read than its keys may seal",
+                ));
+            }
             let outcome = put(tx, &registry, &new, &made, &found.rows)?;
             if is_archived && matches!(outcome, Outcome::Linked(_)) {
                 // The promise brings it to where pulls are served from.
