@@ -238,7 +238,7 @@ async fn recovered_beside_rekey(steps: usize) -> bool {
 #[tokio::test]
 async fn a_key_that_goes_meanwhile_takes_nothing_along_that_is_recovered() {
     let mut steps = 0;
-    while recovered_beside_rekey(steps).await {
+    while Box::pin(recovered_beside_rekey(steps)).await {
         steps += 1;
     }
     assert!(steps > 3, "it has steps");

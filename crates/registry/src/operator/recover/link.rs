@@ -31,7 +31,9 @@ use crate::{
     },
     table::{
         blob::{self, NewBlob},
-        domain, link, relocation,
+        domain, doomed,
+        link::{self, KEEP},
+        relocation,
         repository::{self, Repository},
         segment, setting,
     },
@@ -47,8 +49,6 @@ enum Outcome {
     Linked(RepositoryName),
     /// The blob is there, sound.
     Present,
-    /// A row names one of the segments by now.
-    Named,
 }
 
 /// Reads a chain and, if its bytes are those that its last footer says, links it.
@@ -66,8 +66,16 @@ pub(super) async fn blob(
         .meta
         .query(move |tx| domain::registry(tx, domain))
         .await?;
-    // What these wrap may go into rows for a while, even if they are exchanged meanwhile.
+    // What these wrap may go into rows for a day, even if they are exchanged meanwhile.
     let keys = core.keys.domain(&core.meta, registry, domain).await?;
+    if chain.segments.len() <= IDS_PER_QUERY {
+        let ids = chain.segments.clone();
+        let unknown = core.meta.query(move |tx| segment::unknown(tx, &ids));
+        // Since they were listed. What is doomed from now on stays for that day.
+        if unknown.await?.len() != chain.segments.len() {
+            return Ok(());
+        }
+    }
     let mut rows = Vec::with_capacity(chain.segments.len());
     for id in &chain.segments {
         match ring.open(core, (store, *id)).await {
@@ -106,6 +114,8 @@ pub(super) async fn blob(
     };
     match outcome {
         Err(Error::Unavailable) => return Err(Error::Unavailable),
+        // A row names one of the segments by now.
+        Err(Error::Stale) => {}
         // Such as an account that has all the repositories it may have: others' blobs come all the same.
         Err(problem) => done.find(first, super::causes(&problem)),
         Ok(Outcome::Linked(name)) => {
@@ -119,7 +129,6 @@ pub(super) async fn blob(
             }
         }
         Ok(Outcome::Present) => done.present += 1,
-        Ok(Outcome::Named) => {}
     }
     Ok(())
 }
@@ -283,10 +292,7 @@ fn put(
     if there.is_some_and(|blob| !blob.is_damaged) {
         return Ok(Outcome::Present);
     }
-    let ids: Vec<_> = rows.iter().map(|row| row.physical_id).collect();
-    if segment::unknown(tx, &ids)?.len() != ids.len() {
-        return Ok(Outcome::Named);
-    }
+    take(tx, rows)?;
     let repository = repository(tx, registry, new)?;
     for row in rows {
         segment::insert(tx, made.content, row)?;
@@ -296,6 +302,23 @@ fn put(
     link::promise(tx, incarnation, made.domain, &made.digest)?;
     link::keep_for(tx, incarnation, &made.digest, KEPT)?;
     Ok(Outcome::Linked(repository.name))
+}
+
+/// Takes the files of segments, so that no collector does; fails with [`Error::Stale`] if a row names one.
+fn take(tx: &mut dyn Tx, rows: &[SegmentRow]) -> Result<()> {
+    let mut ids: Vec<_> = rows
+        .iter()
+        .map(|row| (row.physical_id, row.store))
+        .collect();
+    // In one order, as collectors do: of two that wait for each other one would have to begin again.
+    ids.sort_unstable();
+    let until = tx.now().plus(KEEP);
+    for (id, store) in ids {
+        if !(doomed::doom_unknown(tx, id, store, until)? && doomed::claim(tx, id)?) {
+            return Err(Error::Stale);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the repository that a recovery has made, or makes one: whoever may read another, by whatever policy, did not have
