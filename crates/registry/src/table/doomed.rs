@@ -68,21 +68,28 @@ pub(crate) fn release(tx: &mut dyn Tx, physical: PhysicalId, store: u32) -> Resu
 }
 
 /// Dooms a file that no row names; returns whether none did.
+///
+/// INVARIANT: whoever takes such a file, be it to become a segment, takes it by this. Of two at once one waits for the other
+/// here, and looks at the segments in a later statement, which sees what the other has done.
 pub(crate) fn doom_unknown(
     tx: &mut dyn Tx,
     physical: PhysicalId,
     store: u32,
     not_before: Timestamp,
 ) -> Result<bool> {
-    let named = "SELECT 1 FROM segment WHERE physical = ?1";
-    if tx.row::<i64>(named, args![physical.as_bytes()])?.is_some() {
-        return Ok(false);
-    }
     let doomed = tx.execute(
         "INSERT INTO doomed (physical, store, not_before) VALUES (?1, ?2, ?3) ON CONFLICT (physical) DO NOTHING",
         args![physical.as_bytes(), i64::from(store), not_before],
     )?;
-    Ok(doomed == 1)
+    if doomed == 0 {
+        return Ok(false);
+    }
+    let named = "SELECT 1 FROM segment WHERE physical = ?1";
+    if tx.row::<i64>(named, args![physical.as_bytes()])?.is_some() {
+        forget(tx, physical)?;
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Dooms all segments of a content.

@@ -136,9 +136,18 @@ impl TestCore {
 
     /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.
     pub(crate) async fn listing() -> Self {
+        Self::listing_over(prepared(postgres::is_chosen())).await
+    }
+
+    /// The same on PostgreSQL, whatever engine is tested.
+    pub(crate) async fn listing_on_postgres() -> Self {
+        Self::listing_over(prepared(true)).await
+    }
+
+    async fn listing_over(database: Option<Database>) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let objects = Arc::new(FileObjects::new(segments::place(dir.path())));
-        Self::over(dir, |_| {}, |blobs| blobs.with_objects(objects)).await
+        Self::begin(dir, database, |_| {}, |blobs| blobs.with_objects(objects)).await
     }
 
     /// What is left when the metadata is lost: new metadata over the same blobs, with these master keys.

@@ -1,39 +1,41 @@
 //! Who waits in line for a row decides by what is so when its turn comes. On PostgreSQL, where one may wait beside others.
 
-use std::{sync::mpsc, time::Duration};
+use std::{pin::pin, sync::mpsc, time::Duration};
 
 use longshore_registry::{
     Error, Operation,
     op::{image::PutImage, repository::SetRepositoryPolicy},
+    operator::{gc, recover::recover},
 };
-use longshore_store::meta::Durability;
+use longshore_store::meta::{Durability, Tx};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
 use tokio::{sync::oneshot, task::JoinHandle};
 
 use crate::authz::people::{People, grant, policy};
 use crate::harness::{ACCOUNT, TestCore, name_of};
+use crate::recover::lose_rows;
 
-/// Somebody who has the repository `app` to itself, until it is let go.
-struct Alone {
+/// A transaction that is under way until it is let go, and then comes to nothing.
+struct Held {
     release: mpsc::Sender<()>,
     job: JoinHandle<Result<(), Error>>,
 }
 
-impl Alone {
-    async fn with_app(t: &TestCore) -> Self {
+impl Held {
+    /// Begins one that has changed or locked one row.
+    async fn after(t: &TestCore, sql: &'static str, args: Vec<Vec<u8>>) -> Self {
         let (release, released) = mpsc::channel::<()>();
         let (took, taken) = oneshot::channel();
         let (meta, mut took) = (t.core.meta.clone(), Some(took));
         let job = tokio::spawn(async move {
             let hold = meta.write(Durability::Soft, move |tx| {
-                let sql = "SELECT 1 FROM repository r /*alone in line: r.incarnation*/ WHERE r.name = 'app' \
-                           /*for no key update of r*/";
-                assert_eq!(tx.count(sql, &[])?, 1);
+                let args: Vec<_> = args.iter().map(Into::into).collect();
+                assert_eq!(tx.execute(sql, &args)?, 1);
                 took.take().unwrap().send(()).unwrap();
                 // Let go, or the test has failed.
                 let _ = released.recv();
-                Ok(())
+                Err(Error::Stale)
             });
             hold.await
         });
@@ -41,20 +43,26 @@ impl Alone {
         Self { release, job }
     }
 
+    /// Has the repository `app` to itself.
+    async fn app_alone(t: &TestCore) -> Self {
+        let sql = "SELECT 1 FROM repository r /*alone in line: r.incarnation*/ WHERE r.name = 'app' \
+                   /*for no key update of r*/";
+        Self::after(t, sql, Vec::new()).await
+    }
+
     async fn end(self) {
         self.release.send(()).unwrap();
-        self.job.await.unwrap().unwrap();
+        assert!(matches!(self.job.await.unwrap(), Err(Error::Stale)));
     }
 }
 
-/// Waits until somebody waits for a lock.
-async fn until_one_waits(t: &TestCore) {
-    let count = |tx: &mut dyn longshore_store::meta::Tx| {
-        let sql = "SELECT count(*) FROM pg_locks l JOIN pg_database d ON d.oid = l.database AND d.datname = current_database() \
-                   WHERE NOT l.granted";
+/// Waits until so many wait for a lock.
+async fn until_waiting(t: &TestCore, waiting: i64) {
+    let count = |tx: &mut dyn Tx| {
+        let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         Ok::<_, Error>(tx.count(sql, &[])?)
     };
-    while t.core.meta.query(count).await.unwrap() == 0 {
+    while t.core.meta.query(count).await.unwrap() < waiting {
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
 }
@@ -72,9 +80,9 @@ where
     let all = policy("Allow", "ecr:*", "*", &json!({}));
     people.inline(ACCOUNT, &user, "all", &all).await;
     let caller = people.caller(&user).await;
-    let alone = Alone::with_app(&t).await;
+    let alone = Held::app_alone(&t).await;
     let meanwhile = async {
-        until_one_waits(&t).await;
+        until_waiting(&t, 1).await;
         if is_taken {
             people.take(ACCOUNT, &user, "all").await;
         }
@@ -106,4 +114,75 @@ async fn a_push_that_waited_heeds_what_was_taken_away_meanwhile() {
     let index = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.index.v1+json", "manifests": []});
     let input = json!({"repositoryName": "app", "imageManifest": index.to_string()});
     heeds::<PutImage>(input).await;
+}
+
+/// A store with a file that no row names.
+async fn with_unknown_file() -> (TestCore, Vec<u8>) {
+    let t = TestCore::listing_on_postgres().await;
+    t.repository("app").await;
+    t.blob("app", &vec![1; 200_000]).await;
+    let id = |tx: &mut dyn Tx| Ok::<_, Error>(tx.row("SELECT physical FROM segment", &[])?);
+    let id: Option<Vec<u8>> = t.core.meta.query(id).await.unwrap();
+    lose_rows(&t).await;
+    (t, id.unwrap())
+}
+
+/// How many files are both: needed, and to go.
+async fn torn(t: &TestCore) -> i64 {
+    let both = |tx: &mut dyn Tx| {
+        let sql = "SELECT count(*) FROM segment s JOIN doomed d ON d.physical = s.physical";
+        Ok::<_, Error>(tx.count(sql, &[])?)
+    };
+    t.core.meta.query(both).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_recovered_is_not_doomed() {
+    let (t, _) = with_unknown_file().await;
+    // The recovery comes to where it makes its repository.
+    let name = "recovered in private/123456789012/eu-central-1";
+    let sql = "INSERT INTO setting (name, value) VALUES (convert_from(?1, 'UTF8'), '')";
+    let held = Held::after(&t, sql, vec![name.into()]).await;
+    let collecting = async {
+        until_waiting(&t, 1).await;
+        let mut collecting = pin!(gc::unknown(&t.core, false, |_| {}));
+        let early = tokio::select! {
+            found = &mut collecting => Some(found),
+            () = until_waiting(&t, 2) => None,
+        };
+        held.end().await;
+        match early {
+            Some(found) => found,
+            None => collecting.await,
+        }
+    };
+    let (recovered, found) = tokio::join!(recover(&t.core, |_| {}), collecting);
+    assert_eq!(torn(&t).await, 0);
+    assert_eq!((recovered.unwrap().blobs, found.unwrap()), (1, 0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_being_doomed_is_not_recovered() {
+    let (t, id) = with_unknown_file().await;
+    // The collector comes to where it dooms the file.
+    let sql = "INSERT INTO doomed (physical, store, not_before) VALUES (?1, 1, 0)";
+    let held = Held::after(&t, sql, vec![id]).await;
+    let recovering = async {
+        until_waiting(&t, 1).await;
+        let mut recovering = pin!(recover(&t.core, |_| {}));
+        let early = tokio::select! {
+            done = &mut recovering => Some(done),
+            () = until_waiting(&t, 2) => None,
+        };
+        held.end().await;
+        match early {
+            Some(done) => done,
+            None => recovering.await,
+        }
+    };
+    let (found, recovered) = tokio::join!(gc::unknown(&t.core, false, |_| {}), recovering);
+    assert_eq!(torn(&t).await, 0);
+    // It is whose turn comes first.
+    let recovered = recovered.unwrap();
+    assert_eq!(recovered.blobs + found.unwrap(), 1, "{recovered:?}");
 }

@@ -1,6 +1,6 @@
 //! Segments that no row names become blobs again.
 
-use std::{path::PathBuf, time::Duration};
+use std::{cell::Cell, future::poll_fn, path::PathBuf, pin::pin, task::Poll, time::Duration};
 
 use bytes::Bytes;
 use longshore_registry::{
@@ -84,7 +84,7 @@ async fn recovered(t: &TestCore) -> Recovered {
 }
 
 /// Takes the rows of everything that was pushed away.
-async fn lose_rows(t: &TestCore) {
+pub(crate) async fn lose_rows(t: &TestCore) {
     t.core
         .meta
         .write(Durability::Durable, |tx| {
@@ -188,6 +188,60 @@ async fn without_any_metadata_all_segments_come_back_by_the_copies_of_their_keys
     t.repository("app").await;
     t.blob("app", &large(2)).await;
     assert_eq!(t.files(), 3);
+}
+
+/// A segment whose rows are lost is recovered while its domain's old key goes; when all is listed, the recovery stops after so
+/// many steps until that key is gone. Returns whether it had so many.
+async fn recovered_beside_rekey(steps: usize) -> bool {
+    let t = TestCore::listing().await;
+    t.repository("app").await;
+    let digest = t.blob("app", &large(1)).await;
+    lose_rows(&t).await;
+    t.advance(Duration::from_mins(1));
+    let rekeyed = async |finish| {
+        let options = domains::Options { finish };
+        let step = |_: &domains::Rekeyed| t.advance(Duration::from_secs(5));
+        rekey(&t.core, options, step).await.unwrap()
+    };
+    assert_eq!(rekeyed(false).await.new_keys, 1);
+    t.advance(Duration::from_hours(26));
+    let other = t.replica().await;
+    let is_listed = Cell::new(false);
+    let mut recovering = pin!(recover(&other.core, |done| is_listed.set(done.listed == 256)));
+    let mut left = steps;
+    let early = poll_fn(|cx| match recovering.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending if is_listed.get() && left == 0 => Poll::Ready(None),
+        Poll::Pending => {
+            left -= usize::from(is_listed.get());
+            Poll::Pending
+        }
+    });
+    let early = early.await;
+    assert_eq!(rekeyed(true).await.removed_keys, 1);
+    let has_stopped = early.is_none();
+    let done = match early {
+        Some(done) => done,
+        None => recovering.await,
+    };
+    let done = done.unwrap();
+    assert_eq!((done.blobs, done.left), (1, 0), "{steps}: {done:?}");
+    let after = t.replica().await;
+    assert_eq!(
+        pulled(&after, "recovered", digest).await,
+        large(1),
+        "{steps}"
+    );
+    has_stopped
+}
+
+#[tokio::test]
+async fn a_key_that_goes_meanwhile_takes_nothing_along_that_is_recovered() {
+    let mut steps = 0;
+    while Box::pin(recovered_beside_rekey(steps)).await {
+        steps += 1;
+    }
+    assert!(steps > 3, "it has steps");
 }
 
 #[tokio::test]

@@ -31,7 +31,9 @@ use crate::{
     },
     table::{
         blob::{self, NewBlob},
-        domain, link, relocation,
+        domain, doomed,
+        link::{self, KEEP},
+        relocation,
         repository::{self, Repository},
         segment, setting,
     },
@@ -47,8 +49,6 @@ enum Outcome {
     Linked(RepositoryName),
     /// The blob is there, sound.
     Present,
-    /// A row names one of the segments by now.
-    Named,
 }
 
 /// Reads a chain and, if its bytes are those that its last footer says, links it.
@@ -66,10 +66,25 @@ pub(super) async fn blob(
         .meta
         .query(move |tx| domain::registry(tx, domain))
         .await?;
+    // What these wrap may go into rows for a day, even if they are exchanged meanwhile.
+    let keys = core.keys.domain(&core.meta, registry, domain).await?;
+    if chain.segments.len() <= IDS_PER_QUERY {
+        let ids = chain.segments.clone();
+        let unknown = core.meta.query(move |tx| segment::unknown(tx, &ids));
+        // Since they were listed. What is doomed from now on stays for that day.
+        if unknown.await?.len() != chain.segments.len() {
+            return Ok(());
+        }
+    }
     let mut rows = Vec::with_capacity(chain.segments.len());
     for id in &chain.segments {
         match ring.open(core, (store, *id)).await {
-            Ok(found) => rows.push(found.recovered.row),
+            Ok(found) => {
+                let mut row = found.recovered.row;
+                let wrapped = keys.rewrap_from(&found.keys, *id, row.key_version, &row.wrapped_key);
+                (row.key_version, row.wrapped_key) = wrapped.map_err(Error::internal)?;
+                rows.push(row);
+            }
             Err(error @ Error::Unavailable) => return Err(error),
             Err(error) => {
                 done.find(*id, super::causes(&error));
@@ -77,7 +92,6 @@ pub(super) async fn blob(
             }
         }
     }
-    let keys = core.keys.domain(&core.meta, registry, domain).await?;
     let mut found = Found {
         registry,
         domain,
@@ -96,10 +110,12 @@ pub(super) async fn blob(
     let outcome = if found.rows.len() > IDS_PER_QUERY {
         write_anew(core, &keys, found).await
     } else {
-        link_it(core, found).await
+        link_it(core, &keys, found).await
     };
     match outcome {
         Err(Error::Unavailable) => return Err(Error::Unavailable),
+        // A row names one of the segments by now.
+        Err(Error::Stale) => {}
         // Such as an account that has all the repositories it may have: others' blobs come all the same.
         Err(problem) => done.find(first, super::causes(&problem)),
         Ok(Outcome::Linked(name)) => {
@@ -113,7 +129,6 @@ pub(super) async fn blob(
             }
         }
         Ok(Outcome::Present) => done.present += 1,
-        Ok(Outcome::Named) => {}
     }
     Ok(())
 }
@@ -234,8 +249,8 @@ async fn admit(
         .await
 }
 
-async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
-    let registry = found.registry;
+async fn link_it(core: &Core, keys: &DomainKeys, found: Found) -> Result<Outcome> {
+    let (registry, seals_until) = (found.registry, keys.seals_until());
     let name: RepositoryName = RECOVERED.parse().map_err(Error::internal)?;
     let new = NewRepository::new(core, registry, name).await?;
     let content = ContentId::from_uuid(core.fresh());
@@ -250,6 +265,11 @@ async fn link_it(core: &Core, found: Found) -> Result<Outcome> {
     let is_archived = found.rows.iter().any(|row| Some(row.store) == archive);
     core.meta
         .write(Durability::Durable, move |tx| {
+            if tx.now() > seals_until {
+                return Err(Error::internal(
+                    "it took longer to read than its keys may seal",
+                ));
+            }
             let outcome = put(tx, &registry, &new, &made, &found.rows)?;
             if is_archived && matches!(outcome, Outcome::Linked(_)) {
                 // The promise brings it to where pulls are served from.
@@ -272,10 +292,7 @@ fn put(
     if there.is_some_and(|blob| !blob.is_damaged) {
         return Ok(Outcome::Present);
     }
-    let ids: Vec<_> = rows.iter().map(|row| row.physical_id).collect();
-    if segment::unknown(tx, &ids)?.len() != ids.len() {
-        return Ok(Outcome::Named);
-    }
+    take(tx, rows)?;
     let repository = repository(tx, registry, new)?;
     for row in rows {
         segment::insert(tx, made.content, row)?;
@@ -285,6 +302,23 @@ fn put(
     link::promise(tx, incarnation, made.domain, &made.digest)?;
     link::keep_for(tx, incarnation, &made.digest, KEPT)?;
     Ok(Outcome::Linked(repository.name))
+}
+
+/// Takes the files of segments, so that no collector does; fails with [`Error::Stale`] if a row names one.
+fn take(tx: &mut dyn Tx, rows: &[SegmentRow]) -> Result<()> {
+    let mut ids: Vec<_> = rows
+        .iter()
+        .map(|row| (row.physical_id, row.store))
+        .collect();
+    // In one order, as collectors do: of two that wait for each other one would have to begin again.
+    ids.sort_unstable();
+    let until = tx.now().plus(KEEP);
+    for (id, store) in ids {
+        if !(doomed::doom_unknown(tx, id, store, until)? && doomed::claim(tx, id)?) {
+            return Err(Error::Stale);
+        }
+    }
+    Ok(())
 }
 
 /// Returns the repository that a recovery has made, or makes one: whoever may read another, by whatever policy, did not have

@@ -33,7 +33,9 @@ pub(super) struct Ring {
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) domain: DomainId,
-    /// Its data key is wrapped by a key of the rows.
+    /// Keys of the rows, as they were when the domain was first met.
+    pub(super) keys: Arc<DomainKeys>,
+    /// Its data key is wrapped by one of those.
     pub(super) recovered: Recovered,
 }
 
@@ -73,7 +75,11 @@ impl Ring {
         if let Some(keys) = &rows
             && let Ok(recovered) = core.blobs.recover(store, id, keys).await
         {
-            return Ok(Found { domain, recovered });
+            return Ok(Found {
+                domain,
+                keys: Arc::clone(keys),
+                recovered,
+            });
         }
         let master = core.keys.master();
         let right = |copy: &&KeyCopy| {
@@ -136,7 +142,11 @@ impl Ring {
         let row = &mut recovered.row;
         let wrapped = rows.rewrap_from(keys, row.physical_id, row.key_version, &row.wrapped_key);
         (row.key_version, row.wrapped_key) = wrapped.map_err(Error::internal)?;
-        Ok(Found { domain, recovered })
+        Ok(Found {
+            domain,
+            keys: rows,
+            recovered,
+        })
     }
 }
 
