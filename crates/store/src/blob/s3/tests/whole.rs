@@ -116,7 +116,7 @@ async fn uploads_become(server: &S3Server, count: usize) {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_secs(60), become_so).await;
+    let waited = tokio::time::timeout(Duration::from_mins(1), become_so).await;
     waited.unwrap_or_else(|_| panic!("{count}: {:?}", server.names("test/").1));
 }
 
