@@ -43,8 +43,8 @@ fn step(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<usize> {
             return Ok(removed);
         }
     }
-    lifecycle::evaluation::end_all(tx, incarnation)?;
     lifecycle::policy::remove(tx, incarnation)?;
+    lifecycle::evaluation::end_all(tx, incarnation)?;
     repository_tag::clear(tx, incarnation)?;
     catalog::clear(tx, incarnation)?;
     repository::bury(tx, incarnation)?;

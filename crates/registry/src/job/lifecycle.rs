@@ -41,33 +41,30 @@ const PREVIEW_LIFE: Duration = Duration::from_hours(24);
 const RUN_IDLE: Duration = Duration::from_hours(1);
 /// So does one that has acted on images for so long; what it has done stays done. One that still looks at them goes on.
 const RUN_LIFE: Duration = Duration::from_hours(24);
+/// How many runs take turns, of a minute each: what takes long in one repository does not hold up the others, and each has its
+/// next turn long before it would count as idle.
+const RUNS: i64 = 8;
 /// How many marks one step clears.
 const CLEARED: i64 = 1000;
 /// How many subjects that are gone a run forgets.
 const FORGOTTEN: i64 = 1000;
 
-/// Takes a step with a preview, a step with a run, and one to clear up. Runs rest while the clock cannot be trusted.
+/// Takes a step with a preview, a step with the run whose turn it is, and one to clear up. Runs rest while the clock cannot be trusted.
 pub async fn tick(core: &Core, may_run: bool) -> Result<Swept> {
     let mut swept = clear(core).await?;
-    let mut kinds = vec![Kind::Preview];
+    let preview = |tx: &mut dyn Tx| Ok::<_, Error>(evaluation::next_preview(tx)?);
+    let mut next = vec![core.meta.query(preview).await?];
     if may_run {
         begin(core).await?;
-        kinds.push(Kind::Run);
+        let run = |tx: &mut dyn Tx| Ok::<_, Error>(evaluation::next_run(tx)?);
+        next.push(core.meta.query(run).await?);
     }
-    for kind in kinds {
-        if let Some(evaluation) = under_way(core, kind).await? {
-            step(core, evaluation).await?;
-            swept.done += 1;
-            swept.more = true;
-        }
+    for evaluation in next.into_iter().flatten() {
+        step(core, evaluation).await?;
+        swept.done += 1;
+        swept.more = true;
     }
     Ok(swept)
-}
-
-async fn under_way(core: &Core, kind: Kind) -> Result<Option<Evaluation>> {
-    core.meta
-        .query(move |tx| Ok(evaluation::under_way(tx, kind)?))
-        .await
 }
 
 /// Begins to evaluate `text` for a repository as it is now.
@@ -98,13 +95,14 @@ pub(crate) fn start(
     Ok(evaluation::insert(tx, &started)?)
 }
 
-/// Begins a run of the policy that has waited longest, if none is under way and it is due.
+/// Begins a run of the policy that has waited longest, if it is due and few enough are under way.
 async fn begin(core: &Core) -> Result<()> {
     let interval = core.settings.lifecycle_interval;
     let is_due = move |tx: &mut dyn Tx| {
-        Ok::<_, Error>(match evaluation::under_way(tx, Kind::Run)? {
-            Some(_) => None,
-            None => policy::due(tx, interval)?,
+        Ok::<_, Error>(if evaluation::runs(tx)? < RUNS {
+            policy::due(tx, interval)?
+        } else {
+            None
         })
     };
     if core.meta.read(is_due).await?.is_none() {
@@ -157,7 +155,8 @@ async fn is_stale(core: &Core, run: &Evaluation, now: Timestamp) -> Result<bool>
         .query(move |tx| policy::waits_since(tx, incarnation))
         .await?;
     let stepped = stepped.map_or(as_of, |stepped| stepped.max(as_of));
-    let acts_too_long = run.phase == Phase::Act && as_of.plus(soak::lasting(RUN_LIFE)) < now;
+    let acts_since = Timestamp::from_millis(run.cursor_at).max(as_of);
+    let acts_too_long = run.phase == Phase::Act && acts_since.plus(soak::lasting(RUN_LIFE)) < now;
     Ok(acts_too_long || stepped.plus(soak::lasting(RUN_IDLE)) < now)
 }
 
@@ -174,6 +173,7 @@ async fn give_up(core: &Core, evaluation: &Evaluation, since: Timestamp) -> Resu
                 Ok(())
             }
             Kind::Run => {
+                policy::hold(tx, given_up.incarnation)?;
                 let current = evaluation::get(tx, given_up.incarnation, Kind::Run)?;
                 if current.is_some_and(|current| current.id == given_up.id) {
                     evaluation::end(tx, given_up.incarnation, Kind::Run)?;
@@ -196,6 +196,9 @@ fn may_step(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<bool> {
     if held.versions.is_none() {
         return Ok(false);
     }
+    if evaluation.kind == Kind::Run {
+        policy::hold(tx, evaluation.incarnation)?;
+    }
     let current = evaluation::get(tx, evaluation.incarnation, evaluation.kind)?;
     let same = |current: Evaluation| current.id == evaluation.id && current.step == evaluation.step;
     if !current.is_some_and(same) {
@@ -214,7 +217,10 @@ fn next_phase(tx: &mut dyn Tx, mut evaluation: Evaluation, next: Phase) -> Resul
         return finish(tx, evaluation);
     }
     evaluation.phase = next;
-    evaluation.cursor_at = 0;
+    evaluation.cursor_at = match next {
+        Phase::Act => tx.now().as_millis(),
+        _ => 0,
+    };
     Ok(evaluation::advance(tx, &evaluation).map(drop)?)
 }
 

@@ -3,8 +3,8 @@
 use std::{pin::pin, sync::mpsc, time::Duration};
 
 use longshore_registry::{
-    Error, Operation,
-    op::{image::PutImage, repository::SetRepositoryPolicy},
+    Error, Operation, job,
+    op::{image::PutImage, lifecycle::PutLifecyclePolicy, repository::SetRepositoryPolicy},
     operator::{gc, recover::recover},
 };
 use longshore_store::meta::{Durability, Tx};
@@ -185,4 +185,40 @@ async fn what_is_being_doomed_is_not_recovered() {
     // It is whose turn comes first.
     let recovered = recovered.unwrap();
     assert_eq!(recovered.blobs + found.unwrap(), 1, "{recovered:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_policy_is_replaced_while_its_run_is_given_up_and_neither_is_done_in_vain() {
+    let t = TestCore::on_postgres().await;
+    t.repository("app").await;
+    for seed in ["one", "two", "three"] {
+        t.image("app", seed, None).await;
+    }
+    let text = |left| super::lifecycle::text(&[super::lifecycle::count(1, &["untagged"], left)]);
+    let put = async |left| {
+        let input = json!({"repositoryName": "app", "lifecyclePolicyText": text(left)});
+        t.ok::<PutLifecyclePolicy>(input).await
+    };
+    put(1).await;
+    t.advance(Duration::from_hours(25));
+    job::lifecycle::tick(&t.core, true).await.unwrap();
+    // Nobody was there to go on with it.
+    t.advance(Duration::from_hours(2));
+    let before = t.core.meta.stats().reruns;
+    let held = Held::after(
+        &t,
+        "UPDATE lifecycle_policy SET waits_since = waits_since",
+        Vec::new(),
+    );
+    let held = held.await;
+    let giving_up = async {
+        until_waiting(&t, 1).await;
+        job::lifecycle::tick(&t.core, true).await.unwrap();
+    };
+    let meanwhile = async {
+        until_waiting(&t, 2).await;
+        held.end().await;
+    };
+    tokio::join!(put(2), giving_up, meanwhile);
+    assert_eq!(t.core.meta.stats().reruns, before);
 }

@@ -50,7 +50,7 @@ pub(crate) struct Evaluation {
     pub(crate) phase: Phase,
     /// Which step comes next.
     pub(crate) step: i64,
-    /// Where the phase stands: a time in milliseconds while images are selected, a place afterwards.
+    /// Where the phase stands: a time in milliseconds while images are selected, then a place, and when acting began at last.
     pub(crate) cursor_at: i64,
     /// The image of that time that was looked at last.
     pub(crate) cursor_image: Vec<u8>,
@@ -88,7 +88,8 @@ impl Evaluation {
 }
 
 impl Kind {
-    fn code(self) -> i64 {
+    /// What it is in rows.
+    pub(super) fn code(self) -> i64 {
         match self {
             Self::Preview => 1,
             Self::Run => 2,
@@ -198,12 +199,28 @@ pub(crate) fn get(
     tx.row(&sql, args![incarnation.as_bytes(), kind.code()])
 }
 
-/// Returns the oldest evaluation of a kind that is under way.
-pub(crate) fn under_way(tx: &mut dyn Tx, kind: Kind) -> Result<Option<Evaluation>> {
+/// Returns the oldest preview that is under way.
+pub(crate) fn next_preview(tx: &mut dyn Tx) -> Result<Option<Evaluation>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM lifecycle_evaluation WHERE kind = ?1 AND phase <= ?2 ORDER BY as_of, incarnation LIMIT 1"
     );
-    tx.row(&sql, args![kind.code(), Phase::Act.code()])
+    tx.row(&sql, args![Kind::Preview.code(), Phase::Act.code()])
+}
+
+/// Returns the run that has rested longest, to the minute, of those under way in repositories that live.
+pub(crate) fn next_run(tx: &mut dyn Tx) -> Result<Option<Evaluation>> {
+    let sql = format!(
+        "SELECT {COLUMNS} FROM lifecycle_evaluation e WHERE kind = ?1 \
+         AND EXISTS (SELECT 1 FROM repository r WHERE r.incarnation = e.incarnation AND r.died_at IS NULL) \
+         ORDER BY (SELECT p.waits_since FROM lifecycle_policy p WHERE p.incarnation = e.incarnation), as_of, incarnation LIMIT 1"
+    );
+    tx.row(&sql, args![Kind::Run.code()])
+}
+
+/// Returns how many runs are under way.
+pub(crate) fn runs(tx: &mut dyn Tx) -> Result<i64> {
+    let sql = "SELECT COUNT(*) FROM lifecycle_evaluation WHERE kind = ?1";
+    tx.count(sql, args![Kind::Run.code()])
 }
 
 /// Returns a preview that was made for a time up to `before`, and can still be read.

@@ -5,6 +5,7 @@ use std::time::Duration;
 use longshore_store::meta::{Columns, Result, Row, Tx};
 use longshore_types::{id::Incarnation, time::Timestamp};
 
+use super::evaluation::Kind;
 use crate::table::args;
 
 /// The policy of a repository.
@@ -49,13 +50,22 @@ pub(crate) fn remove(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<()> {
     tx.execute(sql, args![incarnation.as_bytes()]).map(drop)
 }
 
-/// Returns the repository whose policy has waited longest, if it has for `interval`.
+/// Holds the policy of a repository, if it has one, until the transaction ends.
+///
+/// INVARIANT: whoever changes a policy and its run holds the policy first, so that none waits for another crosswise.
+pub(crate) fn hold(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<()> {
+    let sql = "SELECT 1 FROM lifecycle_policy WHERE incarnation = ?1 /*for update*/";
+    tx.row::<i64>(sql, args![incarnation.as_bytes()]).map(drop)
+}
+
+/// Returns the repository whose policy has waited longest, if it has for `interval` and has no run under way.
 pub(crate) fn due(tx: &mut dyn Tx, interval: Duration) -> Result<Option<Incarnation>> {
     let since = tx.now().minus(interval);
     tx.row(
         "SELECT p.incarnation FROM lifecycle_policy p JOIN repository r ON r.incarnation = p.incarnation \
-         WHERE p.waits_since <= ?1 AND r.died_at IS NULL ORDER BY p.waits_since LIMIT 1",
-        args![since],
+         WHERE p.waits_since <= ?1 AND r.died_at IS NULL AND NOT EXISTS \
+         (SELECT 1 FROM lifecycle_evaluation e WHERE e.incarnation = p.incarnation AND e.kind = ?2) ORDER BY p.waits_since LIMIT 1",
+        args![since, Kind::Run.code()],
     )
 }
 

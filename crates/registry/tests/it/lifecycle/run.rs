@@ -5,9 +5,10 @@ use longshore_registry::{
     oci::blob::HeadBlob,
     op::{
         image::DescribeImages,
-        lifecycle::{DeleteLifecyclePolicy, GetLifecyclePolicy},
+        lifecycle::{DeleteLifecyclePolicy, GetLifecyclePolicy, PutLifecyclePolicy},
     },
 };
+use longshore_store::meta::{Durability, Tx};
 use serde_json::json;
 
 use super::{DAY, INTERVAL, age, count, left, put, run, set, start, tags};
@@ -237,4 +238,54 @@ async fn a_run_that_has_stopped_for_long_begins_anew() {
     t.advance(Duration::from_hours(2));
     while step(&t).await {}
     assert_eq!(left(&t).await.len(), 2);
+}
+
+/// A run that is about to act, began so many hours ago and has acted for so many; returns how many images its next step leaves.
+async fn left_by_the_next_step(hours: i64, acting: i64) -> usize {
+    let t = due().await;
+    let acts = "SELECT COUNT(*) FROM lifecycle_evaluation WHERE phase = 4";
+    let acts = move |tx: &mut dyn Tx| tx.count(acts, &[]);
+    while t.core.meta.query(acts).await.unwrap() == 0 {
+        step(&t).await;
+    }
+    let earlier = move |tx: &mut dyn Tx| {
+        let sql = "UPDATE lifecycle_evaluation SET as_of = as_of - CAST(?1 AS BIGINT), cursor_at = cursor_at - CAST(?2 AS BIGINT)";
+        let hour = 3_600_000;
+        tx.execute(sql, &[(hours * hour).into(), (acting * hour).into()])
+    };
+    let changed = t.core.meta.write(Durability::Soft, earlier).await;
+    assert_eq!(changed.unwrap(), 1);
+    step(&t).await;
+    let now = left(&t).await.len();
+    while step(&t).await {}
+    assert_eq!(left(&t).await.len(), 2);
+    now
+}
+
+#[tokio::test]
+async fn a_run_may_look_at_images_for_days_and_act_for_one() {
+    assert_eq!(left_by_the_next_step(100, 23).await, 2);
+    // It begins anew.
+    assert_eq!(left_by_the_next_step(100, 25).await, 5);
+}
+
+#[tokio::test]
+async fn a_long_run_leaves_turns_to_others() {
+    let t = due().await;
+    t.repository("other").await;
+    let rules = super::text(&[count(1, &["untagged"], 2)]);
+    let policy = json!({"repositoryName": "other", "lifecyclePolicyText": rules});
+    t.ok::<PutLifecyclePolicy>(policy).await;
+    let has_run = async |name: &str| {
+        let input = json!({"repositoryName": name});
+        let got = t.ok::<GetLifecyclePolicy>(input).await;
+        got["lastEvaluatedAt"].as_f64().unwrap() > 0.0
+    };
+    step(&t).await;
+    while !has_run("other").await {
+        assert!(!has_run("app").await);
+        t.advance(Duration::from_mins(2));
+        assert!(step(&t).await);
+    }
+    assert!(!has_run("app").await);
 }
