@@ -122,7 +122,7 @@ pub struct BackedUp {
     pub removed_backups: Vec<String>,
     /// Segments that no backup needs any more, and that were removed.
     pub removed_segments: u64,
-    /// Why nothing was removed, though it was asked for.
+    /// Why nothing was removed, or not all, though it was asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub not_removed: Option<String>,
 }

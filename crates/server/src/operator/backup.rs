@@ -76,7 +76,7 @@ fn text(done: &BackedUp) -> String {
         ));
     }
     if let Some(why) = &done.not_removed {
-        lines.push(format!("no older backup was removed: {why}"));
+        lines.push(format!("not all was removed: {why}"));
     }
     lines.extend(done.lost.iter().map(Lost::to_string));
     lines.join("\n")

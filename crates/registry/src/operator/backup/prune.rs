@@ -53,6 +53,18 @@ pub(super) async fn run(
     if gone.is_empty() && dead.is_empty() {
         return Ok(());
     }
+    for backup in &kept {
+        if let Err(error) = read_needs(place, backup).await {
+            if !error.is_about_one() {
+                return Err(error);
+            }
+            let id = &backup.manifest.id;
+            done.not_removed = Some(format!(
+                "backup {id} does not tell all that it needs: {error}"
+            ));
+            return Ok(());
+        }
+    }
     if !place.is_alone() && !place.excludes().await? {
         done.not_removed = Some(
             "the S3 server makes objects that are there already, so that nobody can tell whether another backup is under way"
@@ -83,6 +95,14 @@ async fn open(core: &Core, place: &Place, id: &str) -> Result<Backup, BackupErro
     Ok(backup)
 }
 
+/// Reads all rows by which a backup tells which segments it needs.
+async fn read_needs(place: &Place, backup: &Backup) -> Result<(), BackupError> {
+    for index in backup.chunks_of("segment") {
+        pieces(place.rows(backup, index).await?)?;
+    }
+    Ok(())
+}
+
 /// Removes what only a backup without a manifest needs: first segments, then the rows that tell of them.
 async fn remove(
     core: &Core,
@@ -102,10 +122,19 @@ async fn remove(
     if let Some(key) = key {
         let mut needed: Vec<Needed<'_>> = kept.iter().map(Needed::new).collect();
         for index in 0.. {
-            let Some(rows) = place.rows_of_part(&key, id, index).await? else {
-                break;
+            let rows = place.rows_of_part(&key, id, index).await;
+            let pieces = match rows.and_then(|rows| rows.map(pieces).transpose()) {
+                Ok(Some(pieces)) => pieces,
+                Ok(None) => break,
+                Err(error @ BackupError::Damaged { .. }) => {
+                    done.not_removed = Some(format!(
+                        "segments that only the removed backup {id} needed may stay: {error}"
+                    ));
+                    continue;
+                }
+                Err(error) => return Err(error),
             };
-            for piece in pieces(rows)? {
+            for piece in pieces {
                 let physical = piece.row.physical_id;
                 let mut is_needed = false;
                 for ids in &mut needed {

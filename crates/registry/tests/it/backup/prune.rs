@@ -57,6 +57,55 @@ async fn what_a_dead_backup_left_is_cleared_away_a_day_later() {
     assert_eq!(place.list().await.unwrap().len(), 2);
 }
 
+/// Changes a byte of the rows of a backup.
+fn rot_rows(dir: &Path, id: &str) -> Vec<u8> {
+    let path = dir.join("backups").join(id).join("chunk-000000");
+    let whole = fs::read(&path).unwrap();
+    let mut rotten = whole.clone();
+    rotten[100] ^= 1;
+    fs::write(path, rotten).unwrap();
+    whole
+}
+
+#[tokio::test]
+async fn nothing_is_removed_while_a_kept_backup_does_not_tell_what_it_needs() {
+    let (t, _) = with_two_images().await;
+    let dir = tempfile::tempdir().unwrap();
+    let mut ids = Vec::new();
+    for _ in 0..3 {
+        ids.push(backed_up(&t, dir.path()).await.id);
+    }
+    let whole = rot_rows(dir.path(), &ids[2]);
+    let place = place(dir.path());
+    let done = made(&t, &place, keeping(2)).await;
+    let why = done.not_removed.unwrap();
+    assert!(why.contains(&ids[2]), "{why}");
+    assert!(done.removed_backups.is_empty());
+    assert_eq!(place.list().await.unwrap().len(), 4);
+    // It came back.
+    let rows = format!("backups/{}/chunk-000000", ids[2]);
+    fs::write(dir.path().join(rows), whole).unwrap();
+    let again = made(&t, &place, keeping(2)).await;
+    assert_eq!((again.removed_backups.len(), again.not_removed), (3, None));
+}
+
+#[tokio::test]
+async fn a_dead_backup_of_which_rows_are_rotten_holds_up_nothing() {
+    let (t, _) = with_two_images().await;
+    let dir = tempfile::tempdir().unwrap();
+    let begun = dead(&t, dir.path(), "/manifest").await;
+    rot_rows(dir.path(), &begun);
+    let first = backed_up(&t, dir.path()).await;
+    t.advance(Duration::from_hours(25));
+    let place = place(dir.path());
+    let second = made(&t, &place, keeping(1)).await;
+    assert_eq!(second.removed_backups, [first.id]);
+    let why = second.not_removed.unwrap();
+    assert!(why.contains(&begun), "{why}");
+    assert!(left(dir.path(), &begun).is_empty());
+    assert_eq!(made(&t, &place, keeping(1)).await.not_removed, None);
+}
+
 #[tokio::test]
 async fn a_manifest_that_somebody_planted_is_no_backup() {
     let (t, _) = with_two_images().await;
