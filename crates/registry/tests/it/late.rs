@@ -55,6 +55,10 @@ impl SegmentStore for Late {
         self.inner.create(id).await
     }
 
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
+        self.inner.replace(id).await
+    }
+
     async fn open(
         &self,
         id: PhysicalId,

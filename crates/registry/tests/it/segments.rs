@@ -89,6 +89,10 @@ impl SegmentStore for Settling {
         self.inner.create(id).await
     }
 
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
+        self.inner.replace(id).await
+    }
+
     async fn open(
         &self,
         id: PhysicalId,

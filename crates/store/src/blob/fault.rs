@@ -98,6 +98,12 @@ impl SegmentStore for FaultStore {
         Ok(Box::new(FaultWriter { inner, plan, id }))
     }
 
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
+        let inner = self.plan.run(id, self.inner.replace(id)).await?;
+        let plan = Arc::clone(&self.plan);
+        Ok(Box::new(FaultWriter { inner, plan, id }))
+    }
+
     async fn open(
         &self,
         id: PhysicalId,

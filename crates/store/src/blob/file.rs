@@ -52,6 +52,14 @@ impl FileStore {
             descriptors: Arc::default(),
         }
     }
+
+    fn begin(&self, id: PhysicalId, is_draft: bool) -> Step<FileWriter> {
+        let (tree, descriptors) = (Arc::clone(&self.tree), Arc::clone(&self.descriptors));
+        run(id, "create", move || {
+            let file = tree.create(id, is_draft)?;
+            Ok(FileWriter::new((tree, descriptors), id, (file, is_draft)))
+        })
+    }
 }
 
 #[async_trait]
@@ -67,17 +75,16 @@ impl SegmentStore for FileStore {
     }
 
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
-        let tree = Arc::clone(&self.tree);
-        let created = run(id, "create", move || {
-            let file = tree.create(id)?;
-            Ok(FileWriter::new(tree, id, file))
-        });
-        match created.await {
+        match self.begin(id, self.tree.drafts()).await {
             Err(BlobError::Io { source, .. }) if source.kind() == io::ErrorKind::AlreadyExists => {
                 Err(BlobError::Exists(id))
             }
             created => created.map(|writer| Box::new(writer) as Box<dyn RawWriter>),
         }
+    }
+
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
+        Ok(Box::new(self.begin(id, true).await?))
     }
 
     async fn open(

@@ -40,7 +40,7 @@ pub use self::named::S3Objects;
 pub use self::options::{Patience, S3Error, S3Options};
 
 use self::client::{Client, Failure};
-use self::object::Objects;
+use self::object::{Objects, Over};
 use self::reader::S3Reader;
 use self::writer::S3Writer;
 use super::error::BlobError;
@@ -102,7 +102,16 @@ impl SegmentStore for S3Store {
 
     /// Nothing is sent before there are bytes, so that an object which exists is told when the new one is finished.
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
-        let writer = S3Writer::new(Arc::clone(&self.shared), id)?;
+        let writer = S3Writer::new(Arc::clone(&self.shared), id, Over::Nothing)?;
+        Ok(Box::new(writer))
+    }
+
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
+        let objects = &self.shared.objects;
+        // What somebody has left who was killed at it.
+        let aborted = objects.abort_uploads(&objects.key(id)).await;
+        aborted.map_err(|failure| failed(id, "create", failure))?;
+        let writer = S3Writer::new(Arc::clone(&self.shared), id, Over::Anything)?;
         Ok(Box::new(writer))
     }
 

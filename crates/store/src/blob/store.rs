@@ -47,6 +47,9 @@ pub trait SegmentStore: fmt::Debug + Send + Sync {
     /// Creates an object under its final name; [`BlobError::Exists`] if there is one.
     async fn create(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError>;
 
+    /// Creates an object in place of whatever lies under its name, which stays until this one is whole and durable.
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError>;
+
     /// Opens an object for reading a range in order; [`BlobError::Missing`] if there is none.
     async fn open(
         &self,

@@ -12,7 +12,7 @@ use super::error::{BlobError, Damage};
 use super::pool::Pool;
 use super::row::{Cipher, SegmentRow};
 use super::segment::{Decoder, Encoder, Header, Proof, Verifier};
-use super::store::SegmentStore;
+use super::store::{RawWriter, SegmentStore};
 use super::stream::SegmentStream;
 use super::writer::SegmentWriter;
 use crate::crypto::DomainKeys;
@@ -102,31 +102,23 @@ impl Stored {
         row: &SegmentRow,
         keys: &DomainKeys,
         to: &Self,
-        mut progress: impl FnMut(u64),
+        progress: impl FnMut(u64),
     ) -> Result<(), CopyError> {
-        let mut stream = self.read(row, keys).await.map_err(CopyError::Source)?;
-        let mut writer = to.create(row).await.map_err(CopyError::Target)?;
-        while let Some(next) = stream.next().await {
-            match next {
-                Ok(bytes) => {
-                    let count = bytes.len() as u64;
-                    writer.write(bytes).await.map_err(CopyError::Target)?;
-                    progress(count);
-                }
-                Err(error) => {
-                    writer.abort().await.map_err(CopyError::Target)?;
-                    return Err(CopyError::Source(error));
-                }
-            }
-        }
-        match writer.finish().await {
+        let stream = self.read(row, keys).await.map_err(CopyError::Source)?;
+        let writer = to.store.create(row.physical_id).await;
+        let writer = to.writer(row, writer.map_err(CopyError::Target)?);
+        match pass(stream, writer, progress).await {
             // Under its name lies what somebody else has copied, if it is of its length.
-            Err(BlobError::Exists(_)) if to.has(row).await.map_err(CopyError::Target)? => Ok(()),
-            finished => finished.map(drop).map_err(CopyError::Target),
+            Err(CopyError::Target(BlobError::Exists(_)))
+                if to.has(row).await.map_err(CopyError::Target)? =>
+            {
+                Ok(())
+            }
+            passed => passed,
         }
     }
 
-    /// Copies a segment to another store, in place of whatever lies there under its name; that stays if this one is not whole.
+    /// Copies a segment to another store, in place of whatever lies there under its name; that stays until this one is whole.
     pub async fn copy_over(
         &self,
         row: &SegmentRow,
@@ -135,23 +127,40 @@ impl Stored {
     ) -> Result<(), CopyError> {
         let id = row.physical_id;
         let there = to.store.stat(id).await.map_err(CopyError::Target)?;
-        if there.is_some() {
-            self.verify(row, keys).await.map_err(CopyError::Source)?;
-            to.delete(id).await.map_err(CopyError::Target)?;
+        if there.is_none() {
+            return self.copy(row, keys, to, |_| {}).await;
         }
-        self.copy(row, keys, to, |_| {}).await
+        let stream = self.read(row, keys).await.map_err(CopyError::Source)?;
+        let writer = to.store.replace(id).await.map_err(CopyError::Target)?;
+        pass(stream, to.writer(row, writer), |_| {}).await
     }
 
-    async fn create(&self, row: &SegmentRow) -> Result<SegmentWriter, BlobError> {
-        let writer = self.store.create(row.physical_id).await?;
+    fn writer(&self, row: &SegmentRow, writer: Box<dyn RawWriter>) -> SegmentWriter {
         let encoder = Box::new(Encoder::raw(row.physical_id));
-        Ok(SegmentWriter::new(
-            self.pool.clone(),
-            writer,
-            encoder,
-            row.clone(),
-        ))
+        SegmentWriter::new(self.pool.clone(), writer, encoder, row.clone())
     }
+}
+
+/// Writes what is read, to its end or not at all.
+async fn pass(
+    mut stream: StoredStream,
+    mut writer: SegmentWriter,
+    mut progress: impl FnMut(u64),
+) -> Result<(), CopyError> {
+    while let Some(next) = stream.next().await {
+        match next {
+            Ok(bytes) => {
+                let count = bytes.len() as u64;
+                writer.write(bytes).await.map_err(CopyError::Target)?;
+                progress(count);
+            }
+            Err(error) => {
+                writer.abort().await.map_err(CopyError::Target)?;
+                return Err(CopyError::Source(error));
+            }
+        }
+    }
+    writer.finish().await.map(drop).map_err(CopyError::Target)
 }
 
 impl Blobs {

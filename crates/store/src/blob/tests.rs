@@ -1,6 +1,7 @@
 mod damage;
 mod faults;
 mod property;
+pub(in crate::blob) mod replace;
 mod whole;
 
 use std::fs;

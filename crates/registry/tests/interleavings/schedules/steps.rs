@@ -90,6 +90,10 @@ impl SegmentStore for Stepped {
         self.store.create(id).await
     }
 
+    async fn replace(&self, id: PhysicalId) -> Result<Box<dyn RawWriter>, BlobError> {
+        self.store.replace(id).await
+    }
+
     async fn open(
         &self,
         id: PhysicalId,

@@ -72,7 +72,7 @@ async fn files_are_private_to_their_owner() {
     let directory = tempfile::tempdir().unwrap();
     let tree = Tree::open(directory.path()).unwrap();
     let id = fresh_id();
-    tree.create(id).unwrap();
+    tree.create(id, false).unwrap();
     assert_eq!(
         fs::metadata(tree.path(id)).unwrap().permissions().mode() & 0o777,
         0o600

@@ -111,10 +111,15 @@ impl Tree {
         }
     }
 
-    /// Creates a file exclusively.
-    pub(super) fn create(&self, id: PhysicalId) -> io::Result<File> {
+    /// Whether files are drafts until they are whole.
+    pub(super) const fn drafts(&self) -> bool {
+        self.drafts
+    }
+
+    /// Creates a file exclusively, or the draft of one.
+    pub(super) fn create(&self, id: PhysicalId, is_draft: bool) -> io::Result<File> {
         self.make_durable(id)?;
-        let (name, flags) = if self.drafts {
+        let (name, flags) = if is_draft {
             (draft(id), OFlags::TRUNC)
         } else {
             (name(id), OFlags::EXCL)
@@ -124,16 +129,16 @@ impl Tree {
     }
 
     /// Gives a file that is whole its name, durably.
-    pub(super) fn complete(&self, id: PhysicalId) -> io::Result<()> {
-        if self.drafts {
+    pub(super) fn complete(&self, id: PhysicalId, is_draft: bool) -> io::Result<()> {
+        if is_draft {
             renameat(&self.root, draft(id), &self.root, name(id))?;
         }
         self.sync(id)
     }
 
     /// Removes a file that is not whole.
-    pub(super) fn give_up(&self, id: PhysicalId) -> io::Result<()> {
-        if self.drafts {
+    pub(super) fn give_up(&self, id: PhysicalId, is_draft: bool) -> io::Result<()> {
+        if is_draft {
             Ok(unlinkat(&self.root, draft(id), AtFlags::empty())?)
         } else {
             self.remove(id)

@@ -11,23 +11,32 @@ use rustix::io::{Errno, pwritev};
 use super::super::error::BlobError;
 use super::super::segment::Batch;
 use super::super::store::{RawWriter, Step, Written};
+use super::descriptors::Descriptors;
 use super::tree::Tree;
 use super::{run, step};
 
 #[derive(Debug)]
 pub(super) struct FileWriter {
     tree: Arc<Tree>,
+    descriptors: Arc<Descriptors>,
     id: PhysicalId,
     file: File,
+    is_draft: bool,
     offset: u64,
 }
 
 impl FileWriter {
-    pub(super) fn new(tree: Arc<Tree>, id: PhysicalId, file: File) -> Self {
+    pub(super) fn new(
+        (tree, descriptors): (Arc<Tree>, Arc<Descriptors>),
+        id: PhysicalId,
+        (file, is_draft): (File, bool),
+    ) -> Self {
         Self {
             tree,
+            descriptors,
             id,
             file,
+            is_draft,
             offset: 0,
         }
     }
@@ -57,7 +66,9 @@ impl FileWriter {
         let synced = self
             .file
             .sync_data()
-            .and_then(|()| self.tree.complete(self.id));
+            .and_then(|()| self.tree.complete(self.id, self.is_draft));
+        // Whoever reads from now on reads this one.
+        self.descriptors.remove(self.id);
         synced.map_err(|error| self.failed("sync", error))
     }
 
@@ -87,10 +98,16 @@ impl RawWriter for FileWriter {
     }
 
     async fn abort(self: Box<Self>) -> Result<(), BlobError> {
-        let Self { tree, id, file, .. } = *self;
+        let Self {
+            tree,
+            id,
+            file,
+            is_draft,
+            ..
+        } = *self;
         run(id, "abort", move || {
             drop(file);
-            tree.give_up(id)
+            tree.give_up(id, is_draft)
         })
         .await
     }

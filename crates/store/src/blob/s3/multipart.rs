@@ -9,7 +9,7 @@ use http::{Method, StatusCode};
 use super::answer;
 use super::body::Payload;
 use super::client::{Call, Failure};
-use super::object::{Made, Objects, WRITER};
+use super::object::{Made, Objects, Over, WRITER};
 
 /// Rounds of looking for uploads to abort; parts on their way may keep one alive for a round or two.
 const ROUNDS: usize = 10;
@@ -56,7 +56,7 @@ impl Objects {
     /// Puts an object together from its parts, which come in order.
     pub(super) async fn complete(
         &self,
-        key: &str,
+        (key, over): (&str, Over),
         upload: &str,
         writer: &str,
         tags: &[String],
@@ -68,7 +68,7 @@ impl Objects {
         call.patience = Some(self.client.patience.complete);
         let mut tries = self.client.tries();
         loop {
-            call.headers = self.creation();
+            call.headers = self.creation(over);
             call.headers
                 .push(("content-type", "application/xml".to_owned()));
             let completed = self.client.once(&call).await;

@@ -11,7 +11,7 @@ use super::super::named::{MAX_NAMED, NamedObjects};
 use super::answer;
 use super::body::Payload;
 use super::client::{Call, Client, Failure};
-use super::object::{Made, Objects};
+use super::object::{Made, Objects, Over};
 use super::options::{S3Error, S3Options};
 use super::sign::hex;
 use crate::crypto::random;
@@ -68,7 +68,9 @@ impl NamedObjects for S3Objects {
     async fn put(&self, name: &str, bytes: Bytes) -> io::Result<bool> {
         let mark: [u8; 16] = random().map_err(io::Error::other)?;
         let (key, mark) = (self.objects.named(name), hex(&mark));
-        let put = self.objects.put(&key, &mark, Payload::Bytes(bytes));
+        let put = self
+            .objects
+            .put((&key, Over::Nothing), &mark, Payload::Bytes(bytes));
         match put.await {
             Ok(made) => Ok(made == Made::Here),
             // Who may only read is told apart.

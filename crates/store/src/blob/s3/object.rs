@@ -53,6 +53,15 @@ pub(super) enum Made {
     Another,
 }
 
+/// What an object may be made over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Over {
+    /// There must be none of its name.
+    Nothing,
+    /// Whatever is there goes when it is made.
+    Anything,
+}
+
 impl Objects {
     pub(super) fn new(client: Client) -> Self {
         Self {
@@ -99,8 +108,8 @@ impl Objects {
     }
 
     /// The headers of an attempt to make an object.
-    pub(super) fn creation(&self) -> Vec<(&'static str, String)> {
-        if self.is_conditional() {
+    pub(super) fn creation(&self, over: Over) -> Vec<(&'static str, String)> {
+        if over == Over::Nothing && self.is_conditional() {
             vec![("if-none-match", "*".to_owned())]
         } else {
             Vec::new()
@@ -110,19 +119,20 @@ impl Objects {
     /// Makes an object of a payload, for the writer with this mark.
     pub(super) async fn put(
         &self,
-        key: &str,
+        (key, over): (&str, Over),
         writer: &str,
         payload: Payload,
     ) -> Result<Made, Failure> {
         let length = payload.len();
-        if !self.is_conditional() && self.head(key).await?.is_some() {
+        let is_asked_before = over == Over::Nothing && !self.is_conditional();
+        if is_asked_before && self.head(key).await?.is_some() {
             return Ok(Made::Another);
         }
         let mut call = Call::new(Method::PUT, key);
         call.payload = payload;
         let mut tries = self.client.tries();
         loop {
-            call.headers = self.creation();
+            call.headers = self.creation(over);
             call.headers.push((WRITER, writer.to_owned()));
             let Err(failure) = self.client.once(&call).await else {
                 return Ok(Made::Here);
@@ -230,7 +240,9 @@ impl Objects {
             if is_used {
                 return Err(io::Error::other(GONE));
             }
-            let put = self.put(&key, store_id, mark.clone()).await;
+            let put = self
+                .put((&key, Over::Nothing), store_id, mark.clone())
+                .await;
             put.map_err(io::Error::other)?;
             // Another store may have been first.
             found = self.mark(None).await.map_err(io::Error::other)?;
@@ -265,7 +277,7 @@ impl Objects {
     async fn probe(&self, key: &str, mark: Payload) -> Result<(), Failure> {
         let mut call = Call::new(Method::PUT, key);
         call.payload = mark;
-        call.headers = self.creation();
+        call.headers = self.creation(Over::Nothing);
         match self.client.call(&call).await {
             Ok(_) => self.unconditional(),
             Err(failure) if failure.is(StatusCode::PRECONDITION_FAILED) => {}

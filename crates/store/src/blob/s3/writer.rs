@@ -13,7 +13,7 @@ use super::super::segment::Batch;
 use super::super::store::{MAX_WRITING, RawWriter, Step, Written};
 use super::body::Payload;
 use super::client::Failure;
-use super::object::Made;
+use super::object::{Made, Over};
 use super::part::{Filling, Part};
 use super::sign::hex;
 use super::{Shared, broken, failed, step};
@@ -29,6 +29,7 @@ pub(super) struct S3Writer {
     shared: Arc<Shared>,
     id: PhysicalId,
     key: String,
+    over: Over,
     /// What every attempt to make this object carries.
     mark: String,
     began: SystemTime,
@@ -48,12 +49,13 @@ struct Multipart {
 }
 
 impl S3Writer {
-    pub(super) fn new(shared: Arc<Shared>, id: PhysicalId) -> Result<Self, BlobError> {
+    pub(super) fn new(shared: Arc<Shared>, id: PhysicalId, over: Over) -> Result<Self, BlobError> {
         let mark: [u8; 16] = random().map_err(|error| BlobError::Encrypt(id, error))?;
         Ok(Self {
             key: shared.objects.key(id),
             shared,
             id,
+            over,
             mark: hex(&mark),
             began: SystemTime::now(),
             filling: None,
@@ -134,7 +136,9 @@ impl S3Writer {
         let objects = &self.shared.objects;
         if self.multipart.is_none() {
             let payload = Payload::Part(last, self.shared.pool.clone());
-            return objects.put(&self.key, &self.mark, payload).await;
+            return objects
+                .put((&self.key, self.over), &self.mark, payload)
+                .await;
         }
         self.send(last).await?;
         let Some(multipart) = &mut self.multipart else {
@@ -149,7 +153,7 @@ impl S3Writer {
         let (upload, length) = (&multipart.upload, multipart.length);
         let objects = &self.shared.objects;
         objects
-            .complete(&self.key, upload, &self.mark, &tags, length)
+            .complete((&self.key, self.over), upload, &self.mark, &tags, length)
             .await
     }
 

@@ -10,6 +10,7 @@ use super::super::part::PART_LEN;
 use super::{S3Options, S3Rig, S3Store, options};
 use crate::blob::pool::Pool;
 use crate::blob::suite::{self, content, fresh_id, new_segment};
+use crate::blob::tests::replace::replaces;
 use crate::blob::{BlobError, Cipher, Damage, SegmentStore};
 
 #[expect(clippy::cast_possible_truncation, reason = "a few MiB")]
@@ -27,6 +28,14 @@ async fn versitygw_passes_the_suite() {
 async fn s3s_fs_passes_the_suite() {
     let server = S3Server::start(Kind::S3sFs);
     suite::all(S3Rig::new(&server).rig.store).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_copy_replaces_what_is_there_when_it_is_whole() {
+    for kind in [Kind::VersityGw, Kind::S3sFs] {
+        let server = S3Server::start(kind);
+        replaces(S3Rig::new(&server).rig.store).await;
+    }
 }
 
 #[tokio::test]
