@@ -68,7 +68,8 @@ struct Way<'a> {
     route: &'a Route,
     /// Of each that is there, whether it is made of others.
     manifests: Once<bool>,
-    blobs: Once<()>,
+    /// Of each that is there, its size.
+    blobs: Once<u64>,
     walked: Once<()>,
 }
 
@@ -361,11 +362,21 @@ impl Way<'_> {
     }
 
     async fn blob(&self, descriptor: &Descriptor, kind: ManifestKind) -> anyhow::Result<()> {
-        let bring = || self.bring_blob(descriptor, kind);
-        self.blobs.get(descriptor.digest, bring).await
+        let digest = descriptor.digest;
+        // Schema 1 tells no sizes.
+        let told = (kind != ManifestKind::Schema1).then_some(descriptor.size);
+        let bring = || self.bring_blob(digest, told);
+        let size = self.blobs.get(digest, bring).await?;
+        ensure!(
+            told.is_none_or(|told| told == size),
+            "the blob {digest} has {size} bytes, {} by the manifest",
+            descriptor.size
+        );
+        Ok(())
     }
 
-    async fn bring_blob(&self, descriptor: &Descriptor, kind: ManifestKind) -> anyhow::Result<()> {
+    /// Returns the size of the blob, which is looked for if it is not `told`.
+    async fn bring_blob(&self, digest: Digest, told: Option<u64>) -> anyhow::Result<u64> {
         let _permit = self.copy.permits.acquire().await?;
         let Copy {
             source,
@@ -375,16 +386,15 @@ impl Way<'_> {
             progress,
             ..
         } = self.copy;
-        let (from, to, digest) = (&self.route.from.name, &self.route.to, descriptor.digest);
-        let size = match kind {
-            // It tells no sizes.
-            ManifestKind::Schema1 => source.size(from, &digest).await?,
-            _ => Some(descriptor.size),
+        let (from, to) = (&self.route.from.name, &self.route.to);
+        let size = match told {
+            None => source.size(from, &digest).await?,
+            told => told,
         };
         let size = size.with_context(|| format!("the blob {digest} is not at the source"))?;
         if target.has_blob(to, &digest, size).await? {
             tally.count(|report| report.present.blobs += 1);
-            return Ok(());
+            return Ok(size);
         }
         ensure!(
             !options.compare,
@@ -402,7 +412,7 @@ impl Way<'_> {
             Brought::Sent => tally.count(|report| report.brought.blobs += 1),
             Brought::Mounted => tally.count(|report| report.mounted += 1),
         }
-        Ok(())
+        Ok(size)
     }
 }
 

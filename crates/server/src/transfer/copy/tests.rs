@@ -24,6 +24,8 @@ const JOBS: usize = 4;
 #[derive(Debug, Default)]
 struct Registry {
     tagged: Option<Digest>,
+    /// Images without a tag.
+    untagged: Vec<Digest>,
     manifests: HashMap<Digest, Bytes>,
     referrers: HashMap<Digest, Digest>,
     held: Arc<Held>,
@@ -71,7 +73,12 @@ impl Registry {
     }
 
     fn image(&mut self, name: usize) -> Value {
-        let config = json!({ "mediaType": "application/vnd.oci.empty.v1+json", "size": 2,
+        self.image_of(name, 2)
+    }
+
+    /// An image that says of its configuration, which has two bytes, that it has so many.
+    fn image_of(&mut self, name: usize, size: usize) -> Value {
+        let config = json!({ "mediaType": "application/vnd.oci.empty.v1+json", "size": size,
             "digest": hash::sha256(b"{}") });
         self.add(
             &json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [],
@@ -122,7 +129,8 @@ impl Source for Registry {
 
     fn images<'a>(&'a self, _: &'a str) -> BoxStream<'a, anyhow::Result<Entry>> {
         let tag = Entry::Tag("v1".parse().unwrap(), self.tagged);
-        stream::iter([Ok(tag)]).boxed()
+        let untagged = self.untagged.iter().copied().map(Entry::Untagged);
+        stream::iter(untagged.chain([tag]).map(Ok)).boxed()
     }
 
     fn lists_all(&self) -> bool {
@@ -165,6 +173,10 @@ impl Source for Registry {
     }
 }
 
+fn digest(descriptor: &Value) -> Digest {
+    descriptor["digest"].as_str().unwrap().parse().unwrap()
+}
+
 /// The digests of what was brought.
 #[derive(Debug, Default)]
 struct Taken(Mutex<HashSet<Digest>>);
@@ -175,12 +187,12 @@ impl Target for Taken {
         Ok(())
     }
 
-    async fn has_blob(&self, _: &RepositoryName, _: &Digest, _: u64) -> anyhow::Result<bool> {
-        Ok(true)
+    async fn has_blob(&self, _: &RepositoryName, _: &Digest, size: u64) -> anyhow::Result<bool> {
+        Ok(size == 2)
     }
 
-    async fn put_blob(&self, _: &RepositoryName, _: &Blob) -> anyhow::Result<Brought> {
-        Ok(Brought::Sent)
+    async fn put_blob(&self, _: &RepositoryName, blob: &Blob) -> anyhow::Result<Brought> {
+        anyhow::bail!("it has not {} bytes", blob.size)
     }
 
     async fn has_manifest(&self, _: &RepositoryName, digest: &Digest) -> anyhow::Result<bool> {
@@ -236,8 +248,7 @@ async fn referrers_of_what_lies_deep_are_found() {
     let mut registry = Registry::default();
     let deep = registry.image(0);
     let signature = registry.image(1);
-    let digest = |descriptor: &Value| descriptor["digest"].as_str().unwrap().parse().unwrap();
-    let referrer: Digest = digest(&signature);
+    let referrer = digest(&signature);
     registry.referrers.insert(digest(&deep), referrer);
     // An OCI index need not say what it is.
     let mut inner = registry.add(&json!({ "schemaVersion": 2, "manifests": [deep] }));
@@ -246,4 +257,17 @@ async fn referrers_of_what_lies_deep_are_found() {
     let (report, taken, _) = registry.copied().await;
     assert_eq!(report.failures, 0, "{report:?}");
     assert!(taken.contains(&referrer));
+}
+
+#[tokio::test]
+async fn a_blob_has_one_size_whoever_tells_it_first() {
+    for sizes in [[2, 3], [3, 2]] {
+        let mut registry = Registry::default();
+        let [first, _] = [0, 1].map(|at| digest(&registry.image_of(at, sizes[at])));
+        registry.untagged.push(first);
+        let (report, taken, _) = registry.copied().await;
+        assert_eq!((report.failures, taken.len()), (1, 1), "{sizes:?}");
+        let reason = &report.failed[0].reason;
+        assert!(reason.contains("3 "), "{reason}");
+    }
 }
