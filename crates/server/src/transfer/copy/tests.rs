@@ -72,6 +72,13 @@ impl Registry {
         )
     }
 
+    /// An index of one that does not say what it is, as it need not.
+    fn untyped_index(&mut self, manifest: &Value) -> Value {
+        let mut index = self.add(&json!({ "schemaVersion": 2, "manifests": [manifest] }));
+        index["mediaType"] = INDEX.into();
+        index
+    }
+
     fn image(&mut self, name: usize) -> Value {
         self.image_of(name, 2)
     }
@@ -97,6 +104,11 @@ impl Registry {
     }
 
     async fn copied(self) -> (Report, HashSet<Digest>, usize) {
+        self.copied_by(REMEMBERED.get()).await
+    }
+
+    /// The same by a copy that remembers so many manifests.
+    async fn copied_by(self, remembered: usize) -> (Report, HashSet<Digest>, usize) {
         let (held, target) = (self.held.clone(), Arc::new(Taken::default()));
         let options = Options {
             jobs: JOBS,
@@ -104,7 +116,8 @@ impl Registry {
             keep_tags: false,
             compare: false,
         };
-        let copy = Copy::new(Arc::new(self), target.clone(), options, Progress::new());
+        let mut copy = Copy::new(Arc::new(self), target.clone(), options, Progress::new());
+        copy.remembered = remembered.try_into().unwrap();
         let to: RepositoryName = "app".parse().unwrap();
         let from = Origin {
             name: "app".to_owned(),
@@ -244,15 +257,37 @@ async fn indexes_that_take_too_much_memory_are_told() {
 }
 
 #[tokio::test]
+async fn referrers_of_what_is_forgotten_are_found() {
+    for told in [IMAGE, INDEX] {
+        let mut registry = Registry::default();
+        let images: Vec<Value> = (0..20).map(|name| registry.image(name)).collect();
+        let referrers: Vec<Digest> = (20..40).map(|name| digest(&registry.image(name))).collect();
+        let mut listed = images;
+        if told == INDEX {
+            listed = listed
+                .iter()
+                .map(|image| registry.untyped_index(image))
+                .collect();
+        }
+        for (subject, referrer) in listed.iter().zip(&referrers) {
+            registry.referrers.insert(digest(subject), *referrer);
+        }
+        registry.index(&listed, 0);
+        let (report, taken, _) = registry.copied_by(3).await;
+        assert_eq!(report.failures, 0, "{report:?}");
+        let found = referrers.iter().filter(|it| taken.contains(it)).count();
+        assert_eq!(found, referrers.len(), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn referrers_of_what_lies_deep_are_found() {
     let mut registry = Registry::default();
     let deep = registry.image(0);
     let signature = registry.image(1);
     let referrer = digest(&signature);
     registry.referrers.insert(digest(&deep), referrer);
-    // An OCI index need not say what it is.
-    let mut inner = registry.add(&json!({ "schemaVersion": 2, "manifests": [deep] }));
-    inner["mediaType"] = INDEX.into();
+    let inner = registry.untyped_index(&deep);
     registry.index(&[inner], 0);
     let (report, taken, _) = registry.copied().await;
     assert_eq!(report.failures, 0, "{report:?}");
