@@ -420,9 +420,18 @@ async fn an_export_changes_nothing_that_links_lead_to() {
     json_of(through(&server, &["export", "--to", text(&layout)])).await;
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 
-    symlink(&file, dir.path().join("all.tar.partial")).unwrap();
-    let archive = dir.path().join("all.tar");
-    let said = refusal(through(&server, &["export", "--to", text(&archive)])).await;
-    assert!(said.contains("cannot be written"), "{said}");
-    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    let (archive, partial) = (
+        dir.path().join("all.tar"),
+        dir.path().join("all.tar.partial"),
+    );
+    for link in [symlink, fs::hard_link] {
+        link(&file, &partial).unwrap();
+        let said = refusal(through(&server, &["export", "--to", text(&archive)])).await;
+        assert!(
+            said.contains("cannot be written") && said.contains("is no plain file"),
+            "{said}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        fs::remove_file(&partial).unwrap();
+    }
 }
