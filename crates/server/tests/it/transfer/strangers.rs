@@ -355,3 +355,43 @@ async fn no_password_leaves_https_because_the_api_says_so() {
     let said = refusal(migrate).await;
     assert!(said.contains(&reason), "{said}");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_tokens_nor_bytes_are_asked_for_where_there_is_no_https() {
+    let (from, to) = (with_referrer().await, TestServer::start().await);
+    let gives = |_: &str, _| answer("200 OK", "", r#"{"token":"t"}"#);
+    let elsewhere = Proxy::before(from.address(), Box::new(gives)).await;
+    let there = format!("http://{}/x", elsewhere.address);
+    for (status, header, reason) in [
+        (
+            "401 Unauthorized",
+            format!("WWW-Authenticate: Bearer realm=\"{there}\"\r\n"),
+            "it sends for tokens to a place without HTTPS",
+        ),
+        (
+            "307 Temporary Redirect",
+            format!("Location: {there}\r\n"),
+            "it redirects to a place without HTTPS",
+        ),
+    ] {
+        let sends = move |asked: &str, whole: Vec<u8>| {
+            if asked.contains("/v2/app/manifests/") {
+                return answer(status, &header, "");
+            }
+            whole
+        };
+        let proxy = Proxy::before(from.address(), Box::new(sends)).await;
+        let dir = tempfile::tempdir().unwrap();
+        let port = with_tls(proxy.address, dir.path()).await.port();
+        let (url, ca) = (
+            format!("https://localhost:{port}"),
+            dir.path().join("ca.pem"),
+        );
+        let mut migrate = through(&to, &["migrate", "--from", &url, "--source-user", "AWS"]);
+        migrate.arg("--source-ca-file").arg(&ca);
+        migrate.env("LONGSHORE_SOURCE_PASSWORD", from.password().await);
+        let said = refusal(migrate).await;
+        assert!(said.contains(reason), "{said}");
+        assert_eq!(elsewhere.heads(), [""; 0], "{reason}");
+    }
+}
