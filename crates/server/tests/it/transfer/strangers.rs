@@ -376,9 +376,17 @@ async fn neither_tokens_nor_bytes_are_asked_for_where_there_is_no_https() {
     ] {
         let sends = move |asked: &str, whole: Vec<u8>| {
             if asked.contains("/v2/app/manifests/") {
-                return answer(status, &header, "");
+                answer(status, &header, "")
+            } else if whole.starts_with(b"HTTP/1.1 401") {
+                // Its own place for tokens is without HTTPS, as it knows of none.
+                answer(
+                    "401 Unauthorized",
+                    "WWW-Authenticate: Basic realm=\"r\"\r\n",
+                    "",
+                )
+            } else {
+                whole
             }
-            whole
         };
         let proxy = Proxy::before(from.address(), Box::new(sends)).await;
         let dir = tempfile::tempdir().unwrap();
