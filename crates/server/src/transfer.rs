@@ -31,6 +31,14 @@ pub use self::{export::run as export, import::run as import, migrate::run as mig
 /// Threads for requests; what blocks has its own.
 const THREADS: usize = 2;
 
+/// What a repository is called under a prefix, be that told with its slash or without.
+fn under(prefix: &str, name: &str) -> String {
+    match prefix.strip_suffix('/').unwrap_or(prefix) {
+        "" => name.to_owned(),
+        prefix => format!("{prefix}/{name}"),
+    }
+}
+
 fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(THREADS)

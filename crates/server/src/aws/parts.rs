@@ -25,9 +25,10 @@ use crate::{
     },
 };
 
-/// How many parts of full size are held at a time.
+/// How many parts of full size are held at a time: an account with all that it may have, and those who have proven nothing with
+/// theirs, leave one to another account.
 const PARTS: Shares = Shares {
-    all: 4,
+    all: 5,
     account: 3,
     principal: 2,
     unproven: 1,
@@ -41,7 +42,7 @@ const DEADLINE: Duration = Duration::from_mins(5);
 pub struct PartMemory(Room);
 
 impl PartMemory {
-    /// Room for four parts of 20 MiB, of which a principal takes two at most, an account three, and those who have proven
+    /// Room for five parts of 20 MiB, of which a principal takes two at most, an account three, and those who have proven
     /// nothing one; a further one waits, unread, for `wait`.
     pub fn new(wait: Duration) -> Self {
         Self(Room::new(PARTS, wait))
@@ -152,6 +153,34 @@ fn expected(announced: Option<u64>) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn proven(account: &str, principal: &str) -> Sender {
+        Sender::Proven {
+            account: account.to_owned(),
+            principal: principal.to_owned(),
+        }
+    }
+
+    #[tokio::test]
+    async fn an_account_of_many_principals_and_strangers_leave_room_to_another_account() {
+        let memory = PartMemory::new(Duration::from_millis(10));
+        let take = async |sender: &Sender| {
+            let mut room = memory.0.enter(1, sender).await?;
+            room.grow(1).await?;
+            Ok::<_, Error>(room)
+        };
+        let mut held = Vec::new();
+        let stranger = Sender::unproven([192, 0, 2, 1].into());
+        let senders = ["a", "b", "c", "d"].map(|principal| proven("1", principal));
+        for sender in senders.iter().chain([&stranger]) {
+            while let Ok(taken) = take(sender).await {
+                held.push(taken);
+            }
+        }
+        assert_eq!(held.len(), 4);
+        let of_another = take(&proven("2", "e")).await.unwrap();
+        drop(of_another);
+    }
 
     #[test]
     fn room_is_kept_for_what_is_announced_and_no_more_than_a_part_may_have() {

@@ -5,16 +5,19 @@ use std::{
     collections::HashMap,
     fmt,
     net::IpAddr,
-    pin::pin,
     sync::{Arc, Mutex, PoisonError, Weak},
     time::Duration,
 };
 
 use longshore_registry::{Error, principal::Known};
 use tokio::{
-    sync::{Notify, OwnedSemaphorePermit, Semaphore},
+    sync::{OwnedSemaphorePermit, Semaphore},
     time::timeout,
 };
+
+use self::line::{Line, Wanted};
+
+mod line;
 
 /// How many senders' parts are remembered, at least, before those that nobody holds are looked for.
 const REMEMBERED: usize = 1024;
@@ -123,8 +126,7 @@ struct Inner {
     shares: Shares,
     free: Arc<Semaphore>,
     parts: Mutex<Parts>,
-    /// Something is free again.
-    released: Notify,
+    line: Line,
     wait: Duration,
 }
 
@@ -138,14 +140,15 @@ struct Parts {
 impl Room {
     /// Whoever finds it taken waits for `wait`.
     pub(crate) fn new(shares: Shares, wait: Duration) -> Self {
+        let free = Arc::new(Semaphore::new(shares.all));
         Self(Arc::new(Inner {
             shares,
-            free: Arc::new(Semaphore::new(shares.all)),
+            line: Line::new(free.clone()),
+            free,
             parts: Mutex::new(Parts {
                 known: HashMap::new(),
                 most: REMEMBERED,
             }),
-            released: Notify::new(),
             wait,
         }))
     }
@@ -199,34 +202,6 @@ impl Room {
         }
         taken.of_all = Some(take(&self.0.free, amount)?);
         Some(taken)
-    }
-
-    /// Takes so much of all for those who share `part`. Whoever holds more than there is left waits for others to give some
-    /// back: the more there are, the less each has, and there is always some for who has none.
-    async fn share(
-        &self,
-        part: &Semaphore,
-        wide: usize,
-        amount: usize,
-    ) -> Result<OwnedSemaphorePermit, Error> {
-        let permits = u32::try_from(amount).map_err(Error::internal)?;
-        let inner = &self.0;
-        let shared = async {
-            loop {
-                let mut released = pin!(inner.released.notified());
-                released.as_mut().enable();
-                let held = wide.saturating_sub(part.available_permits() + amount);
-                if held <= inner.free.available_permits()
-                    && let Ok(permit) = inner.free.clone().try_acquire_many_owned(permits)
-                {
-                    return permit;
-                }
-                released.await;
-            }
-        };
-        timeout(inner.wait, shared)
-            .await
-            .map_err(|_| Error::Throttled(Duration::from_secs(1)))
     }
 
     async fn acquire(
@@ -297,7 +272,14 @@ impl Taken {
         if of_all > 0
             && let Some((part, _)) = self.parts.last()
         {
-            let permit = room.share(part, self.wide, of_all).await?;
+            let wanted = Wanted {
+                part: part.clone(),
+                wide: self.wide,
+                amount: u32::try_from(of_all).map_err(Error::internal)?,
+                is_more: self.of_all.is_some(),
+            };
+            let permit = timeout(room.0.wait, room.0.line.wait(wanted)).await;
+            let permit = permit.map_err(|_| Error::Throttled(Duration::from_secs(1)))?;
             match &mut self.of_all {
                 Some(held) => held.merge(permit),
                 None => self.of_all = Some(permit),
@@ -312,12 +294,14 @@ impl Drop for Taken {
     fn drop(&mut self) {
         self.of_all = None;
         self.parts.clear();
-        self.room.0.released.notify_waiters();
+        self.room.0.line.serve();
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::task::JoinHandle;
+
     use super::*;
 
     const SHARES: Shares = Shares {
@@ -482,6 +466,60 @@ mod tests {
             all.pop();
         });
         third.unwrap();
+    }
+
+    /// Begins to take something that is not free.
+    async fn wait(room: &Room, amount: usize, sender: Sender) -> JoinHandle<Taken> {
+        let room = room.clone();
+        let taken = tokio::spawn(async move { take(&room, amount, &sender).await.unwrap() });
+        // One step takes it as far as it can come.
+        for _ in 0..3 {
+            tokio::task::yield_now().await;
+        }
+        assert!(!taken.is_finished());
+        taken
+    }
+
+    #[tokio::test]
+    async fn nobody_who_comes_later_overtakes_who_waits_for_much() {
+        let room = Room::new(SHARES, Duration::from_mins(1));
+        let first = take(&room, 4, &sender("1", "a")).await.unwrap();
+        let second = take(&room, 4, &sender("2", "b")).await.unwrap();
+        let much = wait(&room, 4, sender("3", "c")).await;
+        let little = wait(&room, 1, sender("4", "d")).await;
+        // Who gives up holds up nobody.
+        much.abort();
+        little.await.unwrap();
+        let much = wait(&room, 4, sender("3", "c")).await;
+        let little = wait(&room, 1, sender("4", "d")).await;
+        drop(first);
+        let (much, little) = (much.await.unwrap(), little.await.unwrap());
+        drop((second, much, little));
+        assert_eq!(room.free(), 10);
+    }
+
+    #[tokio::test]
+    async fn who_waits_for_much_holds_up_nobody_who_has_some() {
+        let room = Room::new(SHARES, Duration::from_mins(1));
+        let mut begun = room.enter(0, &sender("1", "a")).await.unwrap();
+        begun.grow(1).await.unwrap();
+        let other = take(&room, 4, &sender("2", "b")).await.unwrap();
+        let third = take(&room, 3, &sender("3", "c")).await.unwrap();
+        let much = wait(&room, 4, sender("4", "d")).await;
+        begun.grow(1).await.unwrap();
+        drop((begun, other, third));
+        much.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn who_holds_more_than_is_left_is_passed_by() {
+        let room = Room::new(SHARES, Duration::from_mins(1));
+        let first = take(&room, 4, &sender("1", "a")).await.unwrap();
+        let _second = take(&room, 4, &sender("2", "b")).await.unwrap();
+        let more = wait(&room, 1, sender("1", "e")).await;
+        take(&room, 2, &sender("3", "c")).await.unwrap();
+        drop(first);
+        more.await.unwrap();
     }
 
     #[tokio::test]

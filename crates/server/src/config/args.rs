@@ -102,7 +102,7 @@ pub enum Command {
     /// The registry is found as `longshore export` finds it. Repositories that are missing are made.
     #[command(
         after_help = "An import that was stopped goes on when it is run again: what is there is not sent twice.\n\n\
-                      Example: longshore import images.tar --prefix mirror/\n\
+                      Example: longshore import images.tar --prefix mirror\n\
                       Example: docker save busybox | longshore import - --data-dir /var/lib/longshore"
     )]
     Import(Box<ImportArgs>),

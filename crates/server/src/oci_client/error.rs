@@ -13,7 +13,15 @@ pub(crate) enum ClientError {
         /// Why.
         reason: String,
     },
-    /// The registry refuses.
+    /// The registry has nothing of that name.
+    #[error("{url} answers {}{}", StatusCode::NOT_FOUND, told(.message))]
+    Absent {
+        /// What was asked.
+        url: String,
+        /// What it says about it.
+        message: String,
+    },
+    /// The registry refuses, or whom it sends to does.
     #[error("{url} answers {status}{}", told(.message))]
     Refused {
         /// What was asked.
@@ -42,9 +50,10 @@ fn told(message: &str) -> String {
 }
 
 impl ClientError {
-    /// Whether the registry answered that there is nothing of that name.
+    /// Whether the registry answered that there is nothing of that name. Where a token was not to be had, or bytes were not
+    /// where the registry said, it has not.
     pub(crate) fn is_absent(&self) -> bool {
-        matches!(self, Self::Refused { status, .. } if *status == StatusCode::NOT_FOUND)
+        matches!(self, Self::Absent { .. })
     }
 
     /// Whether asking again may help.
@@ -52,7 +61,7 @@ impl ClientError {
         match self {
             Self::Lost { .. } => true,
             Self::Refused { status, .. } => may_pass(*status),
-            Self::Wrong { .. } => false,
+            Self::Absent { .. } | Self::Wrong { .. } => false,
         }
     }
 

@@ -38,6 +38,11 @@ impl Place {
     pub(super) fn first(target: String) -> Self {
         Self { target, before: 0 }
     }
+
+    /// Whether it is the first page's.
+    pub(super) fn is_first(&self) -> bool {
+        self.before == 0
+    }
 }
 
 #[derive(Deserialize)]

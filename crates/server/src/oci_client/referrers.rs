@@ -10,7 +10,6 @@ use serde::Deserialize;
 
 use super::{
     error::ClientError,
-    manifest::present,
     page::{Place, pull},
     send::Registry,
 };
@@ -47,8 +46,10 @@ impl Registry {
         let mut place = Some(Place::first(target.clone()));
         let mut found = Vec::new();
         while let Some(page) = place.take() {
-            let Some((index, next)) = present(self.page::<Index>(&page, &scope).await)? else {
-                return Ok(None);
+            let (index, next) = match self.page::<Index>(&page, &scope).await {
+                // That a later page is not there does not say that there are no referrers.
+                Err(error) if error.is_absent() && page.is_first() => return Ok(None),
+                told => told?,
             };
             found.extend(digests(index));
             if found.len() > MOST {
@@ -65,9 +66,13 @@ impl Registry {
         let Some(index) = self.manifest(name, &tag).await? else {
             return Ok(Vec::new());
         };
-        // What else may lie under that name refers to nothing.
-        let index = serde_json::from_slice(&index.bytes).ok();
-        Ok(index.map(digests).unwrap_or_default())
+        // What is no index, and may lie under that name, too, names nothing.
+        let told = serde_json::from_slice(&index.bytes);
+        let told = told.map_err(|error| {
+            let what = format!("the list of referrers is not valid: {error}");
+            ClientError::wrong(&format!("/v2/{name}/manifests/{tag}"), what)
+        })?;
+        Ok(digests(told))
     }
 }
 

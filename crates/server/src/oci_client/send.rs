@@ -108,7 +108,7 @@ impl Registry {
             .connections
             .send_long(request(call, &uri, sent, body)?, bytes)
             .await?;
-        match refused(&uri, answer).await {
+        match refused(&uri, answer, true).await {
             Ok(answer) => Ok(answer),
             Err((error, _)) => Err(error),
         }
@@ -127,7 +127,8 @@ impl Registry {
                 .header(&self.connections, call.scope)
                 .await
                 .map_err(plain)?;
-            let (answer, is_here) = self.follow(call, &uri, sent.clone()).await.map_err(plain)?;
+            let followed = self.follow(call, &uri, sent.clone()).await;
+            let (answer, is_here, at) = followed.map_err(plain)?;
             // What another server asks for is not the registry's to give.
             let may_learn = is_here
                 && match answer.status() {
@@ -147,18 +148,20 @@ impl Registry {
                     continue;
                 }
             }
-            return refused(&uri, answer).await;
+            // Some registries are in another place altogether, and send all that is asked there.
+            let is_registry = is_here || at.path().starts_with("/v2/");
+            return refused(&uri, answer, is_registry).await;
         }
     }
 
-    /// Sends a request, and where its answer sends it: without credentials, where that is another server. Says whether the
-    /// answer is the registry's own.
+    /// Sends a request, and where its answer sends it: without credentials, where that is another server. Says whether
+    /// the answer is the registry's own, and where it is from.
     async fn follow(
         &self,
         call: &Call<'_>,
         uri: &Uri,
         credentials: Option<HeaderValue>,
-    ) -> Result<(Response<Incoming>, bool), ClientError> {
+    ) -> Result<(Response<Incoming>, bool, Uri), ClientError> {
         let mut uri = uri.clone();
         let mut credentials = credentials;
         let mut is_here = true;
@@ -168,10 +171,10 @@ impl Registry {
             let answer = self.connections.send(request).await?;
             let is_read = matches!(call.method, Method::GET | Method::HEAD);
             if !is_read || !answer.status().is_redirection() {
-                return Ok((answer, is_here));
+                return Ok((answer, is_here, uri));
             }
             let next = next(&uri, &answer)?;
-            if next.authority() != uri.authority() || next.scheme() != uri.scheme() {
+            if !is_same_server(&next, &uri) {
                 credentials = None;
                 is_here = false;
             }
@@ -186,9 +189,12 @@ impl Registry {
         let wrong = || ClientError::wrong(target, "it is no URL of the registry");
         let root: Uri = base.parse().map_err(|_| wrong())?;
         let uri = resolve(&root, target).ok_or_else(wrong)?;
-        let is_here = uri.authority() == root.authority() && uri.scheme() == root.scheme();
-        is_here.then_some(uri).ok_or_else(wrong)
+        is_same_server(&uri, &root).then_some(uri).ok_or_else(wrong)
     }
+}
+
+fn is_same_server(one: &Uri, other: &Uri) -> bool {
+    one.authority() == other.authority() && one.scheme() == other.scheme()
 }
 
 /// Reads the whole body of an answer of at most `limit` bytes.
@@ -272,10 +278,12 @@ fn request(
         .map_err(|error| ClientError::wrong(&shown(uri), error))
 }
 
-/// A good answer as it is; any other as an error, with the pause that the registry asks for.
+/// A good answer as it is; any other as an error, with the pause that the registry asks for. That there is nothing of a name
+/// only the registry can say.
 async fn refused(
     uri: &Uri,
     answer: Response<Incoming>,
+    is_registry: bool,
 ) -> Result<Response<Incoming>, (ClientError, Option<Duration>)> {
     let status = answer.status();
     if status.is_success() {
@@ -290,10 +298,15 @@ async fn refused(
     let body = body
         .map(http_body_util::Collected::to_bytes)
         .unwrap_or_default();
-    let error = ClientError::Refused {
-        url: shown(uri),
-        status,
-        message: message(&body),
+    let (url, message) = (shown(uri), message(&body));
+    let error = if is_registry && status == StatusCode::NOT_FOUND {
+        ClientError::Absent { url, message }
+    } else {
+        ClientError::Refused {
+            url,
+            status,
+            message,
+        }
     };
     Err((error, wait.filter(|_| may_pass(status))))
 }

@@ -6,7 +6,7 @@
 //! Images of a list are brought several at a time, and the blobs of each; but an index's manifests one after the other, so
 //! that no more than one [`Chain`] of them is in memory for each image.
 
-use std::sync::Arc;
+use std::{num::NonZeroUsize, sync::Arc};
 
 use anyhow::{Context, bail, ensure};
 use futures_util::{
@@ -38,6 +38,9 @@ mod once;
 #[cfg(test)]
 mod tests;
 
+/// How many manifests of a repository are remembered, and how many blobs. What is forgotten is looked at again.
+const REMEMBERED: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not zero");
+
 /// How a copy is made.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Options {
@@ -60,6 +63,7 @@ pub(crate) struct Copy {
     tally: Tally,
     progress: Progress,
     permits: Semaphore,
+    remembered: NonZeroUsize,
 }
 
 /// A repository being copied.
@@ -68,7 +72,8 @@ struct Way<'a> {
     route: &'a Route,
     /// Of each that is there, whether it is made of others.
     manifests: Once<bool>,
-    blobs: Once<()>,
+    /// Of each that is there, its size.
+    blobs: Once<u64>,
     walked: Once<()>,
 }
 
@@ -91,6 +96,7 @@ impl Copy {
             tally: Tally::default(),
             progress,
             permits: Semaphore::new(options.jobs),
+            remembered: REMEMBERED,
         }
     }
 
@@ -102,9 +108,9 @@ impl Copy {
             let way = Way {
                 copy: self,
                 route,
-                manifests: Once::default(),
-                blobs: Once::default(),
-                walked: Once::default(),
+                manifests: Once::new(self.remembered),
+                blobs: Once::new(self.remembered),
+                walked: Once::new(self.remembered),
             };
             if let Err(error) = way.go().await {
                 self.tally.fail(&route.from.name, "", &error);
@@ -227,10 +233,8 @@ impl Way<'_> {
             let chain = chain.deeper()?;
             for child in children {
                 match self.manifests.made(*child) {
-                    // An absent one was either allowed or has failed before.
-                    None => {}
                     Some(false) => self.walk(*child, &[], chain).await?,
-                    Some(true) => self.walk_index(*child, chain).await?,
+                    Some(true) | None => self.walk_unknown(*child, chain).await?,
                 }
             }
             let attached = self
@@ -249,12 +253,18 @@ impl Way<'_> {
         .boxed()
     }
 
-    /// The same for an index in an index, which is read again for it: what all of them are made of would be too much to remember.
-    async fn walk_index(&self, digest: Digest, chain: Chain) -> anyhow::Result<()> {
-        let fetched = self.fetch(&Reference::Digest(digest)).await?;
-        // One that does not say what it is is of this type.
-        let declared = OCI_IMAGE_INDEX.parse().ok();
-        let children = read(&fetched, declared.as_ref())?.0.children;
+    /// The same for what need not be an image: an index in an index, or what is forgotten. It is read again for it, as what all
+    /// of them are made of would be too much to remember.
+    async fn walk_unknown(&self, digest: Digest, chain: Chain) -> anyhow::Result<()> {
+        let fetched = match self.fetch(&Reference::Digest(digest)).await {
+            // That was either allowed or has failed before.
+            Err(error) if is_absent(&error, digest) => return Ok(()),
+            fetched => fetched?,
+        };
+        // One of which neither it nor the source says what it is.
+        let index = OCI_IMAGE_INDEX.parse().ok();
+        let read = read(&fetched, None).or_else(|_| read(&fetched, index.as_ref()));
+        let children = read?.0.children;
         let chain = chain.with(size_of_val(children.as_slice()))?;
         self.walk(digest, &children, chain).await
     }
@@ -361,11 +371,21 @@ impl Way<'_> {
     }
 
     async fn blob(&self, descriptor: &Descriptor, kind: ManifestKind) -> anyhow::Result<()> {
-        let bring = || self.bring_blob(descriptor, kind);
-        self.blobs.get(descriptor.digest, bring).await
+        let digest = descriptor.digest;
+        // Schema 1 tells no sizes.
+        let told = (kind != ManifestKind::Schema1).then_some(descriptor.size);
+        let bring = || self.bring_blob(digest, told);
+        let size = self.blobs.get(digest, bring).await?;
+        ensure!(
+            told.is_none_or(|told| told == size),
+            "the blob {digest} has {size} bytes, {} by the manifest",
+            descriptor.size
+        );
+        Ok(())
     }
 
-    async fn bring_blob(&self, descriptor: &Descriptor, kind: ManifestKind) -> anyhow::Result<()> {
+    /// Returns the size of the blob, which is looked for if it is not `told`.
+    async fn bring_blob(&self, digest: Digest, told: Option<u64>) -> anyhow::Result<u64> {
         let _permit = self.copy.permits.acquire().await?;
         let Copy {
             source,
@@ -375,16 +395,15 @@ impl Way<'_> {
             progress,
             ..
         } = self.copy;
-        let (from, to, digest) = (&self.route.from.name, &self.route.to, descriptor.digest);
-        let size = match kind {
-            // It tells no sizes.
-            ManifestKind::Schema1 => source.size(from, &digest).await?,
-            _ => Some(descriptor.size),
+        let (from, to) = (&self.route.from.name, &self.route.to);
+        let size = match told {
+            None => source.size(from, &digest).await?,
+            told => told,
         };
         let size = size.with_context(|| format!("the blob {digest} is not at the source"))?;
         if target.has_blob(to, &digest, size).await? {
             tally.count(|report| report.present.blobs += 1);
-            return Ok(());
+            return Ok(size);
         }
         ensure!(
             !options.compare,
@@ -402,7 +421,7 @@ impl Way<'_> {
             Brought::Sent => tally.count(|report| report.brought.blobs += 1),
             Brought::Mounted => tally.count(|report| report.mounted += 1),
         }
-        Ok(())
+        Ok(size)
     }
 }
 

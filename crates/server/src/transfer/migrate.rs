@@ -15,6 +15,7 @@ use super::{
     report::Report,
     source::{Origin, Route, Source, What},
     target::Target,
+    under,
 };
 use crate::{
     config::MigrateArgs,
@@ -155,7 +156,7 @@ fn name_here(prefix: &str, name: &str) -> Result<RepositoryName, String> {
             "this is no name of a repository, so nothing of it can be asked for".to_owned(),
         );
     }
-    let here = format!("{prefix}{name}");
+    let here = under(prefix, name);
     here.parse()
         .map_err(|error| format!("`{here}` cannot be the name of a repository here: {error}"))
 }

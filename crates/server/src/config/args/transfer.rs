@@ -53,7 +53,7 @@ pub struct ImportArgs {
     /// The repository of all images, whatever the layout calls them
     #[arg(long, value_name = "NAME")]
     pub repository: Option<String>,
-    /// What names of repositories begin with here, such as `mirror/`
+    /// What repositories are put under here: `mirror` makes `team/app` `mirror/team/app`
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub prefix: String,
     /// Take indexes some of whose images the layout has not, as `docker save` writes them of images for several platforms
@@ -77,7 +77,7 @@ pub struct MigrateArgs {
     /// Which repositories, where `*` stands for any characters [default: all that the registry lists]
     #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
     pub repositories: Vec<String>,
-    /// What names of repositories begin with here, such as `mirror/`
+    /// What repositories are put under here: `mirror` makes `team/app` `mirror/team/app`
     #[arg(long, value_name = "PREFIX", default_value = "")]
     pub prefix: String,
     /// The user there [default: the login of `~/.docker/config.json`]

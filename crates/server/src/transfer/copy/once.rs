@@ -9,24 +9,20 @@ use longshore_types::digest::Digest;
 use lru::LruCache;
 use tokio::sync::OnceCell;
 
-/// How many digests are remembered. What is forgotten is looked at again, and found to be there.
-const ROOM: NonZeroUsize = NonZeroUsize::new(100_000).expect("it is not zero");
-
 /// Cells by digest.
 #[derive(Debug)]
 pub(super) struct Once<T> {
     cells: Mutex<LruCache<Digest, Arc<OnceCell<T>>>>,
 }
 
-impl<T> Default for Once<T> {
-    fn default() -> Self {
+impl<T: Clone> Once<T> {
+    /// Remembers so many.
+    pub(super) fn new(room: NonZeroUsize) -> Self {
         Self {
-            cells: Mutex::new(LruCache::new(ROOM)),
+            cells: Mutex::new(LruCache::new(room)),
         }
     }
-}
 
-impl<T: Clone> Once<T> {
     /// Returns what was made for a digest, or makes it. What fails is tried again by the next who asks.
     pub(super) async fn get<F, E>(&self, digest: Digest, make: impl FnOnce() -> F) -> Result<T, E>
     where
@@ -36,7 +32,7 @@ impl<T: Clone> Once<T> {
         cell.get_or_try_init(make).await.cloned()
     }
 
-    /// What was made for a digest.
+    /// What was made for a digest; `None` also of what is forgotten.
     pub(super) fn made(&self, digest: Digest) -> Option<T> {
         self.cells().peek(&digest)?.get().cloned()
     }

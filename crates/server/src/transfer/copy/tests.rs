@@ -24,6 +24,8 @@ const JOBS: usize = 4;
 #[derive(Debug, Default)]
 struct Registry {
     tagged: Option<Digest>,
+    /// Images without a tag.
+    untagged: Vec<Digest>,
     manifests: HashMap<Digest, Bytes>,
     referrers: HashMap<Digest, Digest>,
     held: Arc<Held>,
@@ -70,8 +72,20 @@ impl Registry {
         )
     }
 
+    /// An index of one that does not say what it is, as it need not.
+    fn untyped_index(&mut self, manifest: &Value) -> Value {
+        let mut index = self.add(&json!({ "schemaVersion": 2, "manifests": [manifest] }));
+        index["mediaType"] = INDEX.into();
+        index
+    }
+
     fn image(&mut self, name: usize) -> Value {
-        let config = json!({ "mediaType": "application/vnd.oci.empty.v1+json", "size": 2,
+        self.image_of(name, 2)
+    }
+
+    /// An image that says of its configuration, which has two bytes, that it has so many.
+    fn image_of(&mut self, name: usize, size: usize) -> Value {
+        let config = json!({ "mediaType": "application/vnd.oci.empty.v1+json", "size": size,
             "digest": hash::sha256(b"{}") });
         self.add(
             &json!({ "schemaVersion": 2, "mediaType": IMAGE, "config": config, "layers": [],
@@ -90,6 +104,11 @@ impl Registry {
     }
 
     async fn copied(self) -> (Report, HashSet<Digest>, usize) {
+        self.copied_by(REMEMBERED.get()).await
+    }
+
+    /// The same by a copy that remembers so many manifests.
+    async fn copied_by(self, remembered: usize) -> (Report, HashSet<Digest>, usize) {
         let (held, target) = (self.held.clone(), Arc::new(Taken::default()));
         let options = Options {
             jobs: JOBS,
@@ -97,7 +116,8 @@ impl Registry {
             keep_tags: false,
             compare: false,
         };
-        let copy = Copy::new(Arc::new(self), target.clone(), options, Progress::new());
+        let mut copy = Copy::new(Arc::new(self), target.clone(), options, Progress::new());
+        copy.remembered = remembered.try_into().unwrap();
         let to: RepositoryName = "app".parse().unwrap();
         let from = Origin {
             name: "app".to_owned(),
@@ -122,7 +142,8 @@ impl Source for Registry {
 
     fn images<'a>(&'a self, _: &'a str) -> BoxStream<'a, anyhow::Result<Entry>> {
         let tag = Entry::Tag("v1".parse().unwrap(), self.tagged);
-        stream::iter([Ok(tag)]).boxed()
+        let untagged = self.untagged.iter().copied().map(Entry::Untagged);
+        stream::iter(untagged.chain([tag]).map(Ok)).boxed()
     }
 
     fn lists_all(&self) -> bool {
@@ -165,6 +186,10 @@ impl Source for Registry {
     }
 }
 
+fn digest(descriptor: &Value) -> Digest {
+    descriptor["digest"].as_str().unwrap().parse().unwrap()
+}
+
 /// The digests of what was brought.
 #[derive(Debug, Default)]
 struct Taken(Mutex<HashSet<Digest>>);
@@ -175,12 +200,12 @@ impl Target for Taken {
         Ok(())
     }
 
-    async fn has_blob(&self, _: &RepositoryName, _: &Digest, _: u64) -> anyhow::Result<bool> {
-        Ok(true)
+    async fn has_blob(&self, _: &RepositoryName, _: &Digest, size: u64) -> anyhow::Result<bool> {
+        Ok(size == 2)
     }
 
-    async fn put_blob(&self, _: &RepositoryName, _: &Blob) -> anyhow::Result<Brought> {
-        Ok(Brought::Sent)
+    async fn put_blob(&self, _: &RepositoryName, blob: &Blob) -> anyhow::Result<Brought> {
+        anyhow::bail!("it has not {} bytes", blob.size)
     }
 
     async fn has_manifest(&self, _: &RepositoryName, digest: &Digest) -> anyhow::Result<bool> {
@@ -232,18 +257,52 @@ async fn indexes_that_take_too_much_memory_are_told() {
 }
 
 #[tokio::test]
+async fn referrers_of_what_is_forgotten_are_found() {
+    for told in [IMAGE, INDEX] {
+        let mut registry = Registry::default();
+        let images: Vec<Value> = (0..20).map(|name| registry.image(name)).collect();
+        let referrers: Vec<Digest> = (20..40).map(|name| digest(&registry.image(name))).collect();
+        let mut listed = images;
+        if told == INDEX {
+            listed = listed
+                .iter()
+                .map(|image| registry.untyped_index(image))
+                .collect();
+        }
+        for (subject, referrer) in listed.iter().zip(&referrers) {
+            registry.referrers.insert(digest(subject), *referrer);
+        }
+        registry.index(&listed, 0);
+        let (report, taken, _) = registry.copied_by(3).await;
+        assert_eq!(report.failures, 0, "{report:?}");
+        let found = referrers.iter().filter(|it| taken.contains(it)).count();
+        assert_eq!(found, referrers.len(), "{told}");
+    }
+}
+
+#[tokio::test]
 async fn referrers_of_what_lies_deep_are_found() {
     let mut registry = Registry::default();
     let deep = registry.image(0);
     let signature = registry.image(1);
-    let digest = |descriptor: &Value| descriptor["digest"].as_str().unwrap().parse().unwrap();
-    let referrer: Digest = digest(&signature);
+    let referrer = digest(&signature);
     registry.referrers.insert(digest(&deep), referrer);
-    // An OCI index need not say what it is.
-    let mut inner = registry.add(&json!({ "schemaVersion": 2, "manifests": [deep] }));
-    inner["mediaType"] = INDEX.into();
+    let inner = registry.untyped_index(&deep);
     registry.index(&[inner], 0);
     let (report, taken, _) = registry.copied().await;
     assert_eq!(report.failures, 0, "{report:?}");
     assert!(taken.contains(&referrer));
+}
+
+#[tokio::test]
+async fn a_blob_has_one_size_whoever_tells_it_first() {
+    for sizes in [[2, 3], [3, 2]] {
+        let mut registry = Registry::default();
+        let [first, _] = [0, 1].map(|at| digest(&registry.image_of(at, sizes[at])));
+        registry.untagged.push(first);
+        let (report, taken, _) = registry.copied().await;
+        assert_eq!((report.failures, taken.len()), (1, 1), "{sizes:?}");
+        let reason = &report.failed[0].reason;
+        assert!(reason.contains("3 "), "{reason}");
+    }
 }

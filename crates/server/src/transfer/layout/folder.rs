@@ -11,7 +11,7 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use rustix::{
-    fs::{AtFlags, Mode, OFlags, fsync, mkdirat, open, openat, renameat, unlinkat},
+    fs::{AtFlags, Mode, OFlags, fstat, fsync, mkdirat, open, openat, renameat, statat, unlinkat},
     io::Errno,
 };
 
@@ -82,6 +82,17 @@ impl Folder {
         Ok(file)
     }
 
+    /// Whether a name in this directory is still that of a file that was opened, which has no other.
+    pub(super) fn is_name_of(&self, name: &str, file: &File) -> io::Result<bool> {
+        let named = match statat(&self.0, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => return Ok(false),
+            named => named?,
+        };
+        let opened = fstat(file)?;
+        let is_same = (named.st_dev, named.st_ino) == (opened.st_dev, opened.st_ino);
+        Ok(is_same && opened.st_nlink == 1)
+    }
+
     /// Makes a file in this directory; what was there goes.
     pub(super) fn create(&self, name: &str) -> anyhow::Result<File> {
         self.remove(name)?;
@@ -126,5 +137,5 @@ impl Folder {
 }
 
 fn not_plain(name: &str) -> String {
-    format!("`{name}` of the layout is no plain file or directory")
+    format!("`{name}` is no plain file or directory")
 }

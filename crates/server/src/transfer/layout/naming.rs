@@ -3,13 +3,14 @@
 use longshore_types::manifest::Descriptor;
 
 use super::json::{IMAGE_NAME, REF_NAME, REPOSITORY};
+use crate::transfer::under;
 
 /// What the caller says about names.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Naming {
     /// The one repository of all images.
     pub(crate) repository: Option<String>,
-    /// What names of repositories begin with.
+    /// What repositories are put under.
     pub(crate) prefix: String,
 }
 
@@ -37,7 +38,7 @@ impl Naming {
         }
         let repository = self.repository.clone().or(repository);
         let repository = repository.ok_or_else(|| Nameless(descriptor.digest.to_string()))?;
-        Ok((format!("{}{repository}", self.prefix), tag))
+        Ok((under(&self.prefix, &repository), tag))
     }
 }
 
@@ -125,17 +126,19 @@ mod tests {
         let tag = json!({ REF_NAME: "v1" });
         assert_eq!(named(&tag, &Naming::default()), None);
         assert_eq!(named(&json!({}), &Naming::default()), None);
-        let naming = Naming {
-            repository: Some("app".to_owned()),
-            prefix: "mirror/".to_owned(),
-        };
-        assert_eq!(
-            named(&tag, &naming),
-            Some(("mirror/app".to_owned(), Some("v1".to_owned())))
-        );
-        assert_eq!(
-            named(&json!({}), &naming),
-            Some(("mirror/app".to_owned(), None))
-        );
+        for prefix in ["mirror", "mirror/"] {
+            let naming = Naming {
+                repository: Some("app".to_owned()),
+                prefix: prefix.to_owned(),
+            };
+            assert_eq!(
+                named(&tag, &naming),
+                Some(("mirror/app".to_owned(), Some("v1".to_owned())))
+            );
+            assert_eq!(
+                named(&json!({}), &naming),
+                Some(("mirror/app".to_owned(), None))
+            );
+        }
     }
 }

@@ -34,6 +34,7 @@ use crate::{
         hash,
         settings::{Settings, SideFile},
         source::{Entry, Origin, Source},
+        under,
     },
 };
 
@@ -247,7 +248,7 @@ fn settings(files: &Files, naming: &Naming) -> anyhow::Result<HashMap<String, Se
     let named = repositories.into_iter().map(|settings| {
         let name = settings.repository_name.as_str().to_owned();
         let name = naming.repository.clone().unwrap_or(name);
-        (format!("{}{name}", naming.prefix), settings)
+        (under(&naming.prefix, &name), settings)
     });
     Ok(named.collect())
 }

@@ -71,7 +71,7 @@ async fn parts_of_one_principal_leave_room_for_those_of_another() {
         let sent = b"{\"layerPartBlob\":\"".to_vec();
         held.push(hold(&t, &mallory, "UploadLayerPart", 20 * MIB, sent).await);
     }
-    while free(&t, "layer_parts_free").await > 2 {}
+    while free(&t, "layer_parts_free").await > 3 {}
     t.aws("UploadLayerPart", &part(&upload)).await.expect(200);
     let refused = t.ecr(&mallory, "UploadLayerPart", &part(&upload)).await;
     assert_eq!(refused.expect(400).fault(), "ThrottlingException");
@@ -93,7 +93,7 @@ async fn parts_that_wait_for_room_leave_their_connection_to_others() {
         let sent = b"{\"layerPartBlob\":\"".to_vec();
         held.push(hold(&t, &t.root(), "UploadLayerPart", 20 * MIB, sent).await);
     }
-    while free(&t, "layer_parts_free").await > 2 {}
+    while free(&t, "layer_parts_free").await > 3 {}
     let client = http2::connect(t.address()).await;
     let mut waiting = JoinSet::new();
     for _ in 0..4 {

@@ -69,7 +69,7 @@ async fn parts_of_strangers_that_trickle_leave_room_for_those_of_the_owner() {
             .await,
         );
     }
-    while free(&t, "layer_parts_free").await == 4 {}
+    while free(&t, "layer_parts_free").await == 5 {}
     let part = json!({"repositoryName": "app", "uploadId": upload, "partFirstByte": 0, "partLastByte": 3,
         "layerPartBlob": STANDARD.encode("part")});
     call(&t, OWNER, "UploadLayerPart", &part).await.expect(200);

@@ -7,7 +7,7 @@ use longshore::config::Limits;
 use serde_json::json;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
-    net::TcpSocket,
+    net::{TcpSocket, TcpStream},
 };
 
 use crate::harness::{Frame, Frames, Image, TestServer};
@@ -214,4 +214,22 @@ async fn requests_beyond_the_first_of_each_connection_have_a_bound_in_each_netwo
     }
     // A connection's first is never among them.
     t.get("/healthz").await.expect(200);
+}
+
+#[tokio::test]
+async fn the_first_requests_of_a_network_are_as_many_as_its_connections() {
+    let t = TestServer::with(|config| config.limits.connections = Some(20)).await;
+    let mut clients = Vec::new();
+    // Four fifths of them.
+    for _ in 0..16 {
+        let mut client = Frames::open(t.address(), 0).await;
+        let head = Frame::get(1, &t.host(), "/healthz", &[]);
+        client.send(&head).await;
+        assert!(client.next_of(Frame::HEADERS).await.unwrap().is_ok());
+        clients.push(client);
+    }
+    let mut refused = TcpStream::connect(t.address()).await.unwrap();
+    let mut told = [0; 12];
+    refused.read_exact(&mut told).await.unwrap();
+    assert_eq!(&told, b"HTTP/1.1 503");
 }

@@ -213,6 +213,33 @@ async fn what_is_no_layout_is_refused_before_anything_is_pushed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_name_that_two_images_have_is_told_and_is_the_firsts() {
+    let server = TestServer::start().await;
+    let dir = tempfile::tempdir().unwrap();
+    let layout = Layout::new(dir.path(), "layout");
+    let images = ["first", "second", "third"].map(|text| layout.image(text).0);
+    let [first, second, third] = &images;
+    layout.list(&[
+        ("app:v1", first),
+        ("app:v1", second),
+        // Twice the same is one.
+        ("app:v1", first),
+        ("other:v1", second),
+        ("app:v2", third),
+    ]);
+    let said = refusal(through(&server, &["import", text(&layout.0)])).await;
+    let digest = second["digest"].as_str().unwrap();
+    let reason = format!("failed: app:v1: it is the name of {digest}, too");
+    assert!(said.contains(&reason), "{said}");
+    assert_eq!(said.matches("failed: ").count(), 1, "{said}");
+    let tagged = |image: &Value, tag| format!("{} {tag}", image["digest"].as_str().unwrap());
+    let mut expected = [tagged(first, "v1"), tagged(third, "v2")];
+    expected.sort();
+    assert_eq!(images_of(&server, "app").await, expected);
+    assert_eq!(images_of(&server, "other").await, [tagged(second, "v1")]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn manifests_that_lie_are_told() {
     let server = TestServer::start().await;
     let dir = tempfile::tempdir().unwrap();
@@ -420,9 +447,18 @@ async fn an_export_changes_nothing_that_links_lead_to() {
     json_of(through(&server, &["export", "--to", text(&layout)])).await;
     assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
 
-    symlink(&file, dir.path().join("all.tar.partial")).unwrap();
-    let archive = dir.path().join("all.tar");
-    let said = refusal(through(&server, &["export", "--to", text(&archive)])).await;
-    assert!(said.contains("cannot be written"), "{said}");
-    assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+    let (archive, partial) = (
+        dir.path().join("all.tar"),
+        dir.path().join("all.tar.partial"),
+    );
+    for link in [symlink, fs::hard_link] {
+        link(&file, &partial).unwrap();
+        let said = refusal(through(&server, &["export", "--to", text(&archive)])).await;
+        assert!(
+            said.contains("cannot be written") && said.contains("is no plain file"),
+            "{said}"
+        );
+        assert_eq!(fs::read_to_string(&file).unwrap(), "mine");
+        fs::remove_file(&partial).unwrap();
+    }
 }

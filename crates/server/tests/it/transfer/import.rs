@@ -72,7 +72,7 @@ async fn names_are_given_as_they_are_wanted() {
     .await;
     json_of(through(
         &to,
-        &["import", text(&layout), "--prefix", "mirror/"],
+        &["import", text(&layout), "--prefix", "mirror"],
     ))
     .await;
     json_of(through(

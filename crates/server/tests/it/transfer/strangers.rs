@@ -4,6 +4,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::Path,
+    process::Command,
     sync::{
         Arc,
         atomic::{AtomicU32, Ordering},
@@ -19,19 +20,36 @@ use tokio_rustls::TlsAcceptor;
 
 use super::{
     proxy::{Proxy, body_at, with_header},
-    scene::{artifact, descriptor, images_of, refusal, text, through},
+    scene::{INDEX, artifact, descriptor, images_of, json_of, refusal, text, through},
 };
 use crate::harness::{Image, TestServer, digest_of};
 
-/// What `longshore migrate` says that must fail, of a registry behind a proxy.
-async fn refused(to: &TestServer, from: &TestServer, proxy: &Proxy) -> String {
+/// `longshore migrate` of a registry behind a proxy.
+async fn migrate(to: &TestServer, from: &TestServer, proxy: &Proxy) -> Command {
     let address = proxy.address.to_string();
     let args = ["migrate", "--from", &address, "--source-user", "AWS"];
     let mut command = through(to, &args);
     command
         .args(["--jobs", "1"])
         .env("LONGSHORE_SOURCE_PASSWORD", from.password().await);
-    refusal(command).await
+    command
+}
+
+/// What it says where it must fail.
+async fn refused(to: &TestServer, from: &TestServer, proxy: &Proxy) -> String {
+    refusal(migrate(to, from, proxy).await).await
+}
+
+/// A registry with an image that something refers to.
+async fn with_referrer() -> TestServer {
+    let from = TestServer::start().await;
+    let password = from.password().await;
+    from.create("app").await;
+    let image = Image::new("one", 1);
+    from.push(&password, "app", "v1", &image).await;
+    let subject = descriptor(Image::MEDIA_TYPE, &image.manifest());
+    artifact(&from, "app", &subject, "signature").await;
+    from
 }
 
 fn answer(status: &str, headers: &str, body: &str) -> Vec<u8> {
@@ -115,6 +133,93 @@ async fn referrers_are_asked_for_each_time() {
     assert!(said.contains("is missing at the target"), "{said}");
     let images = images_of(&to, "app").await;
     assert_eq!(images.len(), 3, "{images:?}");
+}
+
+const UNLISTED: &str = "what refers to it cannot be listed";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_not_to_be_had_does_not_mean_that_nothing_refers_to_an_image() {
+    let (from, to) = (with_referrer().await, TestServer::start().await);
+    let gone = |_: &str, _| answer("404 Not Found", "", "");
+    let tokens = Proxy::before(from.address(), Box::new(gone)).await;
+    let challenge = format!(
+        "WWW-Authenticate: Bearer realm=\"http://{}/token\"\r\n",
+        tokens.address
+    );
+    let wants = move |asked: &str, whole: Vec<u8>| {
+        if asked.contains("/referrers/") {
+            return answer("401 Unauthorized", &challenge, "");
+        }
+        whole
+    };
+    let proxy = Proxy::before(from.address(), Box::new(wants)).await;
+    let said = refused(&to, &from, &proxy).await;
+    assert!(said.contains(UNLISTED), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_page_of_referrers_that_is_not_there_is_told() {
+    let (from, to) = (with_referrer().await, TestServer::start().await);
+    let breaks = |asked: &str, whole: Vec<u8>| {
+        let target = asked.split(' ').nth(1).unwrap();
+        if !target.contains("/referrers/") {
+            whole
+        } else if target.contains("page=2") {
+            answer("404 Not Found", "", "")
+        } else {
+            with_header(&whole, &format!("Link: <{target}?page=2>; rel=\"next\""))
+        }
+    };
+    let proxy = Proxy::before(from.address(), Box::new(breaks)).await;
+    let said = refused(&to, &from, &proxy).await;
+    assert!(said.contains(UNLISTED) && said.contains("404"), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_absent_elsewhere_is_absent_only_where_a_registry_is() {
+    let from = with_referrer().await;
+    let gone = |_: &str, _| answer("404 Not Found", "", "");
+    let elsewhere = Proxy::before(from.address(), Box::new(gone)).await;
+    for (path, is_registry) in [("/v2/x/referrers/y", true), ("/bucket/x", false)] {
+        let there = format!("Location: http://{}{path}\r\n", elsewhere.address);
+        let sends = move |asked: &str, whole: Vec<u8>| {
+            if asked.contains("/referrers/") {
+                return answer("307 Temporary Redirect", &there, "");
+            }
+            whole
+        };
+        let proxy = Proxy::before(from.address(), Box::new(sends)).await;
+        let to = TestServer::start().await;
+        let migrate = migrate(&to, &from, &proxy).await;
+        if is_registry {
+            json_of(migrate).await;
+            assert_eq!(images_of(&to, "app").await.len(), 1);
+        } else {
+            let said = refusal(migrate).await;
+            assert!(said.contains(UNLISTED) && said.contains("404"), "{said}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_list_of_referrers_that_cannot_be_read_is_told() {
+    let (from, to) = (with_referrer().await, TestServer::start().await);
+    let index = format!(
+        r#"{{"schemaVersion":2,"mediaType":"{INDEX}","manifests":[{{"digest":"sha256:no"}}]}}"#
+    );
+    let lies = move |asked: &str, whole: Vec<u8>| {
+        if asked.contains("/referrers/") {
+            answer("404 Not Found", "", "")
+        } else if asked.contains("/manifests/sha256-") {
+            answer("200 OK", "", &index)
+        } else {
+            whole
+        }
+    };
+    let proxy = Proxy::before(from.address(), Box::new(lies)).await;
+    let said = refused(&to, &from, &proxy).await;
+    let reason = "the list of referrers is not valid";
+    assert!(said.contains(UNLISTED) && said.contains(reason), "{said}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -249,4 +354,52 @@ async fn no_password_leaves_https_because_the_api_says_so() {
     migrate.env("LONGSHORE_SOURCE_AWS_REGION", "us-east-1");
     let said = refusal(migrate).await;
     assert!(said.contains(&reason), "{said}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn neither_tokens_nor_bytes_are_asked_for_where_there_is_no_https() {
+    let (from, to) = (with_referrer().await, TestServer::start().await);
+    let gives = |_: &str, _| answer("200 OK", "", r#"{"token":"t"}"#);
+    let elsewhere = Proxy::before(from.address(), Box::new(gives)).await;
+    let there = format!("http://{}/x", elsewhere.address);
+    for (status, header, reason) in [
+        (
+            "401 Unauthorized",
+            format!("WWW-Authenticate: Bearer realm=\"{there}\"\r\n"),
+            "it sends for tokens to a place without HTTPS",
+        ),
+        (
+            "307 Temporary Redirect",
+            format!("Location: {there}\r\n"),
+            "it redirects to a place without HTTPS",
+        ),
+    ] {
+        let sends = move |asked: &str, whole: Vec<u8>| {
+            if asked.contains("/v2/app/manifests/") {
+                answer(status, &header, "")
+            } else if whole.starts_with(b"HTTP/1.1 401") {
+                // Its own place for tokens is without HTTPS, as it knows of none.
+                answer(
+                    "401 Unauthorized",
+                    "WWW-Authenticate: Basic realm=\"r\"\r\n",
+                    "",
+                )
+            } else {
+                whole
+            }
+        };
+        let proxy = Proxy::before(from.address(), Box::new(sends)).await;
+        let dir = tempfile::tempdir().unwrap();
+        let port = with_tls(proxy.address, dir.path()).await.port();
+        let (url, ca) = (
+            format!("https://localhost:{port}"),
+            dir.path().join("ca.pem"),
+        );
+        let mut migrate = through(&to, &["migrate", "--from", &url, "--source-user", "AWS"]);
+        migrate.arg("--source-ca-file").arg(&ca);
+        migrate.env("LONGSHORE_SOURCE_PASSWORD", from.password().await);
+        let said = refusal(migrate).await;
+        assert!(said.contains(reason), "{said}");
+        assert_eq!(elsewhere.heads(), [""; 0], "{reason}");
+    }
 }

@@ -1,16 +1,16 @@
 //! Where an archive is written to: standard output, or a file, in which an earlier process may have begun it.
 
 use std::{
-    fs::{self, File},
+    fs::File,
     io::{self, Read, Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
+    path::Path,
 };
 
 use anyhow::{Context, bail, ensure};
-use rustix::fs::{FlockOperation, Mode, OFlags, flock, open};
+use rustix::fs::{FlockOperation, flock};
 use tar::{Builder, EntryType, Header};
 
-use super::Piece;
+use super::{super::folder::Folder, Piece};
 use crate::transfer::hash::Hasher;
 
 /// The unit of an archive, in bytes.
@@ -33,8 +33,10 @@ enum Place {
     Output(io::Stdout),
     File {
         file: File,
-        partial: PathBuf,
-        path: PathBuf,
+        /// Where it is.
+        folder: Folder,
+        /// What it is called when it is whole.
+        name: String,
     },
 }
 
@@ -52,27 +54,20 @@ impl Sink {
         }
     }
 
-    /// A file, which has its name when it is whole. Blocks.
+    /// A file, which has its name when it is whole. What somebody else has put in its place, such as a link, is not written
+    /// to. Blocks.
     pub(crate) fn file(path: &Path) -> anyhow::Result<Self> {
-        let name = path.file_name().context("the archive has no name")?;
-        let mut partial = name.to_owned();
-        partial.push(".partial");
-        let partial = path.with_file_name(partial);
-        let shown = partial.display();
-        // A link that somebody has put there would let us write where it leads.
-        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = open(&partial, flags, Mode::from_raw_mode(0o666));
-        let file = File::from(file.with_context(|| format!("`{shown}` cannot be written"))?);
-        ensure!(file.metadata()?.is_file(), "`{shown}` is no plain file");
-        if flock(&file, FlockOperation::NonBlockingLockExclusive).is_err() {
-            bail!("`{}` is being written by another process", path.display());
-        }
+        let shown = path.display();
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.with_context(|| format!("`{shown}` is no name for an archive"))?;
+        let parent = path.parent().filter(|it| !it.as_os_str().is_empty());
+        let cannot = || format!("`{shown}` cannot be written");
+        let folder = Folder::open(parent.unwrap_or(Path::new("."))).with_context(cannot)?;
+        let file = folder.resume(&partial(name)).with_context(cannot)?;
+        hold(&folder, name, &file).with_context(cannot)?;
+        let name = name.to_owned();
         Ok(Self {
-            place: Place::File {
-                file,
-                partial,
-                path: path.to_owned(),
-            },
+            place: Place::File { file, folder, name },
             at: 0,
         })
     }
@@ -149,20 +144,37 @@ impl Sink {
         self.put(&END)?;
         match self.place {
             Place::Output(mut output) => Ok(output.flush()?),
-            Place::File {
-                file,
-                partial,
-                path,
-            } => {
+            Place::File { file, folder, name } => {
                 file.sync_all()?;
-                fs::rename(&partial, &path)?;
-                let folder = path
-                    .parent()
-                    .filter(|folder| !folder.as_os_str().is_empty());
-                Ok(File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?)
+                let partial = partial(&name);
+                ensure_ours(&folder, &partial, &file)?;
+                folder.give(&partial, &folder, &name)?;
+                Ok(folder.sync()?)
             }
         }
     }
+}
+
+/// What a file is called until it is whole.
+fn partial(name: &str) -> String {
+    format!("{name}.partial")
+}
+
+/// Takes a file that was opened for this process alone.
+fn hold(folder: &Folder, name: &str, file: &File) -> anyhow::Result<()> {
+    if flock(file, FlockOperation::NonBlockingLockExclusive).is_err() {
+        bail!("`{name}` is being written by another process");
+    }
+    // Whoever had it until now may have given it its name meanwhile.
+    ensure_ours(folder, &partial(name), file)
+}
+
+fn ensure_ours(folder: &Folder, name: &str, file: &File) -> anyhow::Result<()> {
+    ensure!(
+        folder.is_name_of(name, file)?,
+        "somebody else has put another file in the place of `{name}`, or given it another name"
+    );
+    Ok(())
 }
 
 /// Whether a file goes on with a piece.
@@ -214,4 +226,44 @@ fn padding(len: u64) -> &'static [u8] {
 /// The length of a file with what follows it.
 fn padded(len: u64) -> u64 {
     len.saturating_add(padding(len).len() as u64)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn what_another_process_has_finished_meanwhile_is_not_written_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let folder = Folder::open(dir.path()).unwrap();
+        let theirs = Sink::file(&dir.path().join("all.tar")).unwrap();
+        // Opened before they have finished, held afterwards.
+        let ours = folder.resume("all.tar.partial").unwrap();
+        theirs.finish().unwrap();
+        let refused = hold(&folder, "all.tar", &ours).unwrap_err();
+        assert!(refused.to_string().contains("somebody else"), "{refused}");
+        drop(ours);
+        assert_eq!(fs::read(dir.path().join("all.tar")).unwrap(), END);
+    }
+
+    #[test]
+    fn what_somebody_has_put_in_its_place_gets_no_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = |name: &str| dir.path().join(name);
+        for swap in ["other", "second name"] {
+            let sink = Sink::file(&path("all.tar")).unwrap();
+            if swap == "other" {
+                fs::rename(path("all.tar.partial"), path("aside")).unwrap();
+                fs::write(path("all.tar.partial"), "theirs").unwrap();
+            } else {
+                fs::hard_link(path("all.tar.partial"), path("second")).unwrap();
+            }
+            let refused = sink.finish().unwrap_err();
+            assert!(refused.to_string().contains("somebody else"), "{refused}");
+            assert!(!path("all.tar").exists(), "{swap}");
+            fs::remove_file(path("all.tar.partial")).unwrap();
+        }
+    }
 }
