@@ -18,6 +18,7 @@ pub mod host;
 pub mod listener;
 pub mod log;
 mod logo;
+mod machine;
 mod metrics;
 mod oci;
 mod oci_client;

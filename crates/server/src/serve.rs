@@ -28,6 +28,7 @@ use crate::{
         Listener,
         tls::{Tls, TlsError},
     },
+    machine,
     metrics::{self, Metrics},
     oidc::{HttpsFetch, TrustError},
     reply::AnswerMemory,
@@ -198,7 +199,7 @@ pub async fn start(config: Config) -> Result<RunningServer, StartError> {
 fn app(config: &Config, core: Arc<Core>, address: SocketAddr, scheme: &'static str) -> Arc<App> {
     let bodies = BodyLimits::new(&config.limits);
     let parts = PartMemory::new(config.limits.memory_wait);
-    let answers = AnswerMemory::default();
+    let answers = AnswerMemory::new(machine::memory());
     let limits = metrics::limits::Limits {
         core: core.clone(),
         bodies: bodies.memory.clone(),

@@ -18,9 +18,14 @@ const BYTES: Shares = Shares {
 };
 /// An answer of so many bytes is always given: whoever only asks for a little never waits behind what is large.
 const SMALL: usize = 16 * 1024;
-/// How many blobs may be on their way out. Each holds a buffer or two, of 64 KiB once there are many. A site that pulls alone has
-/// four fifths of it: a cluster of thousands behind one address pulls an image at the same time.
-const DOWNLOADS: usize = 16_384;
+/// How many blobs may be on their way out, where there is memory for them. A site that pulls alone has four fifths of it: a
+/// cluster of thousands behind one address pulls an image at the same time.
+const DOWNLOADS: u64 = 16_384;
+/// How many bytes each of them takes: a buffer or two, of 64 KiB once there are many, and what the kernel keeps unsent
+/// (measured with 10,000: docs/scaling.md).
+const DOWNLOAD: u64 = 160 * 1024;
+/// The part of the memory that they may take, so that those who pull never take the last of it.
+const PART: u64 = 2;
 
 /// What the answers on their way out take.
 #[derive(Clone)]
@@ -30,6 +35,16 @@ pub struct AnswerMemory {
 }
 
 impl AnswerMemory {
+    /// Memory of a process that may have so many bytes, if that is known.
+    pub(crate) fn new(memory: Option<u64>) -> Self {
+        let affordable = memory.map_or(DOWNLOADS, |memory| memory / PART / DOWNLOAD);
+        let downloads = usize::try_from(DOWNLOADS.min(affordable));
+        Self {
+            bytes: Room::new(BYTES, Duration::ZERO),
+            downloads: Slots::new(downloads.unwrap_or_default()),
+        }
+    }
+
     /// How many bytes of it are free.
     pub(crate) fn free(&self) -> usize {
         self.bytes.free()
@@ -55,16 +70,6 @@ impl AnswerMemory {
             _place: Some(Arc::new(place)),
             ..Held::default()
         })
-    }
-}
-
-impl Default for AnswerMemory {
-    fn default() -> Self {
-        let at_once = Duration::ZERO;
-        Self {
-            bytes: Room::new(BYTES, at_once),
-            downloads: Slots::new(DOWNLOADS),
-        }
     }
 }
 
@@ -95,6 +100,7 @@ mod tests {
     use super::*;
 
     const MIB: usize = 1024 * 1024;
+    const GIB: u64 = 1024 * 1024 * 1024;
 
     fn from(last: u8) -> Sender {
         Sender::unproven([192, 0, 2, last].into())
@@ -109,7 +115,7 @@ mod tests {
 
     #[test]
     fn what_goes_is_free_again() {
-        let memory = AnswerMemory::default();
+        let memory = AnswerMemory::new(None);
         let held = memory.hold(&from(1), MIB).unwrap();
         assert_eq!(memory.free(), BYTES.all - MIB);
         drop(held);
@@ -118,7 +124,7 @@ mod tests {
 
     #[test]
     fn those_without_a_name_leave_memory_to_those_with_one_and_two_accounts_to_a_third() {
-        let memory = AnswerMemory::default();
+        let memory = AnswerMemory::new(None);
         let fill = |whose: Sender| -> Vec<_> {
             std::iter::from_fn(|| memory.hold(&whose, 4 * MIB)).collect()
         };
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn one_site_may_pull_ten_thousand_times_at_once_and_leaves_places_to_others() {
-        let memory = AnswerMemory::default();
+        let memory = AnswerMemory::new(Some(8 * GIB));
         let client = [192, 0, 2, 1].into();
         let held: Vec<_> = std::iter::from_fn(|| memory.download(client)).collect();
         assert!(held.len() > 10_000, "{}", held.len());
@@ -143,5 +149,13 @@ mod tests {
         assert!(memory.download(client).is_none());
         drop(held);
         assert!(memory.download(client).is_some());
+    }
+
+    #[test]
+    fn pulls_take_half_of_the_memory_at_most() {
+        let most = |memory| AnswerMemory::new(memory).free_downloads();
+        assert_eq!(most(Some(GIB)), 3276);
+        assert_eq!(most(Some(4 * GIB)), 13_107);
+        assert_eq!((most(Some(64 * GIB)), most(None)), (16_384, 16_384));
     }
 }
