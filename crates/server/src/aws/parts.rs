@@ -25,8 +25,8 @@ use crate::{
     },
 };
 
-/// How many parts of full size are held at a time: an account with all that it may have, and those who have proven nothing with
-/// theirs, leave one to another account.
+/// How many parts of full size are held at a time: an account with all that it may have, and another or all those who have proven
+/// nothing, leave one to a third.
 const PARTS: Shares = Shares {
     all: 5,
     account: 3,
@@ -162,24 +162,26 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_account_of_many_principals_and_strangers_leave_room_to_another_account() {
+    async fn an_account_of_many_principals_and_another_or_strangers_leave_room_to_a_third() {
         let memory = PartMemory::new(Duration::from_millis(10));
         let take = async |sender: &Sender| {
             let mut room = memory.0.enter(1, sender).await?;
             room.grow(1).await?;
             Ok::<_, Error>(room)
         };
-        let mut held = Vec::new();
-        let stranger = Sender::unproven([192, 0, 2, 1].into());
-        let senders = ["a", "b", "c", "d"].map(|principal| proven("1", principal));
-        for sender in senders.iter().chain([&stranger]) {
-            while let Ok(taken) = take(sender).await {
-                held.push(taken);
+        let account = ["a", "b", "c"].map(|principal| proven("1", principal));
+        let another = ["d", "e", "f"].map(|principal| proven("2", principal));
+        let strangers = [1, 2, 3].map(|last| Sender::unproven([192, 0, 2, last].into()));
+        for others in [another, strangers] {
+            let mut held = Vec::new();
+            for sender in account.iter().chain(&others) {
+                while let Ok(taken) = take(sender).await {
+                    held.push(taken);
+                }
             }
+            assert_eq!(held.len(), 4);
+            take(&proven("3", "g")).await.unwrap();
         }
-        assert_eq!(held.len(), 4);
-        let of_another = take(&proven("2", "e")).await.unwrap();
-        drop(of_another);
     }
 
     #[test]

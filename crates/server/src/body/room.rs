@@ -452,7 +452,7 @@ mod tests {
             }
             had.push(held.len() - before);
         }
-        assert_eq!(had, [32, 17, 8, 4]);
+        assert_eq!(had, [32, 16, 8, 4]);
         assert!(take(&room, 1, &sender("5", "5")).await.is_ok());
         // Who waits for a part that another account fills goes on as soon as that gives some back.
         let waiting = Room::new(shares, Duration::from_mins(1));
@@ -512,7 +512,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn who_holds_more_than_is_left_is_passed_by() {
+    async fn who_holds_as_much_as_is_left_is_passed_by() {
         let room = Room::new(SHARES, Duration::from_mins(1));
         let first = take(&room, 4, &sender("1", "a")).await.unwrap();
         let _second = take(&room, 4, &sender("2", "b")).await.unwrap();

@@ -1,7 +1,7 @@
 //! Who waits for some of a room, and in which order they get it.
 //!
 //! They get it as they came, so that nobody who wants much is overtaken by those who want little. But whoever has some already
-//! and wants more comes first: the others wait for it to end. And whoever holds more than there is left is passed by until
+//! and wants more comes first: the others wait for it to end. And whoever holds as much as there is left is passed by until
 //! others have given some back: the more there are, the less each has, and there is always some for who has none.
 
 use std::{
@@ -28,10 +28,11 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// How much those who share the part have of it besides.
-    fn held(&self) -> usize {
+    /// Whether those who share the part have as much as is free, or more.
+    fn has_enough(&self, free: usize) -> bool {
         let not_held = self.part.available_permits() + self.amount as usize;
-        self.wide.saturating_sub(not_held)
+        let held = self.wide.saturating_sub(not_held);
+        held > 0 && held >= free
     }
 }
 
@@ -96,7 +97,7 @@ impl Line {
         while let Some(next) = waiting.get(at) {
             if next.given.is_closed() {
                 waiting.remove(at);
-            } else if next.wanted.held() > self.free.available_permits() {
+            } else if next.wanted.has_enough(self.free.available_permits()) {
                 at += 1;
             } else {
                 let free = self.free.clone();
