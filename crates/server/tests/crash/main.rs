@@ -3,19 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod api;
+mod clocks;
 mod http;
 mod ledger;
 mod load;
 mod multipart;
 mod replicas;
 mod server;
+mod sleep;
 mod stores;
 
 use std::{
     net::SocketAddr,
     path::Path,
     process::{Command, ExitStatus},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -75,12 +77,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
     assert_eq!(created.unwrap().status, 200);
 
     let load = Arc::new(Load::new(vec![address]));
-    let workers: Vec<_> = (0..WORKERS)
-        .map(|worker| {
-            let load = Arc::clone(&load);
-            thread::spawn(move || load::work(&load, worker))
-        })
-        .collect();
+    let workers = load.start();
     let began = Instant::now();
     while kills < KILLS || (began.elapsed() < Duration::from_secs(12) && kills < 2 * KILLS) {
         thread::sleep(Duration::from_millis(100 + dice.roll(1400)));
@@ -94,10 +91,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
             "starts take too long"
         );
     }
-    load.over.store(true, Ordering::Relaxed);
-    for worker in workers {
-        worker.join().unwrap();
-    }
+    load.end(workers);
     kill(server);
 
     let mut server = Server::spawn_with(&data, stores.environment());
