@@ -136,8 +136,8 @@ fn not_held(now: &str) -> String {
     format!("(segment_until IS NULL OR segment_until < {held})")
 }
 
-/// Returns up to `limit` files that may go by the time `now` with the stores they are in, those that have waited longest first, but for
-/// those that a backup may still want to read. Each waits for `settling` beyond its time: what was sent to the store may
+/// Returns up to `limit` files that may go by the time `now` with the stores they are in, those that have waited longest first,
+/// but for those that a backup may still want to read. Each waits for `settling` beyond its time: what was sent to the store may
 /// take effect so late, and nobody would know of a file that came when its row was gone.
 ///
 /// They get a time that is new, so that one which cannot be removed does not hold up the rest, but well past, so that

@@ -1,6 +1,11 @@
 //! Replicas on one PostgreSQL whose machines' clocks are an hour ahead, an hour behind, or jump while they serve.
 
-use std::{net::SocketAddr, path::Path, process::Command, sync::Arc, thread, time::Duration};
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    process::Command,
+    sync::Arc,
+};
 
 use serde_json::{Value, json};
 
@@ -11,27 +16,38 @@ use crate::{
     replicas::{Replica, three},
     stop,
     stores::Stores,
+    until,
 };
 
-/// Debian's libfaketime, which sets a process's clock.
-const LIBRARY: &str = "/usr/lib/x86_64-linux-gnu/faketime/libfaketimeMT.so.1";
+/// What a server says whose machine's clock is off.
+const TOLD: &str = "this machine's clock is not the database's";
 /// Where the clock goes that jumps: longer than every promise, both ways.
 const JUMPS: [&str; 4] = ["+50h", "-50h", "+400d", "+0"];
 
+/// Debian's libfaketime, which sets a process's clock.
+fn library() -> PathBuf {
+    let folders = std::fs::read_dir("/usr/lib").unwrap().flatten();
+    folders
+        .map(|folder| folder.path().join("faketime/libfaketimeMT.so.1"))
+        .find(|path| path.exists())
+        .expect("libfaketime is not installed: `cargo xtask install` does it")
+}
+
 /// The variables by which a process's clock is as far off as the file says.
 fn clock(file: &Path, offset: &str) -> Vec<(&'static str, String)> {
-    assert!(
-        Path::new(LIBRARY).exists(),
-        "libfaketime is not installed: `cargo xtask install` does it"
-    );
     std::fs::write(file, offset).unwrap();
     vec![
-        ("LD_PRELOAD", LIBRARY.to_owned()),
+        ("LD_PRELOAD", library().display().to_string()),
         ("FAKETIME_TIMESTAMP_FILE", file.display().to_string()),
         ("FAKETIME_NO_CACHE", "1".to_owned()),
         // A clock that is set does not change how time passes.
         ("FAKETIME_DONT_FAKE_MONOTONIC", "1".to_owned()),
     ]
+}
+
+fn says(replica: &Replica, text: &str) -> bool {
+    let log = std::fs::read_to_string(replica.data.with_extension("log"));
+    log.unwrap().contains(text)
 }
 
 /// Runs `longshore gc` on a machine whose clock is off.
@@ -83,6 +99,7 @@ fn whatever_the_clocks_of_replicas_say_nothing_acknowledged_is_lost() {
     for jump in JUMPS {
         std::fs::write(&files[2], jump).unwrap();
         load.until_more(20);
+        until("it is told", || says(&replicas[2], TOLD));
         // The sweepers of a server wake every ten seconds; the command asks nobody.
         let told = gc(&directory.path().join("operator"), &stores, jump);
         for what in ["uploads", "links", "blobs", "files"] {
@@ -90,7 +107,6 @@ fn whatever_the_clocks_of_replicas_say_nothing_acknowledged_is_lost() {
         }
         assert_eq!(told.get("pausedUntil"), None, "{jump}: {told}");
     }
-    thread::sleep(Duration::from_secs(1));
     load.end(workers);
 
     let ledger = load.ledger.lock().unwrap();
@@ -101,11 +117,7 @@ fn whatever_the_clocks_of_replicas_say_nothing_acknowledged_is_lost() {
     println!("{} operations acknowledged, 0 lost", ledger.operations());
     for mut replica in replicas {
         assert!(stop(replica.take()).success());
-        let log = std::fs::read_to_string(replica.data.with_extension("log")).unwrap();
-        assert!(
-            log.contains("this machine's clock is not the database's"),
-            "{log}"
-        );
+        assert!(says(&replica, TOLD));
     }
     stores.assert_files_match_rows();
 }

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     thread::{self, JoinHandle},
-    time::{Duration, Instant},
+    time::Duration,
 };
 
 use serde_json::json;
@@ -18,6 +18,7 @@ use crate::{
     api::sha256,
     http::{Answer, Connection},
     ledger::{Ledger, password},
+    until,
 };
 
 /// What the clients share.
@@ -59,14 +60,11 @@ impl Load {
         (0..WORKERS).map(start).collect()
     }
 
-    /// Waits until so much more was acknowledged; the servers have a minute for it.
+    /// Waits until so much more was acknowledged.
     pub(crate) fn until_more(&self, operations: usize) {
         let done = || self.ledger.lock().unwrap().operations();
-        let (enough, began) = (done() + operations, Instant::now());
-        while done() < enough {
-            assert!(began.elapsed() < Duration::from_mins(1), "nothing goes on");
-            thread::sleep(Duration::from_millis(20));
-        }
+        let enough = done() + operations;
+        until("enough is acknowledged", || done() >= enough);
     }
 
     /// Lets the clients come to an end.

@@ -32,6 +32,8 @@ use crate::{
 
 const WORKERS: usize = 4;
 const KILLS: usize = 14;
+/// How long a slow machine may take for what is waited for.
+const PATIENCE: Duration = Duration::from_mins(3);
 const REPOSITORY: &str = "crash/repository";
 
 /// Starts the server; now and then it is killed while it starts.
@@ -57,6 +59,15 @@ fn kill(mut server: Server) {
 fn stop(mut server: Server) -> ExitStatus {
     signal(&server, "TERM");
     server.0.wait().unwrap()
+}
+
+/// Waits for a state of the servers, for some minutes.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
 }
 
 fn signal(server: &Server, signal: &str) {

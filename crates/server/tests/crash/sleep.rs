@@ -20,6 +20,7 @@ use crate::{
     replicas::three,
     signal, stop,
     stores::{PREFIX, Stores},
+    until,
 };
 
 /// The master key that takes the place of the first one.
@@ -38,6 +39,7 @@ fn longshore(args: &[&str], data: &Path, environment: &Environment) -> Child {
     command.spawn().unwrap()
 }
 
+/// Sends a signal to a command.
 fn signal_child(child: &Child, name: &str) {
     let sent = Command::new("kill")
         .args(["-s", name, &child.id().to_string()])
@@ -54,14 +56,6 @@ fn succeed(child: Child) -> Output {
 fn serves(address: SocketAddr) -> bool {
     let ask = || Connection::open(address)?.send("GET", "/readyz", &[("host", "localhost")], b"");
     ask().is_ok_and(|answer| answer.status == 200)
-}
-
-fn until(what: &str, is_so: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !is_so() {
-        assert!(began.elapsed() < Duration::from_mins(1), "never: {what}");
-        thread::sleep(Duration::from_millis(10));
-    }
 }
 
 #[test]
@@ -100,7 +94,9 @@ fn what_goes_on_while_a_replica_and_a_backup_sleep_is_not_undone_when_they_wake(
     let place = stores.blobs().replace(PREFIX, "backups");
     let backup = ["backup", "--to", &place];
     let sleeper = longshore(&backup, &directory.path().join("first"), &next_alone);
-    until("it has the place", || stores.has_objects("backups", "lease"));
+    until("it has the place", || {
+        stores.has_objects("backups", "lease")
+    });
     signal_child(&sleeper, "STOP");
     let asleep = Instant::now();
     let other = longshore(&backup, &directory.path().join("second"), &next_alone);

@@ -66,7 +66,8 @@ struct Told {
     end: Option<(i64, i64)>,
 }
 
-/// Acts on up to 20 images, but for those that are leased at the time `now`. Rules are asked outside of the transaction that writes, which others wait for.
+/// Acts on up to 20 images, but for those that are leased at the time `now`. Rules are asked outside of the transaction that
+/// writes, which others wait for.
 pub(super) async fn step(core: &Core, evaluation: &Evaluation, now: Timestamp) -> Result<()> {
     let (evaluation, of) = (evaluation.clone(), evaluation.clone());
     let policy = parsed(&evaluation)?;

@@ -104,7 +104,7 @@ impl Shared {
         if is_off {
             tracing::warn!(
                 seconds_ahead,
-                "this machine's clock is not the database's: signed requests are refused here, and by S3"
+                "this machine's clock is not the database's: requests may be refused for their signatures, here and by S3"
             );
         } else {
             tracing::info!(seconds_ahead, "this machine's clock is right again");
