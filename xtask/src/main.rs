@@ -82,6 +82,7 @@ const SOAKS: [&[&str]; 4] = [
         "--metadata=postgres",
         "--blobs=versitygw",
         "--servers=3",
+        "--sleep-seconds=10",
         "--kills=6",
         "--operations=1000",
     ],

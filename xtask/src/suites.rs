@@ -26,8 +26,8 @@ const ENGINES: &[(&str, &str, Environment, &[&str])] = &[
     ("registry", "it", &[POSTGRES], &[]),
     ("registry", "it", &[S3], &[]),
     ("registry", "interleavings", &[POSTGRES], &[]),
-    // Three servers are on both by themselves.
-    ("server", "crash", &[POSTGRES, S3], &["--skip", "whatever_was_acknowledged_survives_the_end_or_the_sleep_of_any_replica"]),
+    // The others are on both by themselves.
+    ("server", "crash", &[POSTGRES, S3], &["whatever_was_acknowledged_survives_kill_9"]),
     ("registry", "faults", &[S3], &["a_segment_store", "a_full_bucket"]),
 ];
 /// The suites that take longest on SQLite and files, which begin first.

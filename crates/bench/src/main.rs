@@ -179,6 +179,9 @@ struct SoakArgs {
     /// Kill the database, too, now and then.
     #[arg(long)]
     kill_database: bool,
+    /// Put servers to sleep (SIGSTOP) in turn, each for so many seconds, while the others go on.
+    #[arg(long)]
+    sleep_seconds: Option<u64>,
     /// Acknowledged operations at least.
     #[arg(long, default_value_t = 10_000)]
     operations: u64,
@@ -215,6 +218,7 @@ fn soak(args: SoakArgs) -> Result<()> {
         servers: args.servers,
         kills: args.kills,
         kills_database: args.kill_database,
+        sleep: args.sleep_seconds.map(Duration::from_secs),
         operations: args.operations,
         workers: args.workers,
         hours_a_second: args.hours_a_second,

@@ -59,6 +59,8 @@ pub struct Options {
     pub kills: usize,
     /// Whether the database is killed, too, now and then.
     pub kills_database: bool,
+    /// For how long servers are put to sleep in turn, if they are.
+    pub sleep: Option<Duration>,
     /// Acknowledged operations at least.
     pub operations: u64,
     /// Clients at a time.
@@ -86,6 +88,8 @@ pub struct Outcome {
     pub crashes: u64,
     /// Kills of the database.
     pub database_crashes: u64,
+    /// How often a server slept.
+    pub sleeps: u64,
     /// Images verified byte by byte at the end.
     pub verified: usize,
     /// Hours that passed for the servers.
@@ -138,6 +142,7 @@ pub async fn run(options: Options) -> Result<Outcome> {
         by_kind: ledger.by_kind(),
         crashes: soak.fleet.borrow().crashes(),
         database_crashes: soak.fleet.borrow().database_crashes(),
+        sleeps: soak.fleet.borrow().sleeps(),
         verified,
         hours: soak.clock.hours(),
         seconds: started.elapsed().as_secs(),
@@ -155,6 +160,7 @@ async fn drive(soak: &Rc<Soak>) -> Result<()> {
         .map(|(number, role)| spawn_local(worker::work(Rc::clone(soak), number, role)))
         .collect();
     tasks.push(spawn_local(operator::operate(Rc::clone(soak))));
+    tasks.push(spawn_local(put_to_sleep(Rc::clone(soak))));
     let teller = spawn_local(tell(Rc::clone(soak)));
     let result = soak.crash_servers().await;
     teller.abort();
@@ -163,6 +169,25 @@ async fn drive(soak: &Rc<Soak>) -> Result<()> {
         task.await?;
     }
     result
+}
+
+/// Puts one server after the other to sleep, in the middle of what it does. Nobody kills it meanwhile, and whoever waits for its
+/// answer goes on waiting.
+async fn put_to_sleep(soak: Rc<Soak>) {
+    let Some(sleep) = soak.options.sleep else {
+        return;
+    };
+    for number in (0..soak.options.servers).cycle() {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        if soak.over.get() {
+            return;
+        }
+        if !soak.fleet.borrow_mut().put_to_sleep(number) {
+            continue;
+        }
+        tokio::time::sleep(sleep).await;
+        soak.fleet.borrow_mut().wake();
+    }
 }
 
 /// Says on standard error how far it is, each minute, and at once what is lost. Whoever interrupts is told what was done.
@@ -187,6 +212,11 @@ async fn tell(soak: Rc<Soak>) {
 }
 
 impl Soak {
+    /// How long a client may go without an answer before the soak gives up.
+    fn patience(&self) -> Duration {
+        Duration::from_mins(1) + self.options.sleep.unwrap_or_default()
+    }
+
     async fn prepare(&self) -> Result<()> {
         let mut client = Client::new(self);
         for name in REPOSITORIES.into_iter().chain([EXPIRING, UNDO]) {
@@ -218,7 +248,9 @@ impl Soak {
                 _ => Duration::from_millis(300 + (random >> 8) % 2_500),
             };
             tokio::time::sleep(life).await;
-            let enough = crashes >= self.options.kills
+            let slept = self.options.sleep.is_none() || self.fleet.borrow().has_slept();
+            let enough = slept
+                && crashes >= self.options.kills
                 && self.ledger.operations() >= self.options.operations;
             // Without a guard it goes on until that shows.
             let done = if self.options.without.is_some() {
@@ -234,6 +266,9 @@ impl Soak {
                 continue;
             }
             let number = turn % self.options.servers;
+            if self.fleet.borrow().is_asleep(number) {
+                continue;
+            }
             let restart = self.fleet.borrow_mut().kill(number, random)?;
             let revived = restart.ready().await?;
             self.fleet.borrow_mut().revive(number, revived);
@@ -297,10 +332,11 @@ impl Outcome {
         }
         write!(
             text,
-            "operations {}, crashes {} (of the database: {}), lost {}",
+            "operations {}, crashes {} (of the database: {}), sleeps {}, lost {}",
             self.operations,
             self.crashes,
             self.database_crashes,
+            self.sleeps,
             self.lost.len()
         )?;
         Ok(text)

@@ -44,20 +44,20 @@ pub async fn tick(core: &Core) -> Result<bool> {
 
 /// Runs one step of every sweeper that touches the metadata and removes files.
 async fn sweep(core: &Core) -> Result<bool> {
-    let may_collect = pause::until(core).await?.is_none();
+    let leave = pause::look(core).await?.by();
     let mut swept = vec![
         dead::tick(core).await,
         key_copies::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
         leases::tick(core).await,
-        lifecycle::tick(core, may_collect).await,
+        lifecycle::tick(core, leave).await,
     ];
-    if may_collect {
-        swept.push(uploads::tick(core).await);
-        swept.push(expired::tick(core).await);
-        swept.push(collect::tick(core).await);
-        swept.push(doomed::tick(core).await);
+    if let Some(now) = leave {
+        swept.push(uploads::tick(core, now).await);
+        swept.push(expired::tick(core, now).await);
+        swept.push(collect::tick(core, now).await);
+        swept.push(doomed::tick(core, now).await);
     }
     swept
         .into_iter()

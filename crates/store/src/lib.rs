@@ -4,4 +4,5 @@ pub mod blob;
 pub mod crypto;
 pub mod hash;
 pub mod meta;
+pub mod moment;
 pub mod soak;

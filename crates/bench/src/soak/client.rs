@@ -17,8 +17,6 @@ use crate::registry::MANIFEST;
 
 const ECR: &str = "AmazonEC2ContainerRegistry_V20150921";
 const LONGSHORE: &str = "LongshoreRegistry_V20261121";
-/// How long no server may answer before the soak gives up.
-pub(super) const PATIENCE: Duration = Duration::from_mins(1);
 /// A password is good for twelve hours of the servers.
 const FRESH_HOURS: i64 = 5;
 
@@ -92,8 +90,10 @@ impl<'a> Client<'a> {
                     }
                     bail!("{target}: {} {}", answer["__type"], answer["message"]);
                 }
-                Err(error) if started.elapsed() > PATIENCE => return Err(error),
-                Ok(_) if started.elapsed() > PATIENCE => bail!("{target}: not answered"),
+                Err(error) if started.elapsed() > self.soak.patience() => return Err(error),
+                Ok(_) if started.elapsed() > self.soak.patience() => {
+                    bail!("{target}: not answered")
+                }
                 _ => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }
@@ -174,7 +174,7 @@ impl<'a> Client<'a> {
         let started = Instant::now();
         loop {
             match self.send(call).await {
-                Err(error) if started.elapsed() > PATIENCE => return Err(error),
+                Err(error) if started.elapsed() > self.soak.patience() => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
                 answer => return answer,
             }
@@ -214,7 +214,7 @@ impl<'a> Client<'a> {
         loop {
             match self.upload_once(repository, layer, chunks).await {
                 Ok(()) => return Ok(()),
-                Err(error) if started.elapsed() > PATIENCE => return Err(error),
+                Err(error) if started.elapsed() > self.soak.patience() => return Err(error),
                 Err(_) => tokio::time::sleep(Duration::from_millis(20)).await,
             }
         }

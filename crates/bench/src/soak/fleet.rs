@@ -32,6 +32,9 @@ pub(super) struct Fleet {
     servers: Vec<Option<Server>>,
     crashes: u64,
     database_crashes: u64,
+    /// Which server sleeps.
+    asleep: Option<usize>,
+    sleeps: u64,
 }
 
 /// A server that accepts requests.
@@ -77,6 +80,8 @@ impl Fleet {
             servers: Vec::new(),
             crashes: 0,
             database_crashes: 0,
+            asleep: None,
+            sleeps: 0,
         };
         for number in 0..options.servers {
             let restart = fleet.restart(number, Vec::new());
@@ -112,9 +117,47 @@ impl Fleet {
         self.servers[number] = Some(server);
     }
 
-    /// One of the servers that live, by a random number.
+    /// Puts a server to sleep with SIGSTOP, if it lives.
+    pub(super) fn put_to_sleep(&mut self, number: usize) -> bool {
+        let sent = self.signal(number, Signal::STOP);
+        if sent {
+            self.asleep = Some(number);
+            self.sleeps += 1;
+        }
+        sent
+    }
+
+    /// Wakes the server that sleeps.
+    pub(super) fn wake(&mut self) {
+        if let Some(number) = self.asleep.take() {
+            self.signal(number, Signal::CONT);
+        }
+    }
+
+    pub(super) fn is_asleep(&self, number: usize) -> bool {
+        self.asleep == Some(number)
+    }
+
+    /// Whether any has slept and is awake again.
+    pub(super) fn has_slept(&self) -> bool {
+        self.sleeps > 0 && self.asleep.is_none()
+    }
+
+    pub(super) fn sleeps(&self) -> u64 {
+        self.sleeps
+    }
+
+    fn signal(&self, number: usize, signal: Signal) -> bool {
+        let server = self.servers[number].as_ref();
+        let pid = server.and_then(|server| Pid::from_raw(server.child.id().cast_signed()));
+        pid.is_some_and(|pid| kill_process(pid, signal).is_ok())
+    }
+
+    /// One of the servers that live and are awake, by a random number.
     pub(super) fn address(&self, random: u64) -> Option<SocketAddr> {
-        let alive: Vec<_> = self.servers.iter().flatten().collect();
+        let numbered = self.servers.iter().enumerate();
+        let awake = numbered.filter(|(number, _)| !self.is_asleep(*number));
+        let alive: Vec<_> = awake.filter_map(|(_, server)| server.as_ref()).collect();
         let index = usize::try_from(random % alive.len().max(1) as u64).ok()?;
         Some(alive.get(index)?.address)
     }
@@ -123,9 +166,9 @@ impl Fleet {
         self.crashes
     }
 
-    /// How often a server or their database was killed: what goes on across a change of it may be cut.
+    /// How often a server or their database was killed, or a server slept: what goes on across a change of it may be cut.
     pub(super) fn disturbances(&self) -> u64 {
-        self.crashes + self.database_crashes
+        self.crashes + self.database_crashes + self.sleeps
     }
 
     pub(super) fn count_database_crash(&mut self) {

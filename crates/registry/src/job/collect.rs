@@ -30,16 +30,16 @@ pub(crate) struct Collected {
     pub(crate) bytes: u64,
 }
 
-/// Decides up to 200 due candidates.
-pub async fn tick(core: &Core) -> Result<Swept> {
-    Ok(step(core).await?.swept)
+/// Decides up to 200 candidates that are due by the time `now`.
+pub async fn tick(core: &Core, now: Timestamp) -> Result<Swept> {
+    Ok(step(core, now).await?.swept)
 }
 
-/// Decides up to 200 due candidates, and tells what went.
-pub(crate) async fn step(core: &Core) -> Result<Collected> {
+/// Decides up to 200 candidates that are due by the time `now`, and tells what went.
+pub(crate) async fn step(core: &Core, now: Timestamp) -> Result<Collected> {
     let due = core
         .meta
-        .read(|tx| Ok::<_, Error>(candidate::due(tx, PER_TICK)?))
+        .read(move |tx| Ok::<_, Error>(candidate::due(tx, now, PER_TICK)?))
         .await?;
     let mut collected = Collected::default();
     collected.swept.done = due.len();
@@ -49,7 +49,7 @@ pub(crate) async fn step(core: &Core) -> Result<Collected> {
         let kind = candidate.kind;
         let gone = core
             .meta
-            .write(Durability::Soft, move |tx| decide(tx, &candidate))
+            .write(Durability::Soft, move |tx| decide(tx, &candidate, now))
             .await?;
         match (kind, gone) {
             (_, None) => {}
@@ -64,13 +64,13 @@ pub(crate) async fn step(core: &Core) -> Result<Collected> {
 }
 
 /// Decides one candidate; returns the bytes of what went, if it went.
-fn decide(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Option<u64>> {
+fn decide(tx: &mut dyn Tx, candidate: &Candidate, now: Timestamp) -> Result<Option<u64>> {
     if !candidate::remove(tx, candidate)? {
         return Ok(None);
     }
     match candidate.kind {
         Kind::Link => {
-            let went = decide_link(tx, &candidate.scope, &candidate.digest)?;
+            let went = decide_link(tx, &candidate.scope, &candidate.digest, now)?;
             Ok(went.then_some(0))
         }
         Kind::Blob => {
@@ -83,7 +83,12 @@ fn decide(tx: &mut dyn Tx, candidate: &Candidate) -> Result<Option<u64>> {
     }
 }
 
-fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<bool> {
+fn decide_link(
+    tx: &mut dyn Tx,
+    incarnation: &[u8],
+    digest: &Digest,
+    now: Timestamp,
+) -> Result<bool> {
     let Some(standing) = link::standing(tx, incarnation, digest)? else {
         return Ok(false);
     };
@@ -97,7 +102,7 @@ fn decide_link(tx: &mut dyn Tx, incarnation: &[u8], digest: &Digest) -> Result<b
         return Ok(false);
     }
     let keep_until = Timestamp::from_millis(standing.keep_until);
-    if keep_until > tx.now() {
+    if keep_until > now {
         candidate::insert(tx, keep_until, Kind::Link, incarnation, digest)?;
         return Ok(false);
     }

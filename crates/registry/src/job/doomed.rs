@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use longshore_store::meta::Durability;
-use longshore_types::id::PhysicalId;
+use longshore_types::{id::PhysicalId, time::Timestamp};
 
 use super::Swept;
 use crate::{
@@ -16,9 +16,9 @@ const PER_TICK: i64 = 100;
 /// So many failures in a row are the store's, which takes its time to say so, and other sweepers wait.
 const GIVE_UP: usize = 2;
 
-/// Removes up to 100 files whose time has come. One that cannot be removed goes to the end of the queue.
-pub async fn tick(core: &Core) -> Result<Swept> {
-    let due = take(core).await?;
+/// Removes up to 100 files whose time has come by `now`. One that cannot be removed goes to the end of the queue.
+pub async fn tick(core: &Core, now: Timestamp) -> Result<Swept> {
+    let due = take(core, now).await?;
     let more = i64::try_from(due.len()) == Ok(PER_TICK);
     let done = due.len();
     let mut failed = None;
@@ -48,18 +48,18 @@ pub async fn tick(core: &Core) -> Result<Swept> {
 
 /// Takes what is due in a durable write of its own: a read could miss an admission that is about to claim a row, and a
 /// power cut could bring back the rows of an upload whose files are gone.
-async fn take(core: &Core) -> Result<Vec<(PhysicalId, u32)>> {
+async fn take(core: &Core, now: Timestamp) -> Result<Vec<(PhysicalId, u32)>> {
     let settling = core.blobs.settling();
     let nothing = core
         .meta
-        .read(move |tx| Ok::<_, Error>(!doomed::any_due(tx, settling)?))
+        .read(move |tx| Ok::<_, Error>(!doomed::any_due(tx, now, settling)?))
         .await?;
     if nothing {
         return Ok(Vec::new());
     }
     core.meta
         .write(Durability::Durable, move |tx| {
-            Ok::<_, Error>(doomed::take_due(tx, PER_TICK, settling)?)
+            Ok::<_, Error>(doomed::take_due(tx, now, PER_TICK, settling)?)
         })
         .await
 }

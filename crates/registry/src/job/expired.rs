@@ -1,6 +1,7 @@
 //! Forgets expired images that can no longer be brought back.
 
 use longshore_store::meta::Durability;
+use longshore_types::time::Timestamp;
 
 use super::Swept;
 use crate::{
@@ -11,17 +12,16 @@ use crate::{
 
 const PER_TICK: i64 = 20;
 
-/// Forgets up to 20 images, each in a transaction of its own.
-pub async fn tick(core: &Core) -> Result<Swept> {
+/// Forgets up to 20 images whose time is over by `now`, each in a transaction of its own.
+pub async fn tick(core: &Core, now: Timestamp) -> Result<Swept> {
     let over = core
         .meta
-        .read(|tx| Ok::<_, Error>(expired::over(tx, PER_TICK)?))
+        .read(move |tx| Ok::<_, Error>(expired::over(tx, now, PER_TICK)?))
         .await?;
     let done = over.len();
     for (incarnation, digest) in over {
         core.meta
             .write(Durability::Soft, move |tx| {
-                let now = tx.now();
                 // Expired again meanwhile, it has more time.
                 match expired::get(tx, incarnation, &digest)? {
                     Some(kept) if kept.kept_until <= now => {

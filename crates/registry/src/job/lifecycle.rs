@@ -49,32 +49,34 @@ const CLEARED: i64 = 1000;
 /// How many subjects that are gone a run forgets.
 const FORGOTTEN: i64 = 1000;
 
-/// Takes a step with a preview, a step with the run whose turn it is, and one to clear up. Runs rest while the clock cannot be trusted.
-pub async fn tick(core: &Core, may_run: bool) -> Result<Swept> {
+/// Takes a step with a preview, a step with the run whose turn it is, by the time `now`, and one to clear up. Runs rest while the
+/// clock cannot be trusted, when there is no such time.
+pub async fn tick(core: &Core, now: Option<Timestamp>) -> Result<Swept> {
     let mut swept = clear(core).await?;
     let preview = |tx: &mut dyn Tx| Ok::<_, Error>(evaluation::next_preview(tx)?);
-    let mut next = vec![core.meta.query(preview).await?];
-    if may_run {
-        begin(core).await?;
+    let preview = core.meta.query(preview).await?;
+    let mut next = vec![preview.map(|preview| (preview, core.meta.now()))];
+    if let Some(now) = now {
+        begin(core, now).await?;
         let run = |tx: &mut dyn Tx| Ok::<_, Error>(evaluation::next_run(tx)?);
-        next.push(core.meta.query(run).await?);
+        next.push(core.meta.query(run).await?.map(|run| (run, now)));
     }
-    for evaluation in next.into_iter().flatten() {
-        step(core, evaluation).await?;
+    for (evaluation, now) in next.into_iter().flatten() {
+        step(core, evaluation, now).await?;
         swept.done += 1;
         swept.more = true;
     }
     Ok(swept)
 }
 
-/// Begins to evaluate `text` for a repository as it is now.
+/// Begins to evaluate `text` for a repository as it is at the time `as_of`.
 pub(crate) fn start(
     tx: &mut dyn Tx,
     incarnation: Incarnation,
     (kind, id): (Kind, EvaluationId),
     text: &str,
+    as_of: Timestamp,
 ) -> Result<()> {
-    let as_of = tx.now();
     let started = Evaluation {
         incarnation,
         kind,
@@ -96,11 +98,11 @@ pub(crate) fn start(
 }
 
 /// Begins a run of the policy that has waited longest, if it is due and few enough are under way.
-async fn begin(core: &Core) -> Result<()> {
+async fn begin(core: &Core, now: Timestamp) -> Result<()> {
     let interval = core.settings.lifecycle_interval;
     let is_due = move |tx: &mut dyn Tx| {
         Ok::<_, Error>(if evaluation::runs(tx)? < RUNS {
-            policy::due(tx, interval)?
+            policy::due(tx, now.minus(interval))?
         } else {
             None
         })
@@ -114,10 +116,9 @@ async fn begin(core: &Core) -> Result<()> {
             let Some(incarnation) = is_due(tx)? else {
                 return Ok(());
             };
-            let now = tx.now();
             policy::wait(tx, incarnation, now)?;
             match policy::get(tx, incarnation)? {
-                Some(row) => start(tx, incarnation, (Kind::Run, id), &row.text),
+                Some(row) => start(tx, incarnation, (Kind::Run, id), &row.text, now),
                 None => Ok(()),
             }
         })
@@ -125,8 +126,7 @@ async fn begin(core: &Core) -> Result<()> {
 }
 
 /// Takes the next step. What cannot be evaluated at all is given up, so that it holds up nothing else.
-async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
-    let now = core.meta.now();
+async fn step(core: &Core, evaluation: Evaluation, now: Timestamp) -> Result<()> {
     if evaluation.kind == Kind::Run && is_stale(core, &evaluation, now).await? {
         // It is due again, but behind whoever waits longer.
         let waits_since = now.minus(core.settings.lifecycle_interval);
@@ -136,7 +136,7 @@ async fn step(core: &Core, evaluation: Evaluation) -> Result<()> {
         Phase::Select => select::step(core, &evaluation).await,
         Phase::Follow => follow::step(core, &evaluation).await,
         Phase::Hold => hold::step(core, &evaluation).await,
-        _ => act::step(core, &evaluation).await,
+        _ => act::step(core, &evaluation, now).await,
     };
     match stepped {
         Err(Error::Internal(error)) => {

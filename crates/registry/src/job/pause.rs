@@ -13,11 +13,32 @@ use crate::{
     },
 };
 
-/// Returns until when nothing is collected, if that has not passed.
+/// Whether anything may be collected.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Leave {
+    /// What is due by this time. Whoever collects goes by it in every transaction: the clock may jump before one begins.
+    By(Timestamp),
+    /// Nothing until this time.
+    Paused(Timestamp),
+}
+
+impl Leave {
+    /// The time by which may be collected, if it may.
+    pub fn by(self) -> Option<Timestamp> {
+        match self {
+            Self::By(now) => Some(now),
+            Self::Paused(_) => None,
+        }
+    }
+}
+
+/// Looks whether anything may be collected now.
 ///
 /// After a jump of the clock every promise could seem to have ended, every upload to be abandoned, every image to be old, so
 /// collection waits for a full promise; so it does after a restore.
-pub async fn until(core: &Core) -> Result<Option<Timestamp>> {
+pub async fn look(core: &Core) -> Result<Leave> {
+    // Before the question whether the clock has jumped, so that the answer is about this time, too.
+    let now = core.meta.now();
     let kept = core
         .meta
         .query(|tx| Ok::<_, Error>(collection_pause::until(tx)?))
@@ -31,5 +52,9 @@ pub async fn until(core: &Core) -> Result<Option<Timestamp>> {
             .await?;
     }
     let until = seen.map_or(kept, |seen| seen.max(kept));
-    Ok((until > core.meta.now()).then_some(until))
+    Ok(if until > now {
+        Leave::Paused(until)
+    } else {
+        Leave::By(now)
+    })
 }

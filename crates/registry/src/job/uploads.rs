@@ -1,6 +1,7 @@
 //! Ends uploads that nobody has touched for a day, and dooms what they hold.
 
 use longshore_store::meta::Durability;
+use longshore_types::time::Timestamp;
 
 use super::Swept;
 use crate::{
@@ -12,14 +13,11 @@ use crate::{
 
 const PER_TICK: i64 = 100;
 
-/// Ends up to 100 abandoned uploads.
-pub async fn tick(core: &Core) -> Result<Swept> {
+/// Ends up to 100 uploads that are abandoned by the time `now`.
+pub async fn tick(core: &Core, now: Timestamp) -> Result<Swept> {
     let abandoned = core
         .meta
-        .read(|tx| {
-            let before = tx.now().minus(KEEP);
-            Ok::<_, Error>(upload::abandoned(tx, before, PER_TICK)?)
-        })
+        .read(move |tx| Ok::<_, Error>(upload::abandoned(tx, now.minus(KEEP), PER_TICK)?))
         .await?;
     let more = i64::try_from(abandoned.len()) == Ok(PER_TICK);
     let done = abandoned.len();

@@ -3,14 +3,18 @@
 //! It is what the sweepers of a running server do by themselves, without a rest between the steps.
 
 use longshore_store::meta::{Durability, Tx};
-use longshore_types::{id::PhysicalId, time::Timestamp};
+use longshore_types::id::PhysicalId;
 use serde::Serialize;
 
 use super::unknown::{self, IDS_PER_QUERY, SHARDS};
 use crate::{
     core::Core,
     error::{Error, Result},
-    job::{collect, doomed, pause, uploads},
+    job::{
+        collect, doomed,
+        pause::{self, Leave},
+        uploads,
+    },
     table::{doomed::doom_unknown, garbage, link::KEEP},
 };
 
@@ -41,7 +45,10 @@ pub async fn due(core: &Core) -> Result<Garbage> {
     let settling = core.blobs.settling();
     let due = move |tx: &mut dyn Tx| Ok::<_, Error>(garbage::due(tx, settling)?);
     let due = core.meta.read(due).await?;
-    let paused_until = pause::until(core).await?.map(Timestamp::as_millis);
+    let paused_until = match pause::look(core).await? {
+        Leave::By(_) => None,
+        Leave::Paused(until) => Some(until.as_millis()),
+    };
     Ok(Garbage {
         paused_until,
         ..due
@@ -52,13 +59,16 @@ pub async fn due(core: &Core) -> Result<Garbage> {
 pub async fn collect(core: &Core, mut progress: impl FnMut(&Garbage)) -> Result<Garbage> {
     let mut done = Garbage::default();
     loop {
-        if let Some(until) = pause::until(core).await? {
-            done.paused_until = Some(until.as_millis());
-            return Ok(done);
-        }
-        let uploads = uploads::tick(core).await?;
-        let collected = collect::step(core).await?;
-        let files = doomed::tick(core).await?;
+        let now = match pause::look(core).await? {
+            Leave::By(now) => now,
+            Leave::Paused(until) => {
+                done.paused_until = Some(until.as_millis());
+                return Ok(done);
+            }
+        };
+        let uploads = uploads::tick(core, now).await?;
+        let collected = collect::step(core, now).await?;
+        let files = doomed::tick(core, now).await?;
         done.uploads += uploads.done as u64;
         done.links += collected.links;
         done.blobs += collected.blobs;

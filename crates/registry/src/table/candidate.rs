@@ -64,9 +64,8 @@ pub(crate) fn insert(
     .map(drop)
 }
 
-/// Returns up to `limit` candidates that are due now.
-pub(crate) fn due(tx: &mut dyn Tx, limit: i64) -> Result<Vec<Candidate>> {
-    let now = tx.now();
+/// Returns up to `limit` candidates that are due by the time `now`.
+pub(crate) fn due(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<Vec<Candidate>> {
     let sql = "SELECT due, kind, scope, digest FROM candidate WHERE due <= ?1 ORDER BY due, kind, scope, digest LIMIT ?2";
     tx.rows(sql, args![now, limit])
 }

@@ -119,9 +119,8 @@ pub(crate) fn any_archived(tx: &mut dyn Tx) -> Result<bool> {
     Ok(tx.row::<i64>(sql, args![])?.is_some())
 }
 
-/// Whether any file may go now; see [`take_due`].
-pub(crate) fn any_due(tx: &mut dyn Tx, settling: Duration) -> Result<bool> {
-    let now = tx.now();
+/// Whether any file may go by the time `now`; see [`take_due`].
+pub(crate) fn any_due(tx: &mut dyn Tx, now: Timestamp, settling: Duration) -> Result<bool> {
     let sql = format!(
         "SELECT 1 FROM doomed WHERE not_before <= ?1 AND {} LIMIT 1",
         not_held("?2")
@@ -137,18 +136,18 @@ fn not_held(now: &str) -> String {
     format!("(segment_until IS NULL OR segment_until < {held})")
 }
 
-/// Returns up to `limit` files that may go now with the stores they are in, those that have waited longest first, but for
-/// those that a backup may still want to read. Each waits for `settling` beyond its time: what was sent to the store may
+/// Returns up to `limit` files that may go by the time `now` with the stores they are in, those that have waited longest first,
+/// but for those that a backup may still want to read. Each waits for `settling` beyond its time: what was sent to the store may
 /// take effect so late, and nobody would know of a file that came when its row was gone.
 ///
 /// They get a time that is new, so that one which cannot be removed does not hold up the rest, but well past, so that
 /// no transaction with an older clock can still claim them.
 pub(crate) fn take_due(
     tx: &mut dyn Tx,
+    now: Timestamp,
     limit: i64,
     settling: Duration,
 ) -> Result<Vec<(PhysicalId, u32)>> {
-    let now = tx.now();
     let sql = format!(
         "UPDATE doomed SET not_before = ?3 WHERE physical IN (SELECT physical FROM doomed WHERE not_before <= ?1 AND {} \
          ORDER BY not_before LIMIT ?2 /*for update skip locked*/) RETURNING physical, store",

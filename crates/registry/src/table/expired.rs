@@ -130,8 +130,11 @@ pub(crate) fn forget(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) 
 }
 
 /// Returns up to `limit` expired images whose time is over.
-pub(crate) fn over(tx: &mut dyn Tx, limit: i64) -> Result<Vec<(Incarnation, Digest)>> {
-    let now = tx.now();
+pub(crate) fn over(
+    tx: &mut dyn Tx,
+    now: Timestamp,
+    limit: i64,
+) -> Result<Vec<(Incarnation, Digest)>> {
     let sql = "SELECT incarnation, digest FROM expired_image WHERE kept_until <= ?1 ORDER BY kept_until LIMIT ?2";
     let rows: Vec<(Vec<u8>, Digest)> = tx.rows(sql, args![now, limit])?;
     let parse = |(incarnation, image): (Vec<u8>, Digest)| {

@@ -69,9 +69,13 @@ fn times(rows: Vec<(Digest, i64)>) -> Vec<(Digest, Timestamp)> {
     rows.into_iter().map(time).collect()
 }
 
-/// Whether an image is leased.
-pub(crate) fn holds(tx: &mut dyn Tx, incarnation: Incarnation, image: &Digest) -> Result<bool> {
-    let now = tx.now();
+/// Whether an image is leased at the time `now`.
+pub(crate) fn holds(
+    tx: &mut dyn Tx,
+    incarnation: Incarnation,
+    image: &Digest,
+    now: Timestamp,
+) -> Result<bool> {
     let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_lease WHERE incarnation = ?1 AND image = ?2 AND expires_at > ?3) \
          THEN 1 ELSE 0 END";
     let held = tx.count(sql, args![incarnation.as_bytes(), &image.to_key(), now])?;

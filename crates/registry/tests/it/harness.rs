@@ -4,7 +4,7 @@ use std::{
     path::{Path, PathBuf},
     sync::{
         Arc,
-        atomic::{AtomicI64, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -45,19 +45,13 @@ use uuid::Uuid;
 
 use crate::{late, postgres as engine, segments};
 
+mod clock;
 mod uploads;
+
+use clock::Hands;
 
 pub(crate) const ACCOUNT: &str = "123456789012";
 pub(crate) const OTHER: &str = "210987654321";
-
-/// A clock that only moves when it is told to.
-pub(crate) struct Hands(AtomicI64);
-
-impl Clock for Hands {
-    fn system_millis(&self) -> i64 {
-        self.0.load(Ordering::Relaxed)
-    }
-}
 
 #[derive(Debug, Default)]
 struct Numbered(AtomicU64);
@@ -193,7 +187,7 @@ impl TestCore {
         change: impl FnOnce(&mut Settings),
         stores: impl FnOnce(Blobs) -> Blobs,
     ) -> Self {
-        let clock = Arc::new(Hands(AtomicI64::new(1_700_000_000_123)));
+        let clock = Arc::new(Hands::at(1_700_000_000_123));
         let master = MasterKeys::from(MasterKey::parse(&"5a".repeat(32)).unwrap());
         Self::on(Arc::new(dir), database, clock, master, change, stores).await
     }
@@ -423,13 +417,26 @@ impl TestCore {
 
     pub(crate) fn advance(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap();
-        self.clock.0.fetch_add(millis, Ordering::Relaxed);
+        self.clock.pass(millis);
     }
 
     /// Sets the clock back.
     pub(crate) fn set_back(&self, by: Duration) {
         let millis = i64::try_from(by.as_millis()).unwrap();
-        self.clock.0.fetch_sub(millis, Ordering::Relaxed);
+        self.clock.pass(-millis);
+    }
+
+    /// Lets the clock jump when it has been looked at so often from now on.
+    pub(crate) fn jump_after(&self, looks: i64, by: Duration) {
+        // One look is for what the time was before.
+        self.clock
+            .jump_after(looks + 1, i64::try_from(by.as_millis()).unwrap());
+        self.core.meta.now();
+    }
+
+    /// Whether the clock has jumped.
+    pub(crate) fn has_jumped(&self) -> bool {
+        self.clock.has_jumped()
     }
 
     /// The source of the store's time.

@@ -75,13 +75,17 @@ pub(crate) async fn put(t: &TestCore, rules: &[Value]) {
 
 /// Takes steps of previews until none is under way, and none of runs.
 pub(crate) async fn make_previews(t: &TestCore) {
-    while job::lifecycle::tick(&t.core, false).await.unwrap().more {}
+    while job::lifecycle::tick(&t.core, None).await.unwrap().more {}
 }
 
 /// Lets the policies be due and their runs end.
 pub(crate) async fn run(t: &TestCore) {
     t.advance(INTERVAL);
-    while job::lifecycle::tick(&t.core, true).await.unwrap().more {}
+    while job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+        .await
+        .unwrap()
+        .more
+    {}
 }
 
 /// Makes a preview and returns it, with up to 100 results.

@@ -201,7 +201,9 @@ async fn a_policy_is_replaced_while_its_run_is_given_up_and_neither_is_done_in_v
     };
     put(1).await;
     t.advance(Duration::from_hours(25));
-    job::lifecycle::tick(&t.core, true).await.unwrap();
+    job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+        .await
+        .unwrap();
     // Nobody was there to go on with it.
     t.advance(Duration::from_hours(2));
     let before = t.core.meta.stats().reruns;
@@ -213,7 +215,9 @@ async fn a_policy_is_replaced_while_its_run_is_given_up_and_neither_is_done_in_v
     let held = held.await;
     let giving_up = async {
         until_waiting(&t, 1).await;
-        job::lifecycle::tick(&t.core, true).await.unwrap();
+        job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+            .await
+            .unwrap();
     };
     let meanwhile = async {
         until_waiting(&t, 2).await;

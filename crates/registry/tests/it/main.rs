@@ -18,6 +18,7 @@ mod creation_template;
 mod harness;
 mod iam;
 mod image;
+mod jump;
 mod late;
 mod layer;
 mod lifecycle;

@@ -33,10 +33,14 @@ impl Ledger {
 
     /// Pulls everything and checks its digest; returns what is lost.
     pub(crate) fn lost(&self, address: SocketAddr) -> Vec<String> {
+        self.lost_to(&password(address).unwrap(), address)
+    }
+
+    /// The same for somebody who has a password.
+    pub(crate) fn lost_to(&self, password: &str, address: SocketAddr) -> Vec<String> {
         let mut lost = self.wrong.clone();
-        let password = password(address).unwrap();
         let mut connection = Connection::open(address).unwrap();
-        let headers = [("host", "localhost"), ("authorization", password.as_str())];
+        let headers = [("host", "localhost"), ("authorization", password)];
         let mut pull = |path: String| {
             let path = format!("/v2/{REPOSITORY}/{path}");
             connection.send("GET", &path, &headers, b"").unwrap()

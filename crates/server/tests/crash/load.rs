@@ -4,28 +4,31 @@ use std::{
     io,
     net::SocketAddr,
     sync::{
-        Mutex,
+        Arc, Mutex,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
-    thread,
+    thread::{self, JoinHandle},
     time::Duration,
 };
 
 use serde_json::json;
 
 use crate::{
-    REPOSITORY,
+    REPOSITORY, WORKERS,
     api::sha256,
     http::{Answer, Connection},
     ledger::{Ledger, password},
+    until,
 };
 
 /// What the clients share.
 pub(crate) struct Load {
     /// Of each server, by turns.
     addresses: Mutex<Vec<SocketAddr>>,
+    /// What all log in with, if they do not ask each time.
+    password: Option<String>,
     turn: AtomicUsize,
-    pub(crate) over: AtomicBool,
+    over: AtomicBool,
     pub(crate) ledger: Mutex<Ledger>,
 }
 
@@ -33,9 +36,42 @@ impl Load {
     pub(crate) fn new(addresses: Vec<SocketAddr>) -> Self {
         Self {
             addresses: Mutex::new(addresses),
+            password: None,
             turn: AtomicUsize::new(0),
             over: AtomicBool::new(false),
             ledger: Mutex::default(),
+        }
+    }
+
+    /// The same for clients that have a password.
+    pub(crate) fn with_password(addresses: Vec<SocketAddr>, password: &str) -> Self {
+        Self {
+            password: Some(password.to_owned()),
+            ..Self::new(addresses)
+        }
+    }
+
+    /// Starts clients.
+    pub(crate) fn start(self: &Arc<Self>) -> Vec<JoinHandle<()>> {
+        let start = |worker| {
+            let load = Arc::clone(self);
+            thread::spawn(move || work(&load, worker))
+        };
+        (0..WORKERS).map(start).collect()
+    }
+
+    /// Waits until so much more was acknowledged.
+    pub(crate) fn until_more(&self, operations: usize) {
+        let done = || self.ledger.lock().unwrap().operations();
+        let enough = done() + operations;
+        until("enough is acknowledged", || done() >= enough);
+    }
+
+    /// Lets the clients come to an end.
+    pub(crate) fn end(&self, workers: Vec<JoinHandle<()>>) {
+        self.over.store(true, Ordering::Relaxed);
+        for worker in workers {
+            worker.join().unwrap();
         }
     }
 
@@ -95,7 +131,10 @@ struct Client {
 impl Client {
     fn open(load: &Load) -> io::Result<Self> {
         // What one server gives is good at all.
-        let password = password(load.address())?;
+        let password = match &load.password {
+            Some(password) => password.clone(),
+            None => password(load.address())?,
+        };
         Ok(Self {
             connection: Connection::open(load.address())?,
             password,
@@ -155,7 +194,7 @@ impl Upload {
 }
 
 /// Pushes until it is over.
-pub(crate) fn work(load: &Load, worker: usize) {
+fn work(load: &Load, worker: usize) {
     let mut dice = Dice::new(worker as u64 + 7);
     let mut under_way = None;
     let mut n_tags = 0;

@@ -3,19 +3,21 @@
 #![expect(clippy::unwrap_used, reason = "a failed step fails the test")]
 
 mod api;
+mod clocks;
 mod http;
 mod ledger;
 mod load;
 mod multipart;
 mod replicas;
 mod server;
+mod sleep;
 mod stores;
 
 use std::{
     net::SocketAddr,
     path::Path,
     process::{Command, ExitStatus},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -30,6 +32,8 @@ use crate::{
 
 const WORKERS: usize = 4;
 const KILLS: usize = 14;
+/// How long a slow machine may take for what is waited for.
+const PATIENCE: Duration = Duration::from_mins(3);
 const REPOSITORY: &str = "crash/repository";
 
 /// Starts the server; now and then it is killed while it starts.
@@ -57,6 +61,15 @@ fn stop(mut server: Server) -> ExitStatus {
     server.0.wait().unwrap()
 }
 
+/// Waits for a state of the servers, for some minutes.
+fn until(what: &str, is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !is_so() {
+        assert!(began.elapsed() < PATIENCE, "never: {what}");
+        thread::sleep(Duration::from_millis(10));
+    }
+}
+
 fn signal(server: &Server, signal: &str) {
     let id = server.0.id().to_string();
     let sent = Command::new("kill").args(["-s", signal, &id]).status();
@@ -75,12 +88,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
     assert_eq!(created.unwrap().status, 200);
 
     let load = Arc::new(Load::new(vec![address]));
-    let workers: Vec<_> = (0..WORKERS)
-        .map(|worker| {
-            let load = Arc::clone(&load);
-            thread::spawn(move || load::work(&load, worker))
-        })
-        .collect();
+    let workers = load.start();
     let began = Instant::now();
     while kills < KILLS || (began.elapsed() < Duration::from_secs(12) && kills < 2 * KILLS) {
         thread::sleep(Duration::from_millis(100 + dice.roll(1400)));
@@ -94,10 +102,7 @@ fn whatever_was_acknowledged_survives_kill_9() {
             "starts take too long"
         );
     }
-    load.over.store(true, Ordering::Relaxed);
-    for worker in workers {
-        worker.join().unwrap();
-    }
+    load.end(workers);
     kill(server);
 
     let mut server = Server::spawn_with(&data, stores.environment());

@@ -4,8 +4,6 @@ use std::{
     io::Write,
     net::{SocketAddr, TcpStream},
     path::Path,
-    thread,
-    time::{Duration, Instant},
 };
 
 use longshore_testbed::s3::{Kind, S3Server};
@@ -18,10 +16,10 @@ use crate::{
     server::Server,
     stop,
     stores::{PREFIX, objects},
+    until,
 };
 
 const LONG: usize = 40 * 1024 * 1024;
-const PATIENCE: Duration = Duration::from_mins(1);
 
 #[test]
 fn a_killed_upload_leaves_nothing_in_s3() {
@@ -80,12 +78,4 @@ fn doomed(data: &Path) -> Vec<[u8; 16]> {
     let mut statement = rows.prepare("SELECT physical FROM doomed").unwrap();
     let ids = statement.query_map([], |row| row.get(0)).unwrap();
     ids.map(Result::unwrap).collect()
-}
-
-fn until(what: &str, holds: impl Fn() -> bool) {
-    let began = Instant::now();
-    while !holds() {
-        assert!(began.elapsed() < PATIENCE, "not yet: {what}");
-        thread::sleep(Duration::from_millis(50));
-    }
 }

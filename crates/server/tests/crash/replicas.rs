@@ -4,7 +4,7 @@
 use std::{
     net::SocketAddr,
     path::{Path, PathBuf},
-    sync::{Arc, atomic::Ordering},
+    sync::Arc,
     thread,
     time::{Duration, Instant},
 };
@@ -12,8 +12,8 @@ use std::{
 use serde_json::json;
 
 use crate::{
-    REPOSITORY, WORKERS, api, kill,
-    load::{self, Dice, Load},
+    REPOSITORY, api, kill,
+    load::{Dice, Load},
     server::Server,
     signal, stop,
     stores::Stores,
@@ -24,25 +24,30 @@ const ROUNDS: usize = 4;
 /// Longer than a client waits for an answer.
 const SLEEP: Duration = Duration::from_secs(7);
 
-struct Replica {
-    data: PathBuf,
-    server: Option<Server>,
+pub(crate) struct Replica {
+    pub(crate) data: PathBuf,
+    pub(crate) server: Option<Server>,
 }
 
 impl Replica {
     fn start(&mut self, stores: &Stores) -> SocketAddr {
-        let mut server = Server::spawn_with(&self.data, stores.environment());
+        self.start_with(stores.environment())
+    }
+
+    /// Starts it with these variables.
+    pub(crate) fn start_with(&mut self, environment: Vec<(&'static str, String)>) -> SocketAddr {
+        let mut server = Server::spawn_with(&self.data, environment);
         let address = server.until_ready(&self.data);
         self.server = Some(server);
         address
     }
 
-    fn take(&mut self) -> Server {
+    pub(crate) fn take(&mut self) -> Server {
         self.server.take().unwrap()
     }
 }
 
-fn three(directory: &Path) -> Vec<Replica> {
+pub(crate) fn three(directory: &Path) -> Vec<Replica> {
     let replica = |idx| Replica {
         data: directory.join(format!("replica-{idx}")),
         server: None,
@@ -53,7 +58,7 @@ fn three(directory: &Path) -> Vec<Replica> {
 #[test]
 fn whatever_was_acknowledged_survives_the_end_or_the_sleep_of_any_replica() {
     let directory = tempfile::tempdir().unwrap();
-    let stores = Stores::shared();
+    let stores = Stores::shared(&directory.path().join("shared"));
     let mut replicas = three(directory.path());
     let start = |replica: &mut Replica| replica.start(&stores);
     let addresses: Vec<SocketAddr> = replicas.iter_mut().map(start).collect();
@@ -62,12 +67,7 @@ fn whatever_was_acknowledged_survives_the_end_or_the_sleep_of_any_replica() {
     assert_eq!(created.unwrap().status, 200);
 
     let load = Arc::new(Load::new(addresses));
-    let workers: Vec<_> = (0..WORKERS)
-        .map(|worker| {
-            let load = Arc::clone(&load);
-            thread::spawn(move || load::work(&load, worker))
-        })
-        .collect();
+    let workers = load.start();
     let mut dice = Dice::new(2026);
     let began = Instant::now();
     for round in 0..3 * ROUNDS {
@@ -89,10 +89,7 @@ fn whatever_was_acknowledged_survives_the_end_or_the_sleep_of_any_replica() {
         thread::sleep(Duration::from_millis(dice.roll(1000)));
         load.moved_to(idx, replica.start(&stores));
     }
-    load.over.store(true, Ordering::Relaxed);
-    for worker in workers {
-        worker.join().unwrap();
-    }
+    load.end(workers);
 
     let ledger = load.ledger.lock().unwrap();
     let addresses = load.addresses();

@@ -33,12 +33,21 @@ impl Stores {
         }
     }
 
-    /// Those that several servers share.
-    pub(crate) fn shared() -> Self {
+    /// Those that several servers share, in a bucket.
+    pub(crate) fn shared(data: &Path) -> Self {
         Self {
-            data: PathBuf::new(),
+            data: data.to_owned(),
             database: Some(Database::empty()),
             in_bucket: true,
+        }
+    }
+
+    /// Those that several servers share, in a directory.
+    pub(crate) fn shared_files(data: &Path) -> Self {
+        std::fs::create_dir_all(data).unwrap();
+        Self {
+            in_bucket: false,
+            ..Self::shared(data)
         }
     }
 
@@ -49,6 +58,8 @@ impl Stores {
             variables.extend(S3Server::shared().environment(&self.prefix()));
         } else if self.database.is_some() {
             variables.push(("LONGSHORE_MASTER_KEY", MASTER_KEY.to_owned()));
+            let blobs = format!("file://{}", self.data.display());
+            variables.push(("LONGSHORE_BLOBS", blobs));
         }
         if let Some(database) = &self.database {
             variables.push(("LONGSHORE_METADATA", database.url()));
@@ -57,11 +68,26 @@ impl Stores {
         variables
     }
 
+    /// Where blobs are, as `--blobs` names it.
+    pub(crate) fn blobs(&self) -> String {
+        let find = |(name, value)| (name == "LONGSHORE_BLOBS").then_some(value);
+        self.environment().into_iter().find_map(find).unwrap()
+    }
+
     /// Tests of one process share a bucket.
     fn prefix(&self) -> String {
-        let name = self.data.parent().and_then(Path::file_name);
-        let name = name.map_or_else(|| "shared".into(), std::ffi::OsStr::to_string_lossy);
-        format!("{PREFIX}/{}", name.trim_start_matches('.'))
+        let name = self.data.parent().and_then(Path::file_name).unwrap();
+        format!(
+            "{PREFIX}/{}",
+            name.to_string_lossy().trim_start_matches('.')
+        )
+    }
+
+    /// Whether there is anything in a folder beside the blobs, whose place begins with another name.
+    pub(crate) fn has_objects(&self, beside: &str, folder: &str) -> bool {
+        let place = self.prefix().replace(PREFIX, beside);
+        let (objects, _) = S3Server::shared().names(&format!("{place}/{folder}"));
+        !objects.is_empty()
     }
 
     fn metadata(&self) -> Metadata {

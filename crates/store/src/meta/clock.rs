@@ -75,14 +75,9 @@ impl StoreClock {
 
     pub(super) fn now(&self) -> Timestamp {
         let system = soak::hasten(self.source.system_millis());
+        self.look_for_jump(system);
         let highest = self.highest.fetch_max(system, Ordering::Relaxed);
-        let now = system.max(highest);
-        if highest.saturating_sub(system) > soak::stretch(JUMP_MILLIS)
-            || self.left_monotonic(system)
-        {
-            self.jumped_at.store(now, Ordering::Relaxed);
-        }
-        Timestamp::from_millis(now)
+        Timestamp::from_millis(system.max(highest))
     }
 
     /// From now on runs no earlier than `stored`.
@@ -102,16 +97,23 @@ impl StoreClock {
         (millis != NONE).then(|| Timestamp::from_millis(millis))
     }
 
-    fn left_monotonic(&self, system: i64) -> bool {
-        let Some(monotonic) = self.source.monotonic_millis() else {
-            return false;
-        };
-        if soak::is_hastened() {
-            return false;
+    /// Notes a jump. Whoever does not see it any more, because another thread has, finds it noted.
+    fn look_for_jump(&self, system: i64) {
+        let highest = self.highest.load(Ordering::Relaxed);
+        let monotonic = self.source.monotonic_millis();
+        let offset = monotonic
+            .filter(|_| !soak::is_hastened())
+            .map(|monotonic| system.saturating_sub(monotonic));
+        let before = self.offset.load(Ordering::Acquire);
+        let left =
+            |offset: i64| before != NONE && offset.abs_diff(before) > JUMP_MILLIS.unsigned_abs();
+        if offset.is_some_and(left) || highest.saturating_sub(system) > soak::stretch(JUMP_MILLIS) {
+            let now = system.max(highest);
+            self.jumped_at.fetch_max(now, Ordering::Relaxed);
         }
-        let offset = system.saturating_sub(monotonic);
-        let before = self.offset.swap(offset, Ordering::Relaxed);
-        before != NONE && offset.abs_diff(before) > JUMP_MILLIS.unsigned_abs()
+        if let Some(offset) = offset {
+            self.offset.store(offset, Ordering::Release);
+        }
     }
 }
 

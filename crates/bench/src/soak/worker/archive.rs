@@ -6,7 +6,6 @@ use anyhow::{Result, ensure};
 use serde_json::json;
 
 use super::Worker;
-use crate::soak::client::PATIENCE;
 use crate::soak::ledger::{Image, Place};
 
 impl Worker<'_> {
@@ -37,7 +36,7 @@ impl Worker<'_> {
         }
         let started = Instant::now();
         while let Some(problem) = self.client.verify(&place, &image).await? {
-            if started.elapsed() > PATIENCE {
+            if started.elapsed() > self.soak.patience() {
                 let what = format!("archived, and does not come back: {problem}");
                 self.soak.ledger.lose(what);
                 return Ok(());

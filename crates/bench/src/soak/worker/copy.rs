@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::Worker;
 use crate::aws::REGION;
-use crate::soak::client::PATIENCE;
 use crate::soak::ledger::{Image, Place};
 use crate::soak::{EXPIRING, REPOSITORIES};
 
@@ -94,7 +93,7 @@ impl Worker<'_> {
         }
         let started = Instant::now();
         let target = format!("/{}", to.name);
-        while started.elapsed() < PATIENCE * 2 {
+        while started.elapsed() < self.soak.patience() * 2 {
             let input = json!({ "repositoryName": name });
             let answer = client.extension_in(region, "DescribeRepositoryCopies", &input);
             let answer = answer.await?;

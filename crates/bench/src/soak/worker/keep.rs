@@ -7,7 +7,6 @@ use serde_json::json;
 
 use super::{EXPIRES_HOURS, Worker};
 use crate::soak::UNDO;
-use crate::soak::client::PATIENCE;
 use crate::soak::ledger::{Image, Place};
 
 /// How long an image is leased: four days.
@@ -64,7 +63,7 @@ impl Worker<'_> {
         let started = Instant::now();
         while self.client.verify(place, image).await?.is_none() {
             // How soon a policy runs is nobody's promise.
-            if self.soak.over.get() || started.elapsed() > PATIENCE {
+            if self.soak.over.get() || started.elapsed() > self.soak.patience() {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(100)).await;

@@ -7,6 +7,7 @@ use longshore_store::meta::{Durability, Tx};
 use longshore_types::{
     id::Incarnation,
     lifecycle::{Action, LifecyclePolicy, Rule},
+    time::Timestamp,
 };
 
 use super::{finish, may_step, parsed, select};
@@ -65,8 +66,9 @@ struct Told {
     end: Option<(i64, i64)>,
 }
 
-/// Acts on up to 20 images. Rules are asked outside of the transaction that writes, which others wait for.
-pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
+/// Acts on up to 20 images, but for those that are leased at the time `now`. Rules are asked outside of the transaction that
+/// writes, which others wait for.
+pub(super) async fn step(core: &Core, evaluation: &Evaluation, now: Timestamp) -> Result<()> {
     let (evaluation, of) = (evaluation.clone(), evaluation.clone());
     let policy = parsed(&evaluation)?;
     let undo = policy.undo();
@@ -74,7 +76,7 @@ pub(super) async fn step(core: &Core, evaluation: &Evaluation) -> Result<()> {
     let told = core
         .meta
         .write(Durability::Soft, move |tx| {
-            take(tx, &evaluation, undo, &marks)
+            take(tx, &evaluation, (undo, now), &marks)
         })
         .await?;
     if let Some(told) = told {
@@ -144,7 +146,7 @@ fn due(
 fn take(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
-    undo: Option<Duration>,
+    (undo, now): (Option<Duration>, Timestamp),
     marks: &[(Mark, Option<Due>)],
 ) -> Result<Option<Told>> {
     if !may_step(tx, evaluation)? {
@@ -166,7 +168,7 @@ fn take(
     }
     for (mark, due) in marks {
         let outcome = match due {
-            Some(due) => act(tx, evaluation, undo, due)?,
+            Some(due) => act(tx, evaluation, (undo, now), due)?,
             None => Outcome::Changed,
         };
         match outcome {
@@ -190,7 +192,7 @@ fn take(
 fn act(
     tx: &mut dyn Tx,
     evaluation: &Evaluation,
-    undo: Option<Duration>,
+    (undo, now): (Option<Duration>, Timestamp),
     due: &Due,
 ) -> Result<Outcome> {
     let (incarnation, mark) = (evaluation.incarnation, &due.mark);
@@ -202,12 +204,12 @@ fn act(
         return Ok(Outcome::Changed);
     };
     // A push of it, under whatever tag, makes it new.
-    if seen.stands.pushed_at != mark.pushed_at || lease::holds(tx, incarnation, &mark.image)? {
+    if seen.stands.pushed_at != mark.pushed_at || lease::holds(tx, incarnation, &mark.image, now)? {
         return Ok(Outcome::Changed);
     }
     if let Some((stands, tags)) = &due.seen {
-        let now: Vec<String> = tag::of_image(tx, incarnation, &mark.image, i64::MAX)?;
-        if *stands != seen.stands || *tags != now {
+        let stays: Vec<String> = tag::of_image(tx, incarnation, &mark.image, i64::MAX)?;
+        if *stands != seen.stands || *tags != stays {
             return Ok(Outcome::Changed);
         }
     }

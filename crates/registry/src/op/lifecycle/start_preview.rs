@@ -69,7 +69,8 @@ impl Operation for StartLifecyclePolicyPreview {
                     });
                 }
                 evaluation::end(tx, repository.incarnation, Kind::Preview)?;
-                lifecycle::start(tx, repository.incarnation, (Kind::Preview, id), &text)?;
+                let now = tx.now();
+                lifecycle::start(tx, repository.incarnation, (Kind::Preview, id), &text, now)?;
                 Ok(LifecyclePolicyPreviewStarted {
                     registry_id: repository.registry.account(),
                     repository_name: repository.name.clone(),

@@ -1,13 +1,11 @@
 //! What a backup under way holds, renewed until it ends: files of the store, and the place.
 
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime},
-};
+use std::{sync::Arc, time::Duration};
 
 use longshore_store::{
     crypto,
     meta::{Durability, Metadata},
+    moment::Moment,
 };
 use tokio::{sync::Mutex, task::JoinHandle};
 
@@ -38,7 +36,7 @@ struct Both {
     meta: Metadata,
     hold: Hold,
     lease: Option<Lease>,
-    renewed: SystemTime,
+    renewed: Moment,
 }
 
 impl Held {
@@ -63,7 +61,7 @@ impl Held {
             meta: core.meta.clone(),
             hold,
             lease,
-            renewed: SystemTime::now(),
+            renewed: Moment::now(),
         }));
         let renewing = tokio::spawn(keep(both.clone()));
         Ok(Self { both, renewing })
@@ -80,11 +78,10 @@ impl Held {
     /// Proves that it lived a moment ago: before each thing that is done to what others may need.
     pub(super) async fn lives(&self) -> Result<(), BackupError> {
         let renewed = self.both.lock().await.renewed;
-        // A clock that was set back tells nothing.
-        match renewed.elapsed() {
-            Ok(since) if since < 2 * EVERY => Ok(()),
-            _ => self.renew().await,
+        if renewed.elapsed() < 2 * EVERY {
+            return Ok(());
         }
+        self.renew().await
     }
 
     /// Says that from now on backups are removed.
@@ -131,8 +128,8 @@ impl Both {
     /// Renews both; returns whether they lived.
     async fn renew(&mut self) -> Result<bool, BackupError> {
         // Others count from when the lease was last made anew, which is not before this.
-        let began = SystemTime::now();
-        let is_late = self.renewed.elapsed().is_ok_and(|since| since > LEASE);
+        let began = Moment::now();
+        let is_late = self.renewed.elapsed() > LEASE;
         if self.lease.is_some() && is_late {
             return Ok(false);
         }

@@ -58,9 +58,8 @@ pub(crate) fn hold(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<()> {
     tx.row::<i64>(sql, args![incarnation.as_bytes()]).map(drop)
 }
 
-/// Returns the repository whose policy has waited longest, if it has for `interval` and has no run under way.
-pub(crate) fn due(tx: &mut dyn Tx, interval: Duration) -> Result<Option<Incarnation>> {
-    let since = tx.now().minus(interval);
+/// Returns the repository whose policy has waited longest, if it has since `since` and has no run under way.
+pub(crate) fn due(tx: &mut dyn Tx, since: Timestamp) -> Result<Option<Incarnation>> {
     tx.row(
         "SELECT p.incarnation FROM lifecycle_policy p JOIN repository r ON r.incarnation = p.incarnation \
          WHERE p.waits_since <= ?1 AND r.died_at IS NULL AND NOT EXISTS \

@@ -89,10 +89,10 @@ impl Scene {
 
     pub(super) async fn collect(&self) {
         let core = &self.world.core;
-        job::uploads::tick(core).await.unwrap();
+        job::uploads::tick(core, core.meta.now()).await.unwrap();
         job::dead::tick(core).await.unwrap();
-        job::collect::tick(core).await.unwrap();
-        job::doomed::tick(core).await.unwrap();
+        job::collect::tick(core, core.meta.now()).await.unwrap();
+        job::doomed::tick(core, core.meta.now()).await.unwrap();
     }
 
     pub(super) async fn delete_image(&self) {

@@ -304,13 +304,13 @@ async fn a_pull_or_a_restoration_while_a_run_is_under_way_counts() {
         .await;
         t.advance(INTERVAL);
         for _ in 0..n_steps {
-            longshore_registry::job::lifecycle::tick(&t.core, true)
+            longshore_registry::job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
                 .await
                 .unwrap();
         }
         let before = left(&t).await;
         pull(&t, &image).await;
-        while longshore_registry::job::lifecycle::tick(&t.core, true)
+        while longshore_registry::job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
             .await
             .unwrap()
             .more

@@ -14,7 +14,10 @@ use crate::harness::{TestCore, index, referrer};
 const STEPS: usize = 9;
 
 async fn step(t: &TestCore) -> bool {
-    job::lifecycle::tick(&t.core, true).await.unwrap().more
+    job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+        .await
+        .unwrap()
+        .more
 }
 
 async fn steps(t: &TestCore, n_steps: usize) {

@@ -123,11 +123,17 @@ async fn a_lease_that_comes_while_a_run_is_under_way_counts() {
         put(&t, &[age(1, &["any"], 14)]).await;
         t.advance(INTERVAL);
         for _ in 0..n_steps {
-            job::lifecycle::tick(&t.core, true).await.unwrap();
+            job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+                .await
+                .unwrap();
         }
         let before = left(&t).await;
         lease(&t, &[&child_digest], 3600).await;
-        while job::lifecycle::tick(&t.core, true).await.unwrap().more {}
+        while job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+            .await
+            .unwrap()
+            .more
+        {}
         // The index may have gone by then; what is leased has not.
         assert_eq!(left(&t).await, before, "after {n_steps} steps");
         n_kept += usize::from(before == set(&[&child_digest, &outer]));

@@ -276,7 +276,11 @@ async fn check(events: &[(Event, u64)], rules: &[Value]) -> usize {
     );
     assert_eq!(previewed, expected, "{shown:#}");
 
-    while job::lifecycle::tick(&t.core, true).await.unwrap().more {
+    while job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+        .await
+        .unwrap()
+        .more
+    {
         // At no time is there an index without an image that it was pushed with.
         let there = left(&t).await;
         for index in history

@@ -165,7 +165,7 @@ async fn a_run_rests_while_the_clock_cannot_be_trusted() {
     put(&t, &[age(1, &["untagged"], 14)]).await;
     t.advance(DAY * 30);
     for _ in 0..20 {
-        job::lifecycle::tick(&t.core, false).await.unwrap();
+        job::lifecycle::tick(&t.core, None).await.unwrap();
     }
     assert_eq!(left(&t).await.len(), 1);
     run(&t).await;
@@ -196,7 +196,10 @@ async fn due() -> TestCore {
 }
 
 async fn step(t: &TestCore) -> bool {
-    job::lifecycle::tick(&t.core, true).await.unwrap().more
+    job::lifecycle::tick(&t.core, Some(t.core.meta.now()))
+        .await
+        .unwrap()
+        .more
 }
 
 #[tokio::test]

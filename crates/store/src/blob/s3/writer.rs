@@ -2,7 +2,6 @@
 
 use std::io;
 use std::sync::Arc;
-use std::time::SystemTime;
 
 use async_trait::async_trait;
 use longshore_types::id::PhysicalId;
@@ -18,6 +17,7 @@ use super::part::{Filling, Part};
 use super::sign::hex;
 use super::{Shared, broken, failed, step};
 use crate::crypto::random;
+use crate::moment::Moment;
 
 /// Parts of one object on their way at a time.
 const IN_FLIGHT: usize = 2;
@@ -32,7 +32,7 @@ pub(super) struct S3Writer {
     over: Over,
     /// What every attempt to make this object carries.
     mark: String,
-    began: SystemTime,
+    began: Moment,
     filling: Option<Filling>,
     multipart: Option<Multipart>,
 }
@@ -57,7 +57,7 @@ impl S3Writer {
             id,
             over,
             mark: hex(&mark),
-            began: SystemTime::now(),
+            began: Moment::now(),
             filling: None,
             multipart: None,
         })
@@ -159,8 +159,7 @@ impl S3Writer {
 
     /// An object that is made after its record may have gone would never be removed.
     fn is_late(&self) -> bool {
-        // A clock that went back says nothing, and its requests would be refused.
-        self.began.elapsed().is_ok_and(|taken| taken > MAX_WRITING)
+        self.began.elapsed() > MAX_WRITING
     }
 
     fn late(&self) -> BlobError {

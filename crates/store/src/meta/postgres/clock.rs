@@ -2,17 +2,15 @@
 
 use std::sync::atomic::{AtomicI64, Ordering};
 
-use rustix::time::{ClockId, clock_gettime};
-
 use crate::meta::clock::Clock;
+use crate::moment::Moment;
 
 /// The database was not asked yet.
 const NONE: i64 = i64::MIN;
 
 /// Milliseconds on this machine that pass while it sleeps, too.
 pub(super) fn local_millis() -> i64 {
-    let now = clock_gettime(ClockId::Boottime);
-    now.tv_sec * 1000 + now.tv_nsec / 1_000_000
+    Moment::now().as_millis()
 }
 
 /// The time of the database: so far ahead of this machine's own as was seen last.

@@ -17,6 +17,10 @@ use crate::meta::stats::{Stats, Total};
 use crate::meta::value::Value;
 use crate::soak;
 
+/// How far this machine's clock may be from the database's before the operator is told, in milliseconds. Signatures are good for
+/// some minutes.
+const OFF_MILLIS: i64 = 60_000;
+
 /// How far the stored time runs ahead, so that it is written by the watcher and not by each writer. Well under what
 /// counts as a jump of the clock.
 const AHEAD: Duration = Duration::from_secs(2);
@@ -35,6 +39,8 @@ pub(super) struct Shared {
     /// The schema that a program must know by now, when this one does not.
     needs: AtomicI64,
     warned: AtomicBool,
+    /// Whether this machine's clock was off when it was last compared.
+    is_off: AtomicBool,
     pub(super) faults: FaultPoints,
     pub(super) statements: Total,
     pub(super) hops: Total,
@@ -64,6 +70,7 @@ impl Shared {
             reachable: AtomicBool::new(true),
             needs: AtomicI64::new(0),
             warned: AtomicBool::new(false),
+            is_off: AtomicBool::new(false),
             faults: FaultPoints::of(&options),
             statements: Total::default(),
             hops: Total::default(),
@@ -79,6 +86,28 @@ impl Shared {
     pub(super) fn observe(&self, millis: Option<&str>, sent: i64) {
         if let (Some(clock), Some(Ok(millis))) = (&self.database, millis.map(str::parse)) {
             clock.observe(millis, sent, local_millis());
+        }
+    }
+
+    /// Tells the operator when this machine's clock begins to be far from the database's, and when that ends. The store's time
+    /// is the database's, so nothing of it is at stake; but signatures are made and checked by this machine's.
+    pub(super) fn compare_clocks(&self) {
+        let Some(database) = &self.database else {
+            return;
+        };
+        let ahead = self.system.system_millis() - database.system_millis();
+        let is_off = ahead.abs() > OFF_MILLIS;
+        if is_off == self.is_off.swap(is_off, Ordering::Relaxed) {
+            return;
+        }
+        let seconds_ahead = ahead / 1000;
+        if is_off {
+            tracing::warn!(
+                seconds_ahead,
+                "this machine's clock is not the database's: requests may be refused for their signatures, here and by S3"
+            );
+        } else {
+            tracing::info!(seconds_ahead, "this machine's clock is right again");
         }
     }
 

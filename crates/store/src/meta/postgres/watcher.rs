@@ -57,6 +57,7 @@ impl Watcher {
         let row = connection
             .simple_row("SELECT (extract(epoch FROM clock_timestamp()) * 1000)::bigint")?;
         shared.observe(row.get(0), sent);
+        shared.compare_clocks();
         shared.note_min_reader(schema::min_reader(connection)?);
         let now = shared.clock.now();
         shared.raise(connection, now)

@@ -1,0 +1,154 @@
+//! A replica and a backup that are put to sleep in the middle of their work, while everybody else goes on: clients push, the
+//! keys are exchanged, another backup wants to begin.
+
+use std::{
+    env,
+    net::SocketAddr,
+    path::Path,
+    process::{Child, Command, Output, Stdio},
+    sync::Arc,
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::json;
+
+use crate::{
+    REPOSITORY, api,
+    http::Connection,
+    load::Load,
+    replicas::three,
+    signal, stop,
+    stores::{PREFIX, Stores},
+    until,
+};
+
+/// The master key that takes the place of the first one.
+const NEXT_KEY: &str = "6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b6b";
+/// How long they sleep, in seconds: longer than a client waits for an answer. A hold of a backup lives for 120.
+const SLEEP: (&str, u64) = ("LONGSHORE_TEST_SLEEP", 7);
+
+type Environment = Vec<(&'static str, String)>;
+
+fn longshore(args: &[&str], data: &Path, environment: &Environment) -> Child {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_longshore"));
+    command.args(args).arg("--json").arg("--data-dir").arg(data);
+    command.envs(environment.iter().cloned());
+    command.stdin(Stdio::null());
+    let command = command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().unwrap()
+}
+
+/// Sends a signal to a command.
+fn signal_child(child: &Child, name: &str) {
+    let sent = Command::new("kill")
+        .args(["-s", name, &child.id().to_string()])
+        .status();
+    assert!(sent.unwrap().success());
+}
+
+fn succeed(child: Child) -> Output {
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    output
+}
+
+fn serves(address: SocketAddr) -> bool {
+    let ask = || Connection::open(address)?.send("GET", "/readyz", &[("host", "localhost")], b"");
+    ask().is_ok_and(|answer| answer.status == 200)
+}
+
+#[test]
+fn what_goes_on_while_a_replica_and_a_backup_sleep_is_not_undone_when_they_wake() {
+    let (name, least) = SLEEP;
+    let seconds = env::var(name).map_or(least, |text| text.parse().unwrap());
+    let sleep = Duration::from_secs(seconds.max(least));
+    let directory = tempfile::tempdir().unwrap();
+    let stores = Stores::shared(&directory.path().join("shared"));
+    let mut both_keys = stores.environment();
+    both_keys.push(("LONGSHORE_SECOND_MASTER_KEY", NEXT_KEY.to_owned()));
+    let mut next_alone = stores.environment();
+    next_alone.push(("LONGSHORE_MASTER_KEY", NEXT_KEY.to_owned()));
+    let next_key = directory.path().join("next.key");
+    std::fs::write(&next_key, NEXT_KEY).unwrap();
+
+    let mut replicas = three(directory.path());
+    let start = |replica: &mut crate::replicas::Replica| replica.start_with(both_keys.clone());
+    let addresses: Vec<SocketAddr> = replicas.iter_mut().map(start).collect();
+    let create = json!({"repositoryName": REPOSITORY}).to_string();
+    let created = api::call(addresses[0], "CreateRepository", &create);
+    assert_eq!(created.unwrap().status, 200);
+    let load = Arc::new(Load::new(addresses.clone()));
+    let workers = load.start();
+    load.until_more(40);
+
+    signal(replicas[0].server.as_ref().unwrap(), "STOP");
+    let operator = directory.path().join("operator");
+    let rekey = [
+        "rekey",
+        "--domains",
+        "--new-master-key-file",
+        next_key.to_str().unwrap(),
+    ];
+    succeed(longshore(&rekey, &operator, &stores.environment()));
+    let place = stores.blobs().replace(PREFIX, "backups");
+    let backup = ["backup", "--to", &place];
+    let sleeper = longshore(&backup, &directory.path().join("first"), &next_alone);
+    until("it has the place", || {
+        stores.has_objects("backups", "lease")
+    });
+    signal_child(&sleeper, "STOP");
+    let asleep = Instant::now();
+    let other = longshore(&backup, &directory.path().join("second"), &next_alone);
+    succeed(longshore(&["gc"], &operator, &next_alone));
+    load.until_more(40);
+    thread::sleep(sleep.saturating_sub(asleep.elapsed()));
+    signal(replicas[0].server.as_ref().unwrap(), "CONT");
+    signal_child(&sleeper, "CONT");
+    until("it serves again", || serves(addresses[0]));
+    load.until_more(40);
+    load.end(workers);
+
+    // Of two backups one had the place at any moment; whoever lost it said so.
+    let [first, second] = [sleeper, other].map(|backup| backup.wait_with_output().unwrap());
+    println!(
+        "after {sleep:?}: the backup that slept {}, the other one {}",
+        first.status, second.status
+    );
+    assert!(
+        first.status.success() || second.status.success(),
+        "{first:?} {second:?}"
+    );
+    for refused in [&first, &second]
+        .into_iter()
+        .filter(|output| !output.status.success())
+    {
+        let told = String::from_utf8_lossy(&refused.stderr);
+        assert!(told.contains("another"), "{refused:?}");
+    }
+    let ledger = load.ledger.lock().unwrap();
+    for address in &addresses {
+        let lost = ledger.lost(*address);
+        assert!(lost.is_empty(), "{lost:#?}");
+    }
+    // Nothing was left under the old key by whoever slept through its end.
+    assert!(stop(replicas[0].take()).success());
+    let address = replicas[0].start_with(next_alone.clone());
+    let lost = ledger.lost(address);
+    assert!(lost.is_empty(), "{lost:#?}");
+    succeed(longshore(
+        &["backup", "--verify", "--to", &place],
+        &operator,
+        &next_alone,
+    ));
+    succeed(longshore(&["scrub"], &operator, &next_alone));
+    println!(
+        "{} operations acknowledged, {} uploads resumed, 0 lost",
+        ledger.operations(),
+        ledger.resumed
+    );
+    for mut replica in replicas {
+        assert!(stop(replica.take()).success());
+    }
+    stores.assert_files_match_rows();
+}
