@@ -103,7 +103,7 @@ fn damage_last(t: &TestCore) {
 }
 
 /// Pushes a blob into a repository of another Region, which has keys and segments of its own.
-async fn push_elsewhere(t: &TestCore, bytes: &[u8]) -> Digest {
+pub(crate) async fn push_elsewhere(t: &TestCore, bytes: &[u8]) -> Digest {
     let registry = Registry::private(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap());
     let registry = registry.unwrap();
     let (caller, facts) = (t.caller.clone(), RequestFacts::default);
