@@ -11,13 +11,13 @@ use indicatif::{ProgressBar, ProgressStyle};
 use longshore_registry::{
     Core,
     operator::{
+        backup::Place,
         gc::{self, Garbage},
         scrub::{self, Repair, Scrubbed, Spares},
     },
 };
 use longshore_types::time::Timestamp;
 use serde::Serialize;
-use tempfile::TempDir;
 
 use crate::{
     account::print,
@@ -31,40 +31,54 @@ pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
     let url = url.map(|place| backup_place("--repair-from", place));
     let url = url.transpose()?;
     beside(&config(&args.store)?, async |core| {
-        let scratch = tempfile::tempdir()?;
-        let options = scrub::Options {
-            bytes_per_second: args.rate.map(|rate| u64::from(rate.get()) << 20),
-            restart: args.restart,
-            marked: args.marked,
-            spares: match url {
-                Some(url) => Some(spares(core, url, &scratch).await?),
-                None => None,
-            },
+        let Some(url) = url else {
+            return scrub_all(args, core, None).await;
         };
-        let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
-        let done = scrub::scrub(core, options, |done| {
-            bar.set_length(done.total_bytes.max(done.bytes));
-            bar.set_position(done.bytes);
-            bar.set_message(format!(
-                "{} damaged, {} repaired",
-                done.damaged, done.repaired
-            ));
-        })
-        .await?;
-        bar.finish_and_clear();
-        tell(&args.store, &done, scrubbed)?;
-        if done.damaged > 0 {
-            bail!("{} blobs or manifests are damaged", done.damaged);
-        }
-        Ok(())
+        let place = place(url).await?;
+        // What it reads is not removed meanwhile.
+        let pin = place.pin().await?;
+        let done = repair_from(args, core, place).await;
+        let released = pin.release().await;
+        done?;
+        Ok(released?)
     })
 }
 
-/// Opens the backups that are repaired from.
-async fn spares(core: &Core, url: BlobsUrl, scratch: &TempDir) -> anyhow::Result<Spares> {
+async fn repair_from(args: &ScrubArgs, core: &Core, place: Place) -> anyhow::Result<()> {
+    let scratch = tempfile::tempdir()?;
+    let spares = Spares::of(core, place, scratch.path().to_owned()).await?;
+    scrub_all(args, core, Some(spares)).await
+}
+
+async fn scrub_all(args: &ScrubArgs, core: &Core, spares: Option<Spares>) -> anyhow::Result<()> {
+    let options = scrub::Options {
+        bytes_per_second: args.rate.map(|rate| u64::from(rate.get()) << 20),
+        restart: args.restart,
+        marked: args.marked,
+        spares,
+    };
+    let bar = bar("{bar:40} {bytes}/{total_bytes} {binary_bytes_per_sec} {msg}");
+    let done = scrub::scrub(core, options, |done| {
+        bar.set_length(done.total_bytes.max(done.bytes));
+        bar.set_position(done.bytes);
+        bar.set_message(format!(
+            "{} damaged, {} repaired",
+            done.damaged, done.repaired
+        ));
+    })
+    .await?;
+    bar.finish_and_clear();
+    tell(&args.store, &done, scrubbed)?;
+    if done.damaged > 0 {
+        bail!("{} blobs or manifests are damaged", done.damaged);
+    }
+    Ok(())
+}
+
+/// Opens the place of the backups that are repaired from.
+async fn place(url: BlobsUrl) -> anyhow::Result<Place> {
     let opening = tokio::task::spawn_blocking(move || stores::read_place(&url));
-    let place = opening.await?.context("the place cannot be opened")?;
-    Ok(Spares::of(core, place, scratch.path().to_owned()).await?)
+    opening.await?.context("the place cannot be opened")
 }
 
 /// Runs `longshore gc`.

@@ -137,7 +137,11 @@ fn causes(error: &Error) -> String {
     let causes = std::iter::successors(Some(error as &dyn std::error::Error), |error| {
         error.source()
     });
-    // The first says only that it is one of ours.
+    // The first of several says only that it is one of ours.
     let texts: Vec<String> = causes.skip(1).map(ToString::to_string).collect();
-    texts.join(": ")
+    if texts.is_empty() {
+        error.to_string()
+    } else {
+        texts.join(": ")
+    }
 }

@@ -36,6 +36,7 @@ use crate::{
 
 mod damage;
 mod hold;
+mod lesser;
 mod prune;
 mod rekey;
 mod restoring;

@@ -130,18 +130,23 @@ impl TestCore {
 
     /// Starts with a store of blobs whose objects can be listed, and that keeps copies of keys.
     pub(crate) async fn listing() -> Self {
-        Self::listing_over(prepared(postgres::is_chosen())).await
+        Self::listing_with(|_| {}).await
+    }
+
+    /// The same with changes to what an operator chooses.
+    pub(crate) async fn listing_with(change: impl FnOnce(&mut Settings)) -> Self {
+        Self::listing_over(prepared(postgres::is_chosen()), change).await
     }
 
     /// The same on PostgreSQL, whatever engine is tested.
     pub(crate) async fn listing_on_postgres() -> Self {
-        Self::listing_over(prepared(true)).await
+        Self::listing_over(prepared(true), |_| {}).await
     }
 
-    async fn listing_over(database: Option<Database>) -> Self {
+    async fn listing_over(database: Option<Database>, change: impl FnOnce(&mut Settings)) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let objects = Arc::new(FileObjects::new(segments::place(dir.path())));
-        Self::begin(dir, database, |_| {}, |blobs| blobs.with_objects(objects)).await
+        Self::begin(dir, database, change, |blobs| blobs.with_objects(objects)).await
     }
 
     /// What is left when the metadata is lost: new metadata over the same blobs, with these master keys.

@@ -26,6 +26,7 @@ use longshore_types::digest::Digest;
 use serde_json::json;
 
 use crate::harness::{TestCore, digest_of, oci_manifest};
+use crate::repair::push_elsewhere;
 
 /// More than stays in a row.
 const LARGE: usize = 200_000;
@@ -387,6 +388,31 @@ async fn a_damaged_blob_that_is_named_by_its_sha512_gets_its_segments_again() {
     let done = recovered(&t).await;
     assert_eq!((done.unknown, done.blobs, done.left), (1, 1, 0), "{done:?}");
     assert_eq!(pulled(&t, "app", digest).await, large(1));
+}
+
+#[tokio::test]
+async fn a_registry_that_has_no_room_keeps_none_of_the_others_from_theirs() {
+    let t = TestCore::listing_with(|settings| {
+        settings.count_quotas = vec!["repositories=2".parse().unwrap()];
+    })
+    .await;
+    for name in ["app", "full"] {
+        t.repository(name).await;
+    }
+    let without_room = t.blob("app", &large(1)).await;
+    push_elsewhere(&t, &large(2)).await;
+    lose_rows(&t).await;
+    let done = recovered(&t).await;
+    assert_eq!((done.unknown, done.blobs, done.left), (2, 1, 1), "{done:?}");
+    let name = "private/123456789012/us-east-1/recovered";
+    assert_eq!(done.repositories, [name]);
+    let problem = &done.findings[0].problem;
+    assert!(problem.contains("repositories"), "{problem}");
+    // With room there, it comes, too.
+    t.delete_repository("full").await;
+    let done = recovered(&t).await;
+    assert_eq!((done.blobs, done.left), (1, 0), "{done:?}");
+    assert_eq!(pulled(&t, "recovered", without_room).await, large(1));
 }
 
 #[tokio::test]

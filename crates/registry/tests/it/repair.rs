@@ -19,7 +19,7 @@ use longshore_registry::{
 };
 use longshore_store::{
     blob::{FileObjects, FileStore, Pool, Stored},
-    meta::{self, Durability},
+    meta::{self, Durability, Tx},
 };
 use longshore_types::{account::Registry, digest::Digest};
 use serde_json::json;
@@ -103,7 +103,7 @@ fn damage_last(t: &TestCore) {
 }
 
 /// Pushes a blob into a repository of another Region, which has keys and segments of its own.
-async fn push_elsewhere(t: &TestCore, bytes: &[u8]) -> Digest {
+pub(crate) async fn push_elsewhere(t: &TestCore, bytes: &[u8]) -> Digest {
     let registry = Registry::private(ACCOUNT.parse().unwrap(), "us-east-1".parse().unwrap());
     let registry = registry.unwrap();
     let (caller, facts) = (t.caller.clone(), RequestFacts::default);
@@ -230,7 +230,9 @@ async fn what_no_backup_has_stays_damaged_and_is_told_with_its_images() {
     let finding = &done.findings[0];
     assert_eq!(finding.digest, digest_of(&large(2)).to_string());
     assert!(
-        finding.not_repaired.contains("no backup has it"),
+        finding
+            .not_repaired
+            .contains("no backup that was asked has it"),
         "{finding:?}"
     );
     let needed = format!("{ACCOUNT}/eu-central-1/app@{digest} (v2)");
@@ -248,6 +250,55 @@ async fn what_no_backup_has_stays_damaged_and_is_told_with_its_images() {
     let is_told = |text: &str| text.contains("by the backup") && text.contains("does not exist");
     let told = done.findings.iter();
     assert_eq!(told.filter(|found| is_told(&found.not_repaired)).count(), 1);
+}
+
+#[tokio::test]
+async fn of_very_many_backups_the_latest_are_asked() {
+    let (t, dir) = with_an_image().await;
+    for _ in 0..9 {
+        back_up(&t, &dir).await;
+    }
+    image(&t, 2).await;
+    t.damage_files();
+    let scratch = tempfile::tempdir().unwrap();
+    let spares = Spares::of(&t.core, place(dir.path()), scratch.path().to_owned());
+    let options = Options {
+        spares: Some(spares.await.unwrap()),
+        ..Options::default()
+    };
+    let done = scrub::scrub(&t.core, options, |_| {}).await.unwrap();
+    assert_eq!((done.damaged, done.repaired), (1, 1), "{done:?}");
+    let names = fs::read_dir(scratch.path()).unwrap();
+    let names = names.map(|entry| entry.unwrap().path());
+    let opened = names.filter(|path| path.extension().is_some_and(|end| end == "sqlite"));
+    assert_eq!(opened.count(), 8);
+}
+
+#[tokio::test]
+async fn a_store_on_postgresql_is_repaired_from_a_backup() {
+    let t = TestCore::on_postgres().await;
+    t.repository("app").await;
+    let dir = tempfile::tempdir().unwrap();
+    let digest = image(&t, 1).await;
+    back_up(&t, &dir).await;
+    t.damage_files();
+    let cut = |tx: &mut dyn Tx| {
+        tx.execute(
+            "UPDATE inline_piece SET sealed = substr(sealed, 1, 20)",
+            &[],
+        )?;
+        tx.execute("UPDATE image SET manifest = substr(manifest, 1, 40)", &[])
+    };
+    t.core.meta.write(Durability::Durable, cut).await.unwrap();
+    let t = t.replica().await;
+    let done = repaired(&t, &dir).await;
+    assert_eq!((done.damaged, done.repaired), (0, 4), "{done:?}");
+    for blob in [b"{}".as_slice(), b"a small layer", &large(1)] {
+        assert_eq!(pulled(&t, blob).await.as_deref(), Some(blob));
+    }
+    let asked = json!({"repositoryName": "app", "imageIds": [{"imageDigest": digest}]});
+    let found = t.ok::<BatchGetImage>(asked).await;
+    assert_eq!(found["images"].as_array().unwrap().len(), 1, "{found}");
 }
 
 #[tokio::test]

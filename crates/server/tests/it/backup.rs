@@ -497,6 +497,55 @@ async fn backups_and_restores_that_are_killed_go_on() {
     expected.check(&t).await;
 }
 
+/// What the latest lease of a place says, if there is any.
+fn lease(place: &Path) -> Option<String> {
+    let names = fs::read_dir(place.join("lease")).ok()?;
+    let latest = names.map(|entry| entry.unwrap().path()).max()?;
+    // It may have gone for the next one.
+    fs::read_to_string(latest).ok()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_backup_to_a_bucket_that_is_killed_is_followed_by_the_next() {
+    let (t, mut environment, expected) = stocked(20).await;
+    environment.retain(|(name, _)| !name.contains("_S3_"));
+    environment.extend(
+        storage::bucket_environment(t.data_dir())
+            .into_iter()
+            .filter(|(name, _)| name.contains("_S3_")),
+    );
+    let prefix = S3Server::shared().fresh_prefix();
+    let place = S3Server::shared().path(&prefix);
+    let to = format!("s3://{}/{prefix}", s3::BUCKET);
+    let mut child = command(&["backup", "--to", &to], t.data_dir(), &environment)
+        .stdout(Stdio::null())
+        .spawn()
+        .unwrap();
+    while lease(&place).is_none() && child.try_wait().unwrap().is_none() {
+        thread::sleep(Duration::from_millis(1));
+    }
+    child.kill().unwrap();
+    assert_eq!(child.wait().unwrap().code(), None, "it was killed");
+    assert!(lease(&place).unwrap().contains("adding"));
+    // It waits until the one that was killed counts as dead, and goes on with what that has left.
+    let args = ["backup", "--to", &to, "--json", "--keep", "1"];
+    let told = json_of(&longshore(&args, t.data_dir(), &environment));
+    assert_eq!(
+        (&told["segments"], &told["damagedSegments"]),
+        (&json!(20), &json!(0))
+    );
+    assert!(lease(&place).unwrap().contains("nothing"));
+    let credentials = t.credentials.clone();
+    assert!(t.running.stop().await);
+    let dir = tempfile::tempdir().unwrap();
+    environment.retain(|(name, _)| name.contains("_S3_"));
+    let restored = longshore(&["restore", "--from", &to], dir.path(), &environment);
+    assert!(restored.status.success(), "{restored:?}");
+    let change = here(dir.path());
+    let t = TestServer::over(dir, None, credentials, change).await;
+    expected.check(&t).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_store_without_its_segments_is_not_served_unless_one_says_so() {
     let (t, environment, expected) = stocked(3).await;

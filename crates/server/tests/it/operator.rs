@@ -4,8 +4,12 @@ use std::{
     fs,
     path::{Path, PathBuf},
     process::{Command, Output},
+    sync::mpsc::{self, RecvTimeoutError},
+    thread,
+    time::Duration,
 };
 
+use longshore_testbed::s3::{self, S3Server};
 use serde_json::Value;
 
 use crate::harness::{Answer, TestServer, digest_of, storage};
@@ -128,9 +132,63 @@ async fn scrub_repairs_from_a_backup_beside_a_running_server() {
     assert!(text.contains("1 damaged, 1 whole again"), "{text}");
     let line = text.lines().find(|line| line.starts_with(&later));
     assert!(
-        line.is_some_and(|line| line.contains("no backup has it")),
+        line.is_some_and(|line| line.contains("no backup that was asked has it")),
         "{text}"
     );
+}
+
+/// Somebody who removes backups in a place, until the other end of the channel is dropped.
+fn removing(place: &Path, stop: &mpsc::Receiver<()>) {
+    let lease = place.join("lease");
+    fs::create_dir_all(&lease).unwrap();
+    for number in 100.. {
+        let entry = r#"{"owner":"somebody","doing":"removing"}"#;
+        fs::write(lease.join(format!("{number:012}")), entry).unwrap();
+        let wait = Duration::from_millis(100);
+        if stop.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrub_repairs_from_a_bucket_and_not_while_backups_are_removed_there() {
+    let (server, digest) = with_a_blob().await;
+    let prefix = S3Server::shared().fresh_prefix();
+    let (at, place) = (
+        format!("s3://{}/{prefix}", s3::BUCKET),
+        S3Server::shared().path(&prefix),
+    );
+    let mut variables = storage::bucket_environment(server.data_dir());
+    variables.retain(|(name, _)| name.contains("_S3_"));
+    variables.extend(server.environment());
+    let run = |args: &[&str]| longshore(args, server.data_dir(), variables.clone());
+    let made = run(&["backup", "--to", &at]);
+    assert!(made.status.success(), "{made:?}");
+    rot(&segments(server.data_dir())[0]);
+
+    let (going_on, stop) = mpsc::channel::<()>();
+    let removes = thread::spawn({
+        let place = place.clone();
+        move || removing(&place, &stop)
+    });
+    let repair = ["scrub", "--json", "--repair-from", &at];
+    let refused = run(&repair);
+    drop(going_on);
+    removes.join().unwrap();
+    assert_eq!(refused.status.code(), Some(1), "{refused:?}");
+    let text = String::from_utf8_lossy(&refused.stderr);
+    assert!(text.contains("removes older ones"), "{text}");
+
+    fs::remove_dir_all(place.join("lease")).unwrap();
+    let mended = run(&repair);
+    assert!(mended.status.success(), "{mended:?}");
+    assert_eq!(json(&mended)["repaired"], 1, "{mended:?}");
+    let pulled = pull(&server, &digest).await;
+    assert_eq!((pulled.status, digest_of(&pulled.body)), (200, digest));
+    // It is said no more that somebody reads there.
+    let pins = fs::read_dir(place.join("pins")).into_iter().flatten();
+    assert_eq!(pins.count(), 0);
 }
 
 #[tokio::test(flavor = "multi_thread")]

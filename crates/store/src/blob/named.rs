@@ -22,6 +22,10 @@ const DRAFT: &str = ".new";
 pub trait NamedObjects: fmt::Debug + Send + Sync {
     /// Makes an object, durably and whole; returns whether there was none of that name.
     async fn put(&self, name: &str, bytes: Bytes) -> io::Result<bool>;
+    /// Whether of two that make an object of one name at once only one does, as far as is known.
+    fn excludes(&self) -> bool {
+        true
+    }
     /// Returns an object, if there is one.
     async fn get(&self, name: &str) -> io::Result<Option<Bytes>>;
     /// Returns the names of all objects in a folder and its folders, in order.

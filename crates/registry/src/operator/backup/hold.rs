@@ -166,3 +166,51 @@ fn ended() -> BackupError {
     let text = "the backup was held up for so long that another may have begun: make it again; what was copied stays";
     BackupError::Refused(text.to_owned())
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use longshore_store::{
+        blob::{FileObjects, FileStore, Pool, Stored},
+        meta::{SCHEMA, sqlite::Options},
+    };
+
+    use super::*;
+
+    #[tokio::test]
+    async fn what_was_not_renewed_for_as_long_as_it_lives_has_ended() {
+        let dir = tempfile::tempdir().unwrap();
+        let segments = Arc::new(FileStore::open(dir.path()).unwrap());
+        let objects = Arc::new(FileObjects::new(dir.path()));
+        let place = Place::new(objects, Stored::new(segments, Pool::new(1)), false);
+        let hold = Hold {
+            place: "a place".to_owned(),
+            owner: [7; 16],
+        };
+        let file = dir.path().join("metadata.sqlite");
+        let meta = Metadata::sqlite(Options::file(file, SCHEMA)).unwrap();
+        let taken = hold.clone();
+        meta.write(Durability::Soft, move |tx| {
+            Ok::<_, Error>(backup_hold::take(tx, &taken)?)
+        })
+        .await
+        .unwrap();
+        let mut both = Both {
+            meta,
+            hold,
+            lease: Some(Lease::take(&place).await.unwrap()),
+            renewed: SystemTime::now(),
+        };
+        assert!(both.renew().await.unwrap());
+        // Others may have taken it for dead, and be at work.
+        both.renewed = SystemTime::now() - LEASE - EVERY;
+        assert!(!both.renew().await.unwrap());
+        let held = Held {
+            both: Arc::new(Mutex::new(both)),
+            renewing: tokio::spawn(async {}),
+        };
+        held.lives().await.unwrap_err();
+        held.renew().await.unwrap_err();
+    }
+}

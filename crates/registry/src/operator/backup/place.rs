@@ -181,7 +181,8 @@ impl Place {
         for _ in 0..2 {
             let made = self.objects.put(PROBE, Bytes::new()).await;
             if !made.map_err(BackupError::Place)? {
-                return Ok(true);
+                // One that is asked before whether there is one excludes nobody who asks at the same time.
+                return Ok(self.objects.excludes());
             }
         }
         Ok(false)

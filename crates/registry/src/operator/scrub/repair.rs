@@ -94,7 +94,7 @@ pub(super) async fn repair(
     }
     Ok(Outcome::Failed(why.unwrap_or_else(|| {
         let nobody = if has_spares {
-            "no backup has it, nor another registry here"
+            "no backup that was asked has it, nor another registry here"
         } else {
             "no other registry here has it"
         };

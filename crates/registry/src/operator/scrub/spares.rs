@@ -19,6 +19,9 @@ use crate::{
     },
 };
 
+/// How many backups are asked at most, as their rows take room: an older one hardly has what none of these has.
+const ASKED: usize = 8;
+
 /// The backups of a place, the latest first. The rows of each are put where they can be asked when those before it have not
 /// had something.
 #[derive(Debug)]
@@ -62,7 +65,7 @@ impl Spares {
 
     /// Returns the backup of that number, the latest being 0; nothing if there are no more.
     pub(super) async fn get(&mut self, core: &Core, at: usize) -> Result<Option<Source<'_>>> {
-        while self.opened.len() <= at {
+        while self.opened.len() <= at && self.opened.len() < ASKED {
             let Some(id) = self.left.pop() else { break };
             match self.open(core, &id).await {
                 Ok(spare) => self.opened.push(spare),

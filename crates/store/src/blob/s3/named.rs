@@ -81,6 +81,10 @@ impl NamedObjects for S3Objects {
         }
     }
 
+    fn excludes(&self) -> bool {
+        self.objects.is_conditional()
+    }
+
     async fn get(&self, name: &str) -> io::Result<Option<Bytes>> {
         let key = self.objects.named(name);
         let mut tries = self.objects.client.tries();

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use http::Method;
 use longshore_testbed::s3::{Kind, S3Server};
 
+use super::super::S3Objects;
 use super::super::part::PART_LEN;
 use super::S3Rig;
 use super::proxy::{Fault, Proxy};
 use crate::blob::suite::{Rig, content, fresh_id};
-use crate::blob::{BlobError, Cipher, Damage, SegmentStore};
+use crate::blob::{BlobError, Cipher, Damage, NamedObjects, SegmentStore};
 
 #[expect(clippy::cast_possible_truncation, reason = "a few MiB")]
 const LONG: usize = 2 * PART_LEN as usize + 100_000;
@@ -84,6 +86,26 @@ async fn one_fault_at_any_request_of_a_write_is_survived() {
                 }
             }
         }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_server_that_refuses_conditions_excludes_nobody() {
+    let faulty = Faulty::start().await;
+    let mut options = faulty.direct.options.clone();
+    let direct = S3Objects::open(options.clone()).unwrap();
+    options.endpoint = Some(faulty.proxy.endpoint());
+    let objects = S3Objects::open(options).unwrap();
+    faulty.proxy.plan(|_, request| {
+        let has_condition = request.headers().contains_key("if-none-match");
+        has_condition.then_some(Fault::Refuse(501, "NotImplemented"))
+    });
+    for (objects, name, excludes) in [(&direct, "a/b", true), (&objects, "a/c", false)] {
+        for is_made in [true, false] {
+            let made = objects.put(name, Bytes::new()).await;
+            assert_eq!(made.unwrap(), is_made);
+        }
+        assert_eq!(objects.excludes(), excludes, "{name}");
     }
 }
 
