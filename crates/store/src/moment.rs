@@ -1,6 +1,6 @@
 //! Moments of this machine, by a clock that nobody sets and that goes on while it sleeps.
 
-use std::time::Duration;
+use std::{ops::Sub, time::Duration};
 
 use rustix::time::{ClockId, clock_gettime};
 
@@ -24,5 +24,14 @@ impl Moment {
     /// Returns the milliseconds since this machine was started.
     pub(crate) fn as_millis(self) -> i64 {
         i64::try_from(self.0.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+impl Sub<Duration> for Moment {
+    type Output = Self;
+
+    /// Returns the moment so long before, or that of the machine's start.
+    fn sub(self, before: Duration) -> Self {
+        Self(self.0.saturating_sub(before))
     }
 }

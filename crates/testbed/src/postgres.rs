@@ -99,6 +99,12 @@ impl Server {
         self.dir.path().join("data")
     }
 
+    /// The server's version, such as 15.
+    fn major(&self) -> u32 {
+        let version = fs::read_to_string(self.data().join("PG_VERSION")).unwrap();
+        version.trim().parse().unwrap()
+    }
+
     /// The directory of the server's data, for certificates and the like.
     pub fn data_dir(&self) -> PathBuf {
         self.data()
@@ -260,7 +266,12 @@ impl Database {
         static MADE: AtomicU32 = AtomicU32::new(0);
         let name = format!("test_{}", MADE.fetch_add(1, Ordering::Relaxed));
         let server = server();
-        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} STRATEGY FILE_COPY");
+        // Before 15 there was no other.
+        let strategy = match server.major() {
+            ..15 => "",
+            15.. => "STRATEGY FILE_COPY",
+        };
+        let sql = format!("CREATE DATABASE {name} TEMPLATE {template} {strategy}");
         server.sql("postgres", &sql);
         Self { name, server }
     }

@@ -200,11 +200,11 @@ mod tests {
             meta,
             hold,
             lease: Some(Lease::take(&place).await.unwrap()),
-            renewed: SystemTime::now(),
+            renewed: Moment::now(),
         };
         assert!(both.renew().await.unwrap());
         // Others may have taken it for dead, and be at work.
-        both.renewed = SystemTime::now() - LEASE - EVERY;
+        both.renewed = Moment::now() - LEASE - EVERY;
         assert!(!both.renew().await.unwrap());
         let held = Held {
             both: Arc::new(Mutex::new(both)),
