@@ -514,19 +514,25 @@ async fn a_backup_to_a_bucket_that_is_killed_is_followed_by_the_next() {
             .into_iter()
             .filter(|(name, _)| name.contains("_S3_")),
     );
-    let prefix = S3Server::shared().fresh_prefix();
-    let place = S3Server::shared().path(&prefix);
-    let to = format!("s3://{}/{prefix}", s3::BUCKET);
-    let mut child = command(&["backup", "--to", &to], t.data_dir(), &environment)
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    while lease(&place).is_none() && child.try_wait().unwrap().is_none() {
-        thread::sleep(Duration::from_millis(1));
-    }
-    child.kill().unwrap();
-    assert_eq!(child.wait().unwrap().code(), None, "it was killed");
-    assert!(lease(&place).unwrap().contains("adding"));
+    // One that has ended before anybody saw it at work is too late to be killed.
+    let (to, place) = loop {
+        let prefix = S3Server::shared().fresh_prefix();
+        let place = S3Server::shared().path(&prefix);
+        let to = format!("s3://{}/{prefix}", s3::BUCKET);
+        let mut child = command(&["backup", "--to", &to], t.data_dir(), &environment)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while lease(&place).is_none() && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(1));
+        }
+        child.kill().unwrap();
+        let code = child.wait().unwrap().code();
+        assert!(code.is_none_or(|code| code == 0), "{code:?}");
+        if lease(&place).unwrap().contains("adding") {
+            break (to, place);
+        }
+    };
     // It waits until the one that was killed counts as dead, and goes on with what that has left.
     let args = ["backup", "--to", &to, "--json", "--keep", "1"];
     let told = json_of(&longshore(&args, t.data_dir(), &environment));
