@@ -179,7 +179,12 @@ async fn make(
     // While it lives, nothing went that the snapshot names.
     held.renew().await?;
     place.put_manifest(&backup).await?;
-    if let Err(error) = place.check_chunks(&backup).await {
+    // Until it was there, whoever came after it did not count it: whoever slept here may miss what that one has removed.
+    let is_whole = match held.renew().await {
+        Ok(()) => place.check_chunks(&backup).await,
+        Err(error) => Err(error),
+    };
+    if let Err(error) = is_whole {
         place.remove_manifest(&begin.id).await?;
         return Err(error);
     }

@@ -42,7 +42,7 @@ struct Both {
 impl Held {
     /// Takes the place, then the hold: whoever held for this place before is gone.
     pub(super) async fn take(core: &Core, place: &Place) -> Result<Self, BackupError> {
-        let lease = if place.is_alone() {
+        let mut lease = if place.is_alone() {
             None
         } else {
             Some(Lease::take(place).await?)
@@ -51,17 +51,28 @@ impl Held {
             place: place.id().await?,
             owner: crypto::random().map_err(Error::internal)?,
         };
+        // Whoever was held up since it took the place must not end the hold of who came after it.
+        let renewed = Moment::now();
+        if let Some(lease) = &mut lease
+            && !lease.renew().await?
+        {
+            return Err(ended());
+        }
         let taken = hold.clone();
-        core.meta
-            .write(Durability::Durable, move |tx| {
-                Ok::<_, Error>(backup_hold::take(tx, &taken)?)
-            })
-            .await?;
+        let held = core.meta.write(Durability::Durable, move |tx| {
+            Ok::<_, Error>(backup_hold::take(tx, &taken)?)
+        });
+        if let Err(error) = held.await {
+            if let Some(lease) = &mut lease {
+                lease.goes_on(Doing::Nothing).await?;
+            }
+            return Err(error.into());
+        }
         let both = Arc::new(Mutex::new(Both {
             meta: core.meta.clone(),
             hold,
             lease,
-            renewed: Moment::now(),
+            renewed,
         }));
         let renewing = tokio::spawn(keep(both.clone()));
         Ok(Self { both, renewing })

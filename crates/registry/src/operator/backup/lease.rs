@@ -121,6 +121,7 @@ pub(super) async fn nobody_removes(place: &Place) -> Result<(), BackupError> {
 async fn ended(place: &Place, matters: impl Fn(Doing) -> bool) -> Result<u64, BackupError> {
     let mut watch = Watch::default();
     loop {
+        let asked = Instant::now();
         let Some(number) = numbers(place).await?.last().copied() else {
             return Ok(0);
         };
@@ -131,7 +132,7 @@ async fn ended(place: &Place, matters: impl Fn(Doing) -> bool) -> Result<u64, Ba
         if !matters(entry.doing) {
             return Ok(number);
         }
-        match watch.look(number, Instant::now()) {
+        match watch.look(number, asked, Instant::now()) {
             Sight::Dead => return Ok(number),
             Sight::Alive => {
                 let text = match entry.doing {
@@ -162,14 +163,15 @@ struct Watch {
 }
 
 impl Watch {
-    fn look(&mut self, number: u64, now: Instant) -> Sight {
+    /// Looks at the number that was the latest between the two moments: whoever was held up in between has seen an old one.
+    fn look(&mut self, number: u64, asked: Instant, answered: Instant) -> Sight {
         match self.first {
             None => {
-                self.first = Some((number, now));
+                self.first = Some((number, answered));
                 Sight::Unknown
             }
             Some((first, _)) if first != number => Sight::Alive,
-            Some((_, since)) if now.duration_since(since) > LEASE => Sight::Dead,
+            Some((_, since)) if asked.duration_since(since) > LEASE => Sight::Dead,
             Some(_) => Sight::Unknown,
         }
     }
@@ -296,10 +298,11 @@ mod tests {
     fn a_number_that_stands_still_is_of_somebody_dead() {
         let mut watch = Watch::default();
         let start = Instant::now();
-        assert_eq!(watch.look(7, start), Sight::Unknown);
-        assert_eq!(watch.look(7, start + LEASE), Sight::Unknown);
-        let later = start + LEASE + Duration::from_millis(1);
-        assert_eq!(watch.look(8, later), Sight::Alive);
-        assert_eq!(watch.look(7, later), Sight::Dead);
+        assert_eq!(watch.look(7, start, start), Sight::Unknown);
+        let end = start + LEASE;
+        let later = end + Duration::from_millis(1);
+        assert_eq!(watch.look(7, end, later), Sight::Unknown);
+        assert_eq!(watch.look(8, later, later), Sight::Alive);
+        assert_eq!(watch.look(7, later, later), Sight::Dead);
     }
 }

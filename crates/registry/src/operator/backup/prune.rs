@@ -126,7 +126,7 @@ async fn remove(
             let pieces = match rows.and_then(|rows| rows.map(pieces).transpose()) {
                 Ok(Some(pieces)) => pieces,
                 Ok(None) => break,
-                Err(error @ BackupError::Damaged { .. }) => {
+                Err(error) if error.is_about_one() => {
                     done.not_removed = Some(format!(
                         "segments that only the removed backup {id} needed may stay: {error}"
                     ));

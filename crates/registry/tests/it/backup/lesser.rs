@@ -150,9 +150,16 @@ async fn where_nobody_is_excluded_no_backup_is_removed() {
 
 #[tokio::test]
 async fn a_backup_whose_lease_another_has_taken_ends() {
+    // Also when it sleeps until its manifest is there, which nobody has counted who came meanwhile.
+    for at in ["/chunk-", "/manifest"] {
+        ends_when_its_lease_is_taken(at).await;
+    }
+}
+
+async fn ends_when_its_lease_is_taken(at: &'static str) {
     let (t, _) = with_two_images().await;
     let dir = tempfile::tempdir().unwrap();
-    let (gate, reached, open) = Gate::new(dir.path(), "/chunk-");
+    let (gate, reached, open) = Gate::new(dir.path(), at);
     let place = over(dir.path(), gate, false);
     let backing = backup::backup(&t.core, &place, Options::default(), |_| {});
     let meanwhile = async {

@@ -195,8 +195,11 @@ impl Tree {
             }
             result => result,
         };
-        let removed = unlinkat(&self.root, name(id), AtFlags::empty());
-        unless_gone(removed.map_err(io::Error::from))?;
+        // What was killed on its way to be one may have left a draft.
+        for path in [draft(id), name(id)] {
+            let removed = unlinkat(&self.root, path, AtFlags::empty());
+            unless_gone(removed.map_err(io::Error::from))?;
+        }
         // Its row goes next, so the name must not come back after a power loss. That it was not there may be the
         // work of a call that failed after removing it.
         unless_gone(self.sync(id))
