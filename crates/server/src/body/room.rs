@@ -15,7 +15,7 @@ use tokio::{
     time::timeout,
 };
 
-use self::line::{Line, Wanted};
+use self::line::{Given, Line, Part, Wanted};
 
 mod line;
 
@@ -98,14 +98,6 @@ pub(crate) struct Shares {
 }
 
 impl Shares {
-    /// What a sender's account may have, or all those who have proven nothing.
-    fn wide(&self, sender: &Sender) -> usize {
-        match sender {
-            Sender::Proven { .. } => self.account,
-            Sender::Unproven(_) => self.unproven,
-        }
-    }
-
     /// `all`, of which one network has an eighth, whoever is there.
     pub(crate) fn of_networks(all: usize) -> Self {
         Self {
@@ -132,7 +124,7 @@ struct Inner {
 
 /// Parts of senders, for as long as somebody holds or awaits some of them.
 struct Parts {
-    known: HashMap<Whose, Weak<Semaphore>>,
+    known: HashMap<Whose, Weak<Part>>,
     /// How many there are when those are looked for that nobody holds.
     most: usize,
 }
@@ -172,11 +164,10 @@ impl Room {
             parts: Vec::new(),
             of_all: None,
             announced,
-            wide: shares.wide(sender),
         };
         for (whose, size) in sender.parts(shares) {
             let part = self.0.part(whose, size);
-            let permit = self.acquire(&part, announced).await?;
+            let permit = self.acquire(&part.size, announced).await?;
             taken.parts.push((part, permit));
         }
         Ok(taken)
@@ -193,14 +184,15 @@ impl Room {
             parts: Vec::new(),
             of_all: None,
             announced: 0,
-            wide: self.0.shares.wide(sender),
         };
         for (whose, size) in sender.parts(self.0.shares) {
             let part = self.0.part(whose, size);
-            let permit = take(&part, amount.min(size))?;
+            let permit = take(&part.size, amount.min(size))?;
             taken.parts.push((part, permit));
         }
-        taken.of_all = Some(take(&self.0.free, amount)?);
+        let permit = take(&self.0.free, amount)?;
+        let (widest, _) = taken.parts.last()?;
+        taken.of_all = Some(Given::new(permit, widest.clone()));
         Some(taken)
     }
 
@@ -219,7 +211,7 @@ impl Room {
 }
 
 impl Inner {
-    fn part(&self, whose: Whose, size: usize) -> Arc<Semaphore> {
+    fn part(&self, whose: Whose, size: usize) -> Arc<Part> {
         let mut parts = self.parts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(part) = parts.known.get(&whose).and_then(Weak::upgrade) {
             return part;
@@ -229,7 +221,7 @@ impl Inner {
             // However many are held, looking for the others costs each newcomer little.
             parts.most = REMEMBERED.max(2 * parts.known.len());
         }
-        let part = Arc::new(Semaphore::new(size));
+        let part = Arc::new(Part::new(size));
         parts.known.insert(whose, Arc::downgrade(&part));
         part
     }
@@ -246,12 +238,10 @@ impl fmt::Debug for Room {
 pub(crate) struct Taken {
     room: Room,
     /// Of the sender's parts.
-    parts: Vec<(Arc<Semaphore>, OwnedSemaphorePermit)>,
-    of_all: Option<OwnedSemaphorePermit>,
+    parts: Vec<(Arc<Part>, OwnedSemaphorePermit)>,
+    of_all: Option<Given>,
     /// How much of what was announced has not come yet.
     announced: usize,
-    /// How large the widest of the parts is.
-    wide: usize,
 }
 
 impl Taken {
@@ -262,7 +252,7 @@ impl Taken {
         let more = amount.saturating_sub(self.announced);
         if more > 0 {
             for (part, permit) in &mut self.parts {
-                permit.merge(room.acquire(part, more).await?);
+                permit.merge(room.acquire(&part.size, more).await?);
             }
         }
         let of_all = match self.of_all {
@@ -274,15 +264,14 @@ impl Taken {
         {
             let wanted = Wanted {
                 part: part.clone(),
-                wide: self.wide,
                 amount: u32::try_from(of_all).map_err(Error::internal)?,
                 is_more: self.of_all.is_some(),
             };
-            let permit = timeout(room.0.wait, room.0.line.wait(wanted)).await;
-            let permit = permit.map_err(|_| Error::Throttled(Duration::from_secs(1)))?;
+            let given = timeout(room.0.wait, room.0.line.wait(wanted)).await;
+            let given = given.map_err(|_| Error::Throttled(Duration::from_secs(1)))?;
             match &mut self.of_all {
-                Some(held) => held.merge(permit),
-                None => self.of_all = Some(permit),
+                Some(held) => held.merge(given),
+                None => self.of_all = Some(given),
             }
         }
         self.announced = self.announced.saturating_sub(amount);
@@ -496,6 +485,23 @@ mod tests {
         let (much, little) = (much.await.unwrap(), little.await.unwrap());
         drop((second, much, little));
         assert_eq!(room.free(), 10);
+    }
+
+    #[tokio::test]
+    async fn those_of_one_account_who_wait_hold_nothing_yet() {
+        let room = Room::new(SHARES, Duration::from_mins(1));
+        let first = take(&room, 4, &sender("1", "a")).await.unwrap();
+        let _second = take(&room, 4, &sender("2", "b")).await.unwrap();
+        let one = wait(&room, 3, sender("3", "c")).await;
+        let other = wait(&room, 3, sender("3", "d")).await;
+        // Nor are they overtaken by little for that.
+        let little = wait(&room, 1, sender("4", "e")).await;
+        drop(first);
+        let (one, little) = (one.await.unwrap(), little.await.unwrap());
+        assert!(!other.is_finished());
+        drop(one);
+        other.await.unwrap();
+        drop(little);
     }
 
     #[tokio::test]

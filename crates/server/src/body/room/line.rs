@@ -7,7 +7,10 @@
 use std::{
     collections::VecDeque,
     future::pending,
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicUsize, Ordering::Relaxed},
+    },
 };
 
 use tokio::sync::{
@@ -15,12 +18,58 @@ use tokio::sync::{
     oneshot::{self, Receiver, Sender},
 };
 
+/// What those who belong together may have of a room.
+#[derive(Debug)]
+pub(super) struct Part {
+    /// How large it is: its holders take and wait for some of it first.
+    pub(super) size: Arc<Semaphore>,
+    /// How much they were given of all.
+    given: AtomicUsize,
+}
+
+impl Part {
+    pub(super) fn new(size: usize) -> Self {
+        Self {
+            size: Arc::new(Semaphore::new(size)),
+            given: AtomicUsize::new(0),
+        }
+    }
+}
+
+/// Some of all, given to the holders of a part.
+#[derive(Debug)]
+pub(super) struct Given {
+    permit: OwnedSemaphorePermit,
+    part: Arc<Part>,
+}
+
+impl Given {
+    pub(super) fn new(permit: OwnedSemaphorePermit, part: Arc<Part>) -> Self {
+        part.given.fetch_add(permit.num_permits(), Relaxed);
+        Self { permit, part }
+    }
+
+    /// Joins what the same part was given.
+    pub(super) fn merge(&mut self, mut more: Self) {
+        if let Some(permit) = more.permit.split(more.permit.num_permits()) {
+            self.permit.merge(permit);
+        }
+    }
+}
+
+impl Drop for Given {
+    /// Before it is free again, so that nobody is passed by for it any more.
+    fn drop(&mut self) {
+        self.part
+            .given
+            .fetch_sub(self.permit.num_permits(), Relaxed);
+    }
+}
+
 /// What somebody wants of the room.
 pub(super) struct Wanted {
     /// The widest of the sender's parts, of which the amount is taken already.
-    pub(super) part: Arc<Semaphore>,
-    /// How large that part is.
-    pub(super) wide: usize,
+    pub(super) part: Arc<Part>,
     /// How much is wanted.
     pub(super) amount: u32,
     /// Whether the sender's body has some already.
@@ -28,10 +77,9 @@ pub(super) struct Wanted {
 }
 
 impl Wanted {
-    /// Whether those who share the part have as much as is free, or more.
+    /// Whether those who share the part have as much as is free, or more. What they wait for they have not.
     fn has_enough(&self, free: usize) -> bool {
-        let not_held = self.part.available_permits() + self.amount as usize;
-        let held = self.wide.saturating_sub(not_held);
+        let held = self.part.given.load(Relaxed);
         held > 0 && held >= free
     }
 }
@@ -45,13 +93,13 @@ pub(super) struct Line {
 
 struct Waiter {
     wanted: Wanted,
-    given: Sender<OwnedSemaphorePermit>,
+    given: Sender<Given>,
 }
 
 /// A place in the line.
 struct Place<'a> {
     line: &'a Line,
-    given: Receiver<OwnedSemaphorePermit>,
+    given: Receiver<Given>,
 }
 
 impl Line {
@@ -64,11 +112,11 @@ impl Line {
     }
 
     /// Waits for what is wanted.
-    pub(super) async fn wait(&self, wanted: Wanted) -> OwnedSemaphorePermit {
+    pub(super) async fn wait(&self, wanted: Wanted) -> Given {
         let mut place = self.stand(wanted);
         self.serve();
         match (&mut place.given).await {
-            Ok(permit) => permit,
+            Ok(given) => given,
             // INVARIANT: whoever is taken from the line is given what it wants, or has left.
             Err(_) => pending().await,
         }
@@ -106,7 +154,7 @@ impl Line {
                 };
                 if let Some(next) = waiting.remove(at) {
                     // Whoever has just left gives it back by that.
-                    let _ = next.given.send(permit);
+                    let _ = next.given.send(Given::new(permit, next.wanted.part));
                 }
             }
         }
