@@ -10,7 +10,7 @@ use longshore_registry::{
 use longshore_store::meta::{Durability, Tx};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::{Value, json};
-use tokio::{sync::oneshot, task::JoinHandle};
+use tokio::{sync::oneshot, task::JoinHandle, time::timeout};
 
 use crate::authz::people::{People, grant, policy};
 use crate::harness::{ACCOUNT, TestCore, name_of};
@@ -56,14 +56,25 @@ impl Held {
     }
 }
 
-/// Waits until so many wait for a lock.
+/// Waits until so many wait for a lock, for minutes at most.
 async fn until_waiting(t: &TestCore, waiting: i64) {
     let count = |tx: &mut dyn Tx| {
         let sql = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'";
         Ok::<_, Error>(tx.count(sql, &[])?)
     };
-    while t.core.meta.query(count).await.unwrap() < waiting {
-        tokio::time::sleep(Duration::from_millis(5)).await;
+    let until = async {
+        while t.core.meta.query(count).await.unwrap() < waiting {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    if timeout(Duration::from_mins(3), until).await.is_err() {
+        let all = |tx: &mut dyn Tx| {
+            let sql = "SELECT concat_ws(' ', pid, state, wait_event_type, wait_event, query) FROM pg_stat_activity \
+                       WHERE datname = current_database()";
+            Ok::<_, Error>(tx.rows::<String>(sql, &[])?)
+        };
+        let all = t.core.meta.query(all).await.unwrap();
+        panic!("not {waiting} wait: {all:#?}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Places that can do less than others: nothing is removed there, or nothing may be, or nothing written.
 
-use std::{fs, io, path::Path, sync::Arc};
+use std::{fs, io, path::Path, sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -163,11 +163,13 @@ async fn ends_when_its_lease_is_taken(at: &'static str) {
     let place = over(dir.path(), gate, false);
     let backing = backup::backup(&t.core, &place, Options::default(), |_| {});
     let meanwhile = async {
-        reached.acquire().await.unwrap().forget();
+        let reached = tokio::time::timeout(Duration::from_mins(3), reached.acquire());
+        reached.await.unwrap().unwrap().forget();
         let lease = dir.path().join("lease");
         let latest: u64 = names(&lease).pop().unwrap().parse().unwrap();
         let entry = r#"{"owner":"another","doing":"adding"}"#;
-        fs::write(lease.join(format!("{:012}", latest + 1)), entry).unwrap();
+        // Far ahead of what the backup renews meanwhile.
+        fs::write(lease.join(format!("{:012}", latest + 1000)), entry).unwrap();
         open.add_permits(10);
     };
     let (ended, ()) = tokio::join!(backing, meanwhile);

@@ -118,14 +118,14 @@ async fn removing_an_object_ends_its_uploads_and_no_others() {
     rig.assert_leaves_nothing(&server, aborted).await;
 }
 
-/// Waits until the server has so many multipart uploads.
+/// Waits until the server has so many multipart uploads, for minutes at most.
 async fn uploads_become(server: &S3Server, count: usize) {
     let become_so = async {
         while server.names("test/").1.len() != count {
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     };
-    let waited = tokio::time::timeout(Duration::from_mins(1), become_so).await;
+    let waited = tokio::time::timeout(Duration::from_mins(3), become_so).await;
     waited.unwrap_or_else(|_| panic!("{count}: {:?}", server.names("test/").1));
 }
 
