@@ -22,8 +22,11 @@ const NOBODY: u32 = 65_534;
 
 /// Without these a test's server is fast, and tells of deadlocks at once; its machine must not fail.
 const FAST: &str = "fsync=off\nfull_page_writes=off\nmax_wal_size=128MB\n";
-/// Memory that is a file system, and how much of it has to be free.
-const MEMORY: (&str, u64) = ("/dev/shm", 2 << 30);
+/// Memory that is a file system, and how much of it has to be free. Several test programs run beside each other and see the same
+/// room.
+const MEMORY: (&str, u64) = ("/dev/shm", 4 << 30);
+/// How much memory the machine must have left: what is written there takes it from everybody.
+const AVAILABLE: u64 = 8 << 30;
 const ALWAYS: &str = "listen_addresses=''\nmax_connections=500\nshared_buffers=64MB\nautovacuum=off\njit=off\n\
                       deadlock_timeout=20ms\nwal_level=minimal\nmax_wal_senders=0\nlog_min_messages=fatal\n";
 
@@ -51,7 +54,7 @@ impl Server {
     pub fn fast() -> Self {
         let (memory, needed) = MEMORY;
         let has_room = statvfs(memory).is_ok_and(|room| room.f_bavail * room.f_frsize >= needed);
-        let place = if has_room {
+        let place = if has_room && available() >= AVAILABLE {
             PathBuf::from(memory)
         } else {
             env::temp_dir()
@@ -218,6 +221,16 @@ impl Drop for Server {
 fn signal(signal: &str, pid: &str) {
     let sent = Command::new("kill").args(["-s", signal, pid]).status();
     assert!(sent.unwrap().success());
+}
+
+/// How much memory is left, in bytes; none where the system does not tell.
+fn available() -> u64 {
+    let told = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let kibibytes = told
+        .lines()
+        .find_map(|line| line.strip_prefix("MemAvailable:"))
+        .and_then(|rest| rest.trim().strip_suffix("kB")?.trim().parse::<u64>().ok());
+    kibibytes.unwrap_or_default() * 1024
 }
 
 /// Where Debian, or the path, has the server's programs.
