@@ -50,10 +50,10 @@ async fn sweep(core: &Core) -> Result<bool> {
         key_copies::tick(core).await,
         usage::tick(core).await,
         pulls::tick(core).await,
-        leases::tick(core).await,
         lifecycle::tick(core, leave).await,
     ];
     if let Some(now) = leave {
+        swept.push(leases::tick(core, now).await);
         swept.push(uploads::tick(core, now).await);
         swept.push(expired::tick(core, now).await);
         swept.push(collect::tick(core, now).await);

@@ -82,16 +82,14 @@ pub(crate) fn holds(
     Ok(held == 1)
 }
 
-/// Whether a lease has ended that is not forgotten.
-pub(crate) fn any_ended(tx: &mut dyn Tx) -> Result<bool> {
-    let now = tx.now();
+/// Whether a lease has ended by the time `now` that is not forgotten.
+pub(crate) fn any_ended(tx: &mut dyn Tx, now: Timestamp) -> Result<bool> {
     let sql = "SELECT CASE WHEN EXISTS (SELECT 1 FROM image_lease WHERE expires_at <= ?1) THEN 1 ELSE 0 END";
     Ok(tx.count(sql, args![now])? == 1)
 }
 
-/// Forgets up to `limit` leases that have ended; returns how many.
-pub(crate) fn forget(tx: &mut dyn Tx, limit: i64) -> Result<u64> {
-    let now = tx.now();
+/// Forgets up to `limit` leases that have ended by the time `now`; returns how many.
+pub(crate) fn forget(tx: &mut dyn Tx, now: Timestamp, limit: i64) -> Result<u64> {
     tx.execute(
         "DELETE FROM image_lease WHERE expires_at <= ?1 AND (incarnation, image) IN \
          (SELECT incarnation, image FROM image_lease WHERE expires_at <= ?1 ORDER BY expires_at LIMIT ?2)",
