@@ -41,7 +41,7 @@ const PREVIEW_LIFE: Duration = Duration::from_hours(24);
 const RUN_IDLE: Duration = Duration::from_hours(1);
 /// So does one that has acted on images for so long; what it has done stays done. One that still looks at them goes on.
 const RUN_LIFE: Duration = Duration::from_hours(24);
-/// How many runs take turns, of a minute each: what takes long in one repository does not hold up the others, and each has its
+/// How many runs take turns, of a step each: what takes long in one repository does not hold up the others, and each has its
 /// next turn long before it would count as idle.
 const RUNS: i64 = 8;
 /// How many marks one step clears.

@@ -207,7 +207,7 @@ pub(crate) fn next_preview(tx: &mut dyn Tx) -> Result<Option<Evaluation>> {
     tx.row(&sql, args![Kind::Preview.code(), Phase::Act.code()])
 }
 
-/// Returns the run that has rested longest, to the minute, of those under way in repositories that live.
+/// Returns the run that has rested longest of those under way in repositories that live.
 pub(crate) fn next_run(tx: &mut dyn Tx) -> Result<Option<Evaluation>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM lifecycle_evaluation e WHERE kind = ?1 \

@@ -1,7 +1,5 @@
 //! The lifecycle policies of repositories.
 
-use std::time::Duration;
-
 use longshore_store::meta::{Columns, Result, Row, Tx};
 use longshore_types::{id::Incarnation, time::Timestamp};
 
@@ -75,20 +73,14 @@ pub(crate) fn wait(tx: &mut dyn Tx, incarnation: Incarnation, since: Timestamp) 
         .map(drop)
 }
 
-/// How often a run tells that it goes on.
-const STEPPED_EVERY: Duration = Duration::from_mins(1);
-
-/// Notes that the policy's run has taken a step: until it ends, that is what the policy waits since.
+/// Notes that the policy's run takes a step: until it ends, that is what the policy waits since. Of the runs under way the one
+/// that has waited longest takes the next step.
 pub(crate) fn stepped(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<()> {
     let now = tx.now();
-    tx.execute(
-        "UPDATE lifecycle_policy SET waits_since = ?2 WHERE incarnation = ?1 AND waits_since < ?3",
-        args![incarnation.as_bytes(), now, now.minus(STEPPED_EVERY)],
-    )
-    .map(drop)
+    wait(tx, incarnation, now)
 }
 
-/// Returns since when the policy of a repository waits; while it runs, when that has taken a step, to the minute.
+/// Returns since when the policy of a repository waits; while it runs, when that has taken its last step.
 pub(crate) fn waits_since(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<Option<Timestamp>> {
     let sql = "SELECT waits_since FROM lifecycle_policy WHERE incarnation = ?1";
     let since: Option<i64> = tx.row(sql, args![incarnation.as_bytes()])?;

@@ -292,3 +292,49 @@ async fn a_long_run_leaves_turns_to_others() {
     }
     assert!(!has_run("app").await);
 }
+
+/// Policies in ten repositories, of which eight have runs under way that need more steps.
+async fn with_runs() -> TestCore {
+    let t = start().await;
+    for idx in 0..10 {
+        let name = format!("repository-{idx}");
+        t.repository(&name).await;
+        for seed in ["a", "b", "c"] {
+            t.image(&name, seed, None).await;
+            t.advance(Duration::from_millis(1));
+        }
+        let rules = super::text(&[count(1, &["untagged"], 1)]);
+        let policy = json!({"repositoryName": name, "lifecyclePolicyText": rules});
+        t.ok::<PutLifecyclePolicy>(policy).await;
+    }
+    t.advance(INTERVAL);
+    for _ in 0..8 {
+        step_later(&t).await;
+    }
+    t
+}
+
+/// Takes a step that lasts a while.
+async fn step_later(t: &TestCore) -> bool {
+    t.advance(Duration::from_millis(100));
+    step(t).await
+}
+
+/// How many steps the runs under way have taken, in the order in which they began.
+async fn steps_taken(t: &TestCore) -> Vec<i64> {
+    let sql = "SELECT step FROM lifecycle_evaluation WHERE kind = 2 ORDER BY as_of, incarnation";
+    let steps = move |tx: &mut dyn Tx| tx.rows(sql, &[]);
+    t.core.meta.query(steps).await.unwrap()
+}
+
+#[tokio::test]
+async fn runs_take_turns_step_by_step() {
+    let t = with_runs().await;
+    let before = steps_taken(&t).await;
+    assert_eq!(before.len(), 8, "{before:?}");
+    for _ in 0..8 {
+        assert!(step_later(&t).await);
+    }
+    let one_more: Vec<i64> = before.iter().map(|taken| taken + 1).collect();
+    assert_eq!(steps_taken(&t).await, one_more);
+}
