@@ -207,20 +207,24 @@ pub(crate) fn next_preview(tx: &mut dyn Tx) -> Result<Option<Evaluation>> {
     tx.row(&sql, args![Kind::Preview.code(), Phase::Act.code()])
 }
 
+/// SQL for whether the repository of the evaluation `e` lives. What others have under way ends with them.
+const LIVES: &str =
+    "EXISTS (SELECT 1 FROM repository r WHERE r.incarnation = e.incarnation AND r.died_at IS NULL)";
+
 /// Returns the run that has rested longest of those under way in repositories that live.
 pub(crate) fn next_run(tx: &mut dyn Tx) -> Result<Option<Evaluation>> {
     let sql = format!(
         "SELECT {COLUMNS} FROM lifecycle_evaluation e WHERE kind = ?1 \
-         AND EXISTS (SELECT 1 FROM repository r WHERE r.incarnation = e.incarnation AND r.died_at IS NULL) \
+         AND {LIVES} \
          ORDER BY (SELECT p.waits_since FROM lifecycle_policy p WHERE p.incarnation = e.incarnation), as_of, incarnation LIMIT 1"
     );
     tx.row(&sql, args![Kind::Run.code()])
 }
 
-/// Returns how many runs are under way.
+/// Returns how many runs are under way in repositories that live.
 pub(crate) fn runs(tx: &mut dyn Tx) -> Result<i64> {
-    let sql = "SELECT COUNT(*) FROM lifecycle_evaluation WHERE kind = ?1";
-    tx.count(sql, args![Kind::Run.code()])
+    let sql = format!("SELECT COUNT(*) FROM lifecycle_evaluation e WHERE kind = ?1 AND {LIVES}");
+    tx.count(&sql, args![Kind::Run.code()])
 }
 
 /// Returns a preview that was made for a time up to `before`, and can still be read.

@@ -338,3 +338,18 @@ async fn runs_take_turns_step_by_step() {
     let one_more: Vec<i64> = before.iter().map(|taken| taken + 1).collect();
     assert_eq!(steps_taken(&t).await, one_more);
 }
+
+#[tokio::test]
+async fn runs_of_dead_repositories_hold_up_none() {
+    let t = with_runs().await;
+    for idx in 0..8 {
+        t.delete_repository(&format!("repository-{idx}")).await;
+    }
+    assert_eq!(steps_taken(&t).await.len(), 8);
+    while step_later(&t).await {}
+    for idx in 8..10 {
+        let input = json!({"repositoryName": format!("repository-{idx}")});
+        let got = t.ok::<GetLifecyclePolicy>(input).await;
+        assert!(got["lastEvaluatedAt"].as_f64().unwrap() > 0.0, "{idx}");
+    }
+}
