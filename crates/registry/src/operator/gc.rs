@@ -75,7 +75,8 @@ pub async fn collect(core: &Core, mut progress: impl FnMut(&Garbage)) -> Result<
         done.bytes += collected.bytes;
         done.files += files.done as u64;
         progress(&done);
-        if !(uploads.more || collected.swept.more || files.more) {
+        // What an upload held may go a moment later than the time that this step went by.
+        if uploads.done == 0 && !(collected.swept.more || files.more) {
             return Ok(done);
         }
     }

@@ -144,6 +144,25 @@ async fn what_is_due_is_told_and_then_collected() {
 }
 
 #[tokio::test]
+async fn what_uploads_held_is_collected_though_time_passes_meanwhile() {
+    for looks in 0.. {
+        let t = TestCore::start().await;
+        t.repository("app").await;
+        let upload = t.start_upload("app").await;
+        t.append("app", upload, vec![1; LARGE]).await.unwrap();
+        t.advance(Duration::from_hours(25));
+        t.jump_after(looks, Duration::from_millis(1));
+        let done = gc::collect(&t.core, |_| {}).await.unwrap();
+        assert_eq!((done.uploads, done.files), (1, 1), "at look {looks}");
+        assert_eq!(t.files(), 0);
+        if !t.has_jumped() {
+            assert!(looks > 3, "{looks}");
+            return;
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_file_that_was_made_after_its_intent_had_gone_is_collected() {
     let gate = Gate::shut();
     let t = TestCore::with_late_files(gate.clone()).await;
