@@ -44,7 +44,7 @@ fn is_known(scene: &Scene, service: &str, target: &str, operation: &str) -> bool
         ("content-type", "application/x-amz-json-1.1"),
         ("x-amz-target", target.as_str()),
     ];
-    let answer = api::post(scene.address(), service, &headers, "{}").unwrap();
+    let answer = api::post(scene.connect(), service, &headers, "{}").unwrap();
     let body: serde_json::Value = serde_json::from_slice(&answer.body).unwrap();
     (answer.status, &body["__type"]) != (404, &json!("UnknownOperationException"))
 }

@@ -38,7 +38,7 @@ impl Public {
             ("x-amz-target", target.as_str()),
         ];
         let input = input.to_string();
-        let answer = api::post(self.0.address(), "ecr-public", &headers, &input).unwrap();
+        let answer = api::post(self.0.connect(), "ecr-public", &headers, &input).unwrap();
         let answer = Answer {
             status: answer.status,
             body: serde_json::from_slice(&answer.body).unwrap(),

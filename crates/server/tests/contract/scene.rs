@@ -11,6 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     answers,
     api::{self, sha256},
+    http::Connection,
     model::MODEL,
     server::Server,
 };
@@ -69,9 +70,9 @@ impl Scene {
         scene
     }
 
-    /// Where the server listens.
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
+    /// A connection to the server.
+    pub(crate) fn connect(&self) -> Connection {
+        Connection::open(self.address).unwrap()
     }
 
     /// Sends a call and reads its answer, whatever it is.

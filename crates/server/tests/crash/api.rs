@@ -16,19 +16,24 @@ const TYPE: &str = "application/x-amz-json-1.1";
 
 /// Calls an operation of ECR's API.
 pub(crate) fn call(address: SocketAddr, operation: &str, body: &str) -> io::Result<Answer> {
+    call_over(Connection::open(address)?, operation, body)
+}
+
+/// The same over a connection.
+pub(crate) fn call_over(connection: Connection, operation: &str, body: &str) -> io::Result<Answer> {
     let target = format!("AmazonEC2ContainerRegistry_V20150921.{operation}");
     let headers = [("content-type", TYPE), ("x-amz-target", &target)];
-    post(address, "ecr", &headers, body)
+    post(connection, "ecr", &headers, body)
 }
 
 /// Sends a body that is signed for a service.
 pub(crate) fn post(
-    address: SocketAddr,
+    mut connection: Connection,
     service: &str,
     headers: &[(&str, &str)],
     body: &str,
 ) -> io::Result<Answer> {
-    let (host, date) = (address.to_string(), now());
+    let (host, date) = (connection.server()?.to_string(), now());
     let scope = format!("{}/{REGION}/{service}/aws4_request", &date[..8]);
     let mut headers = headers.to_vec();
     headers.extend([("host", host.as_str()), ("x-amz-date", date.as_str())]);
@@ -57,7 +62,7 @@ pub(crate) fn post(
         hex(&mac(&key, &text))
     );
     headers.push(("authorization", &authorization));
-    Connection::open(address)?.send("POST", "/", &headers, body.as_bytes())
+    connection.send("POST", "/", &headers, body.as_bytes())
 }
 
 /// Now, as `20261121T103000Z`.

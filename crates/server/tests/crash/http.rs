@@ -6,8 +6,8 @@ use std::{
     time::Duration,
 };
 
-/// Longer than an answer takes, shorter than a server sleeps.
-const TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a slow machine may take for what is waited for.
+pub(crate) const PATIENCE: Duration = Duration::from_mins(3);
 
 /// One connection.
 pub(crate) struct Connection(BufReader<TcpStream>);
@@ -32,12 +32,23 @@ impl Answer {
 }
 
 impl Connection {
+    /// For whoever asks once.
     pub(crate) fn open(address: SocketAddr) -> io::Result<Self> {
+        Self::within(address, PATIENCE)
+    }
+
+    /// For whoever asks again, or elsewhere, when nothing comes for so long.
+    pub(crate) fn within(address: SocketAddr, timeout: Duration) -> io::Result<Self> {
         let stream = TcpStream::connect(address)?;
-        stream.set_read_timeout(Some(TIMEOUT))?;
-        stream.set_write_timeout(Some(TIMEOUT))?;
+        stream.set_read_timeout(Some(timeout))?;
+        stream.set_write_timeout(Some(timeout))?;
         stream.set_nodelay(true)?;
         Ok(Self(BufReader::new(stream)))
+    }
+
+    /// The server's address.
+    pub(crate) fn server(&self) -> io::Result<SocketAddr> {
+        self.0.get_ref().peer_addr()
     }
 
     pub(crate) fn send(

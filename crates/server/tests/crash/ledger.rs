@@ -1,6 +1,6 @@
 //! What the server has acknowledged, and whether it still holds.
 
-use std::{collections::BTreeMap, net::SocketAddr};
+use std::{collections::BTreeMap, io, net::SocketAddr};
 
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use serde_json::Value;
@@ -64,11 +64,16 @@ impl Ledger {
 }
 
 /// Logs in; returns the Authorization header of `/v2`.
-pub(crate) fn password(address: SocketAddr) -> std::io::Result<String> {
-    let answer = api::call(address, "GetAuthorizationToken", "{}")?;
+pub(crate) fn password(address: SocketAddr) -> io::Result<String> {
+    password_over(Connection::open(address)?)
+}
+
+/// The same over a connection.
+pub(crate) fn password_over(connection: Connection) -> io::Result<String> {
+    let answer = api::call_over(connection, "GetAuthorizationToken", "{}")?;
     // A server that is to end may still say that it cannot.
     if answer.status >= 500 {
-        return Err(std::io::Error::other(answer.text()));
+        return Err(io::Error::other(answer.text()));
     }
     assert_eq!(answer.status, 200, "{}", answer.text());
     let answer: Value = serde_json::from_slice(&answer.body)?;

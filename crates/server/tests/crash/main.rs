@@ -25,6 +25,7 @@ use std::{
 use serde_json::json;
 
 use crate::{
+    http::PATIENCE,
     load::{Dice, Load},
     server::Server,
     stores::Stores,
@@ -32,8 +33,6 @@ use crate::{
 
 const WORKERS: usize = 4;
 const KILLS: usize = 14;
-/// How long a slow machine may take for what is waited for.
-const PATIENCE: Duration = Duration::from_mins(3);
 const REPOSITORY: &str = "crash/repository";
 
 /// Starts the server; now and then it is killed while it starts.

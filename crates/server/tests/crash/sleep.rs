@@ -15,11 +15,11 @@ use serde_json::json;
 
 use crate::{
     REPOSITORY, api,
-    http::Connection,
-    load::Load,
+    http::{Connection, PATIENCE},
+    load::{HASTE, Load},
     replicas::three,
     signal, stop,
-    stores::{PREFIX, Stores},
+    stores::Stores,
     until,
 };
 
@@ -53,8 +53,42 @@ fn succeed(child: Child) -> Output {
     output
 }
 
+/// Runs a command until it succeeds: what it needs may be locked by a server that was put to sleep in a transaction.
+fn succeed_at_last(start: impl Fn() -> Child) {
+    let began = Instant::now();
+    loop {
+        let output = start().wait_with_output().unwrap();
+        if output.status.success() {
+            return;
+        }
+        assert!(began.elapsed() < PATIENCE, "{output:?}");
+    }
+}
+
+/// A backup that was put to sleep while it has its place, and the place.
+fn sleeping_backup(stores: &Stores, data: &Path, environment: &Environment) -> (Child, String) {
+    for idx in 0..20 {
+        let place = format!("backups-{idx}");
+        let to = stores.beside(&place);
+        let backup = longshore(&["backup", "--to", &to], data, environment);
+        until("it has the place", || stores.lease(&place).is_some());
+        signal_child(&backup, "STOP");
+        // What it has asked for is done meanwhile.
+        thread::sleep(Duration::from_millis(200));
+        let lease = stores.lease(&place).unwrap();
+        if lease.contains("adding") {
+            return (backup, to);
+        }
+        signal_child(&backup, "CONT");
+        succeed(backup);
+    }
+    panic!("every backup had ended before it was put to sleep");
+}
+
 fn serves(address: SocketAddr) -> bool {
-    let ask = || Connection::open(address)?.send("GET", "/readyz", &[("host", "localhost")], b"");
+    let ask = || {
+        Connection::within(address, HASTE)?.send("GET", "/readyz", &[("host", "localhost")], b"")
+    };
     ask().is_ok_and(|answer| answer.status == 200)
 }
 
@@ -90,17 +124,13 @@ fn what_goes_on_while_a_replica_and_a_backup_sleep_is_not_undone_when_they_wake(
         "--new-master-key-file",
         next_key.to_str().unwrap(),
     ];
-    succeed(longshore(&rekey, &operator, &stores.environment()));
-    let place = stores.blobs().replace(PREFIX, "backups");
-    let backup = ["backup", "--to", &place];
-    let sleeper = longshore(&backup, &directory.path().join("first"), &next_alone);
-    until("it has the place", || {
-        stores.has_objects("backups", "lease")
-    });
-    signal_child(&sleeper, "STOP");
+    succeed_at_last(|| longshore(&rekey, &operator, &stores.environment()));
+    let first = directory.path().join("first");
+    let (sleeper, place) = sleeping_backup(&stores, &first, &next_alone);
     let asleep = Instant::now();
+    let backup = ["backup", "--to", &place];
     let other = longshore(&backup, &directory.path().join("second"), &next_alone);
-    succeed(longshore(&["gc"], &operator, &next_alone));
+    succeed_at_last(|| longshore(&["gc"], &operator, &next_alone));
     load.until_more(40);
     thread::sleep(sleep.saturating_sub(asleep.elapsed()));
     signal(replicas[0].server.as_ref().unwrap(), "CONT");

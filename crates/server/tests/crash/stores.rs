@@ -68,10 +68,13 @@ impl Stores {
         variables
     }
 
-    /// Where blobs are, as `--blobs` names it.
-    pub(crate) fn blobs(&self) -> String {
-        let find = |(name, value)| (name == "LONGSHORE_BLOBS").then_some(value);
-        self.environment().into_iter().find_map(find).unwrap()
+    /// A place in the bucket beside the blobs, which begins with another name.
+    pub(crate) fn beside(&self, name: &str) -> String {
+        format!("s3://{}/{}", s3::BUCKET, self.prefix_beside(name))
+    }
+
+    fn prefix_beside(&self, name: &str) -> String {
+        self.prefix().replacen(PREFIX, name, 1)
     }
 
     /// Tests of one process share a bucket.
@@ -83,11 +86,13 @@ impl Stores {
         )
     }
 
-    /// Whether there is anything in a folder beside the blobs, whose place begins with another name.
-    pub(crate) fn has_objects(&self, beside: &str, folder: &str) -> bool {
-        let place = self.prefix().replace(PREFIX, beside);
-        let (objects, _) = S3Server::shared().names(&format!("{place}/{folder}"));
-        !objects.is_empty()
+    /// What the latest lease of a place beside the blobs says, if there is any.
+    pub(crate) fn lease(&self, beside: &str) -> Option<String> {
+        let place = S3Server::shared().path(&self.prefix_beside(beside));
+        let leases = std::fs::read_dir(place.join("lease")).ok()?;
+        let latest = leases.map(|entry| entry.unwrap().path()).max()?;
+        // It may have gone for the next one.
+        std::fs::read_to_string(latest).ok()
     }
 
     fn metadata(&self) -> Metadata {

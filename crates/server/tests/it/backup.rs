@@ -6,7 +6,7 @@ use std::{
     process::{Command, Output, Stdio},
     sync::atomic::{AtomicBool, Ordering},
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use longshore::config::{BlobsUrl, Config, MasterKeySource};
@@ -451,15 +451,24 @@ async fn stocked(images: u8) -> (TestServer, Environment, Expected) {
     (t, environment, expected)
 }
 
-/// Runs a command again and again, killed later each time, until it ends by itself; returns how often it was killed.
-fn killed(args: &[&str], data: &Path, environment: &Environment) -> u64 {
+/// How long a command takes that nobody kills.
+fn time_of(args: &[&str], data: &Path, environment: &Environment) -> Duration {
+    let began = Instant::now();
+    let output = longshore(args, data, environment);
+    assert!(output.status.success(), "{output:?}");
+    began.elapsed()
+}
+
+/// Runs a command again and again, killed later each time, until it ends by itself, which takes about the time `whole` when
+/// nobody kills it; returns how often it was killed.
+fn killed(args: &[&str], data: &Path, environment: &Environment, whole: Duration) -> u32 {
     for kill in 0.. {
         let mut child = command(args, data, environment)
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        thread::sleep(Duration::from_millis(20 + 30 * kill));
+        thread::sleep(whole * (1 + kill) / 16);
         child.kill().unwrap();
         let output = child.wait_with_output().unwrap();
         // It may have been killed between its last transaction and its end.
@@ -483,15 +492,19 @@ fn here(data: &Path) -> impl FnOnce(&mut Config) + use<> {
 #[tokio::test(flavor = "multi_thread")]
 async fn backups_and_restores_that_are_killed_go_on() {
     let (t, environment, expected) = stocked(40).await;
-    let backups = tempfile::tempdir().unwrap();
-    let to = backups.path().to_str().unwrap();
-    let kills = killed(&["backup", "--to", to], t.data_dir(), &environment);
-    assert!(kills > 2, "{kills}");
+    let [backups, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let [to, other] = [&backups, &other].map(|place| place.path().to_str().unwrap());
+    let whole = time_of(&["backup", "--to", other], t.data_dir(), &environment);
+    let args = ["backup", "--to", to];
+    let kills = killed(&args, t.data_dir(), &environment, whole);
+    assert!(kills > 0, "it was faster than a sixteenth of {whole:?}");
     let credentials = t.credentials.clone();
     assert!(t.running.stop().await);
-    let dir = tempfile::tempdir().unwrap();
-    let kills = killed(&["restore", "--from", to], dir.path(), &Vec::new());
-    assert!(kills > 2, "{kills}");
+    let [dir, other] = [(); 2].map(|()| tempfile::tempdir().unwrap());
+    let args = ["restore", "--from", to];
+    let whole = time_of(&args, other.path(), &Vec::new());
+    let kills = killed(&args, dir.path(), &Vec::new(), whole);
+    assert!(kills > 0, "it was faster than a sixteenth of {whole:?}");
     let change = here(dir.path());
     let t = TestServer::over(dir, None, credentials, change).await;
     expected.check(&t).await;
@@ -505,6 +518,30 @@ fn lease(place: &Path) -> Option<String> {
     fs::read_to_string(latest).ok()
 }
 
+/// Kills a backup to a bucket while it has its place; returns that and its directory. One that has ended before anybody saw it at
+/// work is too late to be killed.
+fn killed_in_its_place(data: &Path, environment: &Environment) -> (String, PathBuf) {
+    for _ in 0..20 {
+        let prefix = S3Server::shared().fresh_prefix();
+        let place = S3Server::shared().path(&prefix);
+        let to = format!("s3://{}/{prefix}", s3::BUCKET);
+        let mut child = command(&["backup", "--to", &to], data, environment)
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        while lease(&place).is_none() && child.try_wait().unwrap().is_none() {
+            thread::sleep(Duration::from_millis(5));
+        }
+        child.kill().unwrap();
+        let code = child.wait().unwrap().code();
+        assert!(code.is_none_or(|code| code == 0), "{code:?}");
+        if lease(&place).is_some_and(|says| says.contains("adding")) {
+            return (to, place);
+        }
+    }
+    panic!("every one of 20 backups had ended before it could be killed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_backup_to_a_bucket_that_is_killed_is_followed_by_the_next() {
     let (t, mut environment, expected) = stocked(20).await;
@@ -514,25 +551,7 @@ async fn a_backup_to_a_bucket_that_is_killed_is_followed_by_the_next() {
             .into_iter()
             .filter(|(name, _)| name.contains("_S3_")),
     );
-    // One that has ended before anybody saw it at work is too late to be killed.
-    let (to, place) = loop {
-        let prefix = S3Server::shared().fresh_prefix();
-        let place = S3Server::shared().path(&prefix);
-        let to = format!("s3://{}/{prefix}", s3::BUCKET);
-        let mut child = command(&["backup", "--to", &to], t.data_dir(), &environment)
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
-        while lease(&place).is_none() && child.try_wait().unwrap().is_none() {
-            thread::sleep(Duration::from_millis(1));
-        }
-        child.kill().unwrap();
-        let code = child.wait().unwrap().code();
-        assert!(code.is_none_or(|code| code == 0), "{code:?}");
-        if lease(&place).unwrap().contains("adding") {
-            break (to, place);
-        }
-    };
+    let (to, place) = killed_in_its_place(t.data_dir(), &environment);
     // It waits until the one that was killed counts as dead, and goes on with what that has left.
     let args = ["backup", "--to", &to, "--json", "--keep", "1"];
     let told = json_of(&longshore(&args, t.data_dir(), &environment));

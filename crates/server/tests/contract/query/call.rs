@@ -38,7 +38,7 @@ pub(crate) fn send(scene: &Scene, operation: &str, input: &Value) -> Answer {
     ];
     flatten(&mut pairs, "", input);
     let headers = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = api::post(scene.address(), "iam", &headers, &pairs.join("&")).unwrap();
+    let answer = api::post(scene.connect(), "iam", &headers, &pairs.join("&")).unwrap();
     assert_eq!(answer.header("content-type"), Some("text/xml"));
     let text = answer.text();
     let document =
