@@ -39,8 +39,8 @@ pub(super) struct Shared {
     /// The schema that a program must know by now, when this one does not.
     needs: AtomicI64,
     warned: AtomicBool,
-    /// Whether this machine's clock was off when it was last compared.
-    is_off: AtomicBool,
+    /// How far this machine's clock was ahead when it was last said to be off, in milliseconds; 0 while it is right.
+    told_ahead: AtomicI64,
     pub(super) faults: FaultPoints,
     pub(super) statements: Total,
     pub(super) hops: Total,
@@ -70,7 +70,7 @@ impl Shared {
             reachable: AtomicBool::new(true),
             needs: AtomicI64::new(0),
             warned: AtomicBool::new(false),
-            is_off: AtomicBool::new(false),
+            told_ahead: AtomicI64::new(0),
             faults: FaultPoints::of(&options),
             statements: Total::default(),
             hops: Total::default(),
@@ -89,17 +89,21 @@ impl Shared {
         }
     }
 
-    /// Tells the operator when this machine's clock begins to be far from the database's, and when that ends. The store's time
-    /// is the database's, so nothing of it is at stake; but signatures are made and checked by this machine's.
+    /// Tells the operator when this machine's clock begins to be far from the database's, when it comes to be elsewhere, and when
+    /// that ends. The store's time is the database's, so nothing of it is at stake; but signatures are made and checked by this
+    /// machine's.
     pub(super) fn compare_clocks(&self) {
         let Some(database) = &self.database else {
             return;
         };
         let ahead = self.system.system_millis() - database.system_millis();
         let is_off = ahead.abs() > OFF_MILLIS;
-        if is_off == self.is_off.swap(is_off, Ordering::Relaxed) {
+        let told = self.told_ahead.load(Ordering::Relaxed);
+        if is_off == (told != 0) && (!is_off || (ahead - told).abs() <= OFF_MILLIS) {
             return;
         }
+        let tells = if is_off { ahead } else { 0 };
+        self.told_ahead.store(tells, Ordering::Relaxed);
         let seconds_ahead = ahead / 1000;
         if is_off {
             tracing::warn!(
