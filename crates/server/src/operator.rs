@@ -6,12 +6,14 @@
 pub mod backup;
 pub mod restore;
 
+use std::io::{self, Write as _};
+
 use anyhow::{Context, bail};
 use indicatif::{ProgressBar, ProgressStyle};
 use longshore_registry::{
     Core,
     operator::{
-        backup::Place,
+        backup::{Pin, Place},
         gc::{self, Garbage},
         scrub::{self, Repair, Scrubbed, Spares},
     },
@@ -36,12 +38,28 @@ pub fn run_scrub(args: &ScrubArgs) -> anyhow::Result<()> {
         };
         let place = place(url).await?;
         // What it reads is not removed meanwhile.
-        let pin = place.pin().await?;
+        let pin = pin(&place).await?;
         let done = repair_from(args, core, place).await;
         let released = pin.release().await;
         done?;
         Ok(released?)
     })
+}
+
+/// Pins a place that is read, so that nothing is removed from it meanwhile, or says that it may be.
+async fn pin(place: &Place) -> anyhow::Result<Pin> {
+    let pin = place.pin().await?;
+    if !pin.holds() {
+        say(
+            "the place cannot be written, so no backup knows that it is read: let none remove older ones meanwhile",
+        );
+    }
+    Ok(pin)
+}
+
+/// Tells whoever started a command something that is not what it was asked for.
+fn say(text: &str) {
+    let _ = writeln!(io::stderr(), "{text}");
 }
 
 async fn repair_from(args: &ScrubArgs, core: &Core, place: Place) -> anyhow::Result<()> {

@@ -76,7 +76,12 @@ fn text(done: &BackedUp) -> String {
         ));
     }
     if let Some(why) = &done.not_removed {
-        lines.push(format!("not all was removed: {why}"));
+        let what = if done.removed_backups.is_empty() && done.removed_segments == 0 {
+            "nothing was removed"
+        } else {
+            "not all was removed"
+        };
+        lines.push(format!("{what}: {why}"));
     }
     lines.extend(done.lost.iter().map(Lost::to_string));
     lines.join("\n")

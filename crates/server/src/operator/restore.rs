@@ -1,9 +1,6 @@
 //! `longshore restore`.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    io::{self, Write as _},
-};
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::{Context, bail};
 use indicatif::ProgressBar;
@@ -22,7 +19,7 @@ use longshore_store::{
 use longshore_types::id::ContentId;
 use serde::Serialize;
 
-use super::{bar, tell};
+use super::{bar, pin, say, tell};
 use crate::{
     config::{Config, RestoreArgs, backup_place},
     stores::{self, OpenError, Scratch, Target},
@@ -46,10 +43,7 @@ pub fn run(args: &RestoreArgs) -> anyhow::Result<()> {
         }
         let config = Config::from_args(args.store.serve_args())?;
         let keys = Keys::new(stores::master_keys_that_are(&config)?);
-        let pin = place.pin().await?;
-        if !pin.holds() {
-            say("the place cannot be written, so no backup knows that it is read: let none remove older ones meanwhile");
-        }
+        let pin = pin(place).await?;
         let done = read(args, &config, place, &keys).await;
         let released = pin.release().await;
         done?;
@@ -79,11 +73,6 @@ async fn read(
     } else {
         restore(args, config, place, &backup, keys, &bar).await
     }
-}
-
-/// Tells whoever started it something that is not what it was asked for.
-fn say(text: &str) {
-    let _ = writeln!(io::stderr(), "{text}");
 }
 
 /// A backup that there is.

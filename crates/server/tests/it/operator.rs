@@ -12,7 +12,10 @@ use std::{
 use longshore_testbed::s3::{self, S3Server};
 use serde_json::Value;
 
-use crate::harness::{Answer, TestServer, digest_of, storage};
+use crate::{
+    harness::{Answer, TestServer, digest_of, storage},
+    transfer::proxy::Proxy,
+};
 
 /// More than stays in a row.
 const LARGE: usize = 300_000;
@@ -137,17 +140,23 @@ async fn scrub_repairs_from_a_backup_beside_a_running_server() {
     );
 }
 
-/// Somebody who removes backups in a place, until the other end of the channel is dropped.
-fn removing(place: &Path, stop: &mpsc::Receiver<()>) {
-    let lease = place.join("lease");
+/// Says that somebody removes backups in a place.
+fn says_removing(place: &Path, number: u32) {
+    let (lease, beside) = (place.join("lease"), place.join("lease.new"));
     fs::create_dir_all(&lease).unwrap();
-    for number in 100.. {
-        let entry = r#"{"owner":"somebody","doing":"removing"}"#;
-        fs::write(lease.join(format!("{number:012}")), entry).unwrap();
+    // It comes whole, as an object does.
+    fs::write(&beside, r#"{"owner":"somebody","doing":"removing"}"#).unwrap();
+    fs::rename(&beside, lease.join(format!("{number:012}"))).unwrap();
+}
+
+/// Says so again and again, until the other end of the channel is dropped.
+fn removing(place: &Path, stop: &mpsc::Receiver<()>) {
+    for number in 101.. {
         let wait = Duration::from_millis(100);
         if stop.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
             return;
         }
+        says_removing(place, number);
     }
 }
 
@@ -167,6 +176,7 @@ async fn scrub_repairs_from_a_bucket_and_not_while_backups_are_removed_there() {
     assert!(made.status.success(), "{made:?}");
     rot(&segments(server.data_dir())[0]);
 
+    says_removing(&place, 100);
     let (going_on, stop) = mpsc::channel::<()>();
     let removes = thread::spawn({
         let place = place.clone();
@@ -189,6 +199,50 @@ async fn scrub_repairs_from_a_bucket_and_not_while_backups_are_removed_there() {
     // It is said no more that somebody reads there.
     let pins = fs::read_dir(place.join("pins")).into_iter().flatten();
     assert_eq!(pins.count(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn scrub_says_when_nobody_learns_that_it_reads_backups() {
+    let (server, _) = with_a_blob().await;
+    let at = format!("s3://{}/{}", s3::BUCKET, S3Server::shared().fresh_prefix());
+    let bucket = storage::bucket_environment(server.data_dir());
+    let variables = |endpoint: String| {
+        let backups = bucket.iter().filter_map(|(name, value)| {
+            let name = name.strip_prefix("LONGSHORE_S3_")?;
+            let value = if name == "ENDPOINT" { &endpoint } else { value };
+            Some((format!("LONGSHORE_BACKUP_S3_{name}"), value.clone()))
+        });
+        let store = server.environment().into_iter();
+        let store = store.map(|(name, value)| (name.to_owned(), value));
+        store.chain(backups).collect::<Vec<_>>()
+    };
+    let run = |args: &[&str], endpoint: String| {
+        let variables = variables(endpoint);
+        let variables = variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.clone()));
+        longshore(args, server.data_dir(), variables.collect())
+    };
+    let endpoint = S3Server::shared().endpoint();
+    let made = run(&["backup", "--to", &at], endpoint.clone());
+    assert!(made.status.success(), "{made:?}");
+    rot(&segments(server.data_dir())[0]);
+
+    // With these credentials one may only read.
+    let reads = |asked: &str, whole: Vec<u8>| {
+        if asked.starts_with("PUT ") {
+            return b"HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n".to_vec();
+        }
+        whole
+    };
+    let address = endpoint.trim_start_matches("http://").parse().unwrap();
+    let proxy = Proxy::before(address, Box::new(reads)).await;
+    let endpoint = format!("http://{}", proxy.address);
+    let mended = run(&["scrub", "--json", "--repair-from", &at], endpoint);
+    assert!(mended.status.success(), "{mended:?}");
+    assert_eq!(json(&mended)["repaired"], 1, "{mended:?}");
+    let text = String::from_utf8_lossy(&mended.stderr);
+    assert!(text.contains("no backup knows that it is read"), "{text}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

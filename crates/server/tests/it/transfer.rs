@@ -5,6 +5,6 @@ mod export;
 mod hostile;
 mod import;
 mod migrate;
-mod proxy;
+pub(crate) mod proxy;
 mod scene;
 mod strangers;

@@ -58,7 +58,7 @@ impl Place {
             loop {
                 tokio::time::sleep(EVERY).await;
                 if let Err(error) = renew(&place, &draw).await {
-                    tracing::warn!(%error, "the pin of a restore could not be renewed");
+                    tracing::warn!(%error, "the pin of whoever reads backups could not be renewed");
                 }
             }
         }));

@@ -74,7 +74,8 @@ pub(super) async fn run(
     }
     held.removes().await?;
     if place.is_read().await? {
-        done.not_removed = Some("a restore reads what is in the place".to_owned());
+        done.not_removed =
+            Some("somebody reads what is in the place, for a restore or a scrub".to_owned());
         return Ok(());
     }
     for id in &gone {

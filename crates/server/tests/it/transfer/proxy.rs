@@ -11,11 +11,11 @@ use tokio::{
 };
 
 /// What was asked, and the answer with its head, which may be changed.
-pub(super) type Change = Box<dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync>;
+pub(crate) type Change = Box<dyn Fn(&str, Vec<u8>) -> Vec<u8> + Send + Sync>;
 
 /// A proxy that runs as long as its test.
-pub(super) struct Proxy {
-    pub(super) address: SocketAddr,
+pub(crate) struct Proxy {
+    pub(crate) address: SocketAddr,
     log: Log,
 }
 
@@ -24,7 +24,7 @@ type Log = Arc<Mutex<Vec<(String, String)>>>;
 
 impl Proxy {
     /// Starts a proxy before a server.
-    pub(super) async fn before(server: SocketAddr, change: Change) -> Self {
+    pub(crate) async fn before(server: SocketAddr, change: Change) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let log = Log::default();
