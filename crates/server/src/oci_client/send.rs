@@ -148,8 +148,8 @@ impl Registry {
                     continue;
                 }
             }
-            // Some registries are in another place altogether, and send all that is asked there.
-            let is_registry = is_here || at.path().starts_with("/v2/");
+            // Some registries are in another place altogether, and send all that is asked there, as it was asked.
+            let is_registry = is_here || at.path().ends_with(uri.path());
             return refused(&uri, answer, is_registry).await;
         }
     }

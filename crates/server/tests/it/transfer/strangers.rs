@@ -180,11 +180,19 @@ async fn what_is_absent_elsewhere_is_absent_only_where_a_registry_is() {
     let from = with_referrer().await;
     let gone = |_: &str, _| answer("404 Not Found", "", "");
     let elsewhere = Proxy::before(from.address(), Box::new(gone)).await;
-    for (path, is_registry) in [("/v2/x/referrers/y", true), ("/bucket/x", false)] {
-        let there = format!("Location: http://{}{path}\r\n", elsewhere.address);
+    // `*` is what was asked.
+    for (path, is_registry) in [
+        ("*", true),
+        ("/artifactory/api/docker/r*", true),
+        ("/v2/x/referrers/y", false),
+        ("/bucket/x", false),
+    ] {
+        let there = format!("http://{}{path}", elsewhere.address);
         let sends = move |asked: &str, whole: Vec<u8>| {
-            if asked.contains("/referrers/") {
-                return answer("307 Temporary Redirect", &there, "");
+            let target = asked.split(' ').nth(1).unwrap();
+            if target.contains("/referrers/") {
+                let location = format!("Location: {}\r\n", there.replace('*', target));
+                return answer("307 Temporary Redirect", &location, "");
             }
             whole
         };
