@@ -31,9 +31,9 @@ pub use self::{export::run as export, import::run as import, migrate::run as mig
 /// Threads for requests; what blocks has its own.
 const THREADS: usize = 2;
 
-/// What a repository is called under a prefix, be that told with its slash or without.
+/// What a repository is called under a prefix, as the flags have it.
 fn under(prefix: &str, name: &str) -> String {
-    match prefix.strip_suffix('/').unwrap_or(prefix) {
+    match prefix {
         "" => name.to_owned(),
         prefix => format!("{prefix}/{name}"),
     }

@@ -2,10 +2,23 @@
 
 use std::{num::NonZeroUsize, path::PathBuf};
 
+use longshore_types::name::RepositoryName;
+
 use super::StoreArgs;
 
 /// Requests and transfers at a time, unless the caller says.
 const JOBS: &str = "4";
+
+/// What repositories are put under, told with its slash or without, as it stands before the slash.
+fn prefix(text: &str) -> Result<String, String> {
+    let prefix = text.strip_suffix('/').unwrap_or(text);
+    match format!("{prefix}/app").parse::<RepositoryName>() {
+        Err(error) if !prefix.is_empty() => Err(format!(
+            "`{prefix}/app` cannot be the name of a repository: {error}"
+        )),
+        _ => Ok(prefix.to_owned()),
+    }
+}
 
 /// How a command finds the registry here.
 #[derive(Debug, clap::Args)]
@@ -54,7 +67,7 @@ pub struct ImportArgs {
     #[arg(long, value_name = "NAME")]
     pub repository: Option<String>,
     /// What repositories are put under here: `mirror` makes `team/app` `mirror/team/app`
-    #[arg(long, value_name = "PREFIX", default_value = "")]
+    #[arg(long, value_name = "PREFIX", default_value = "", value_parser = prefix)]
     pub prefix: String,
     /// Take indexes some of whose images the layout has not, as `docker save` writes them of images for several platforms
     #[arg(long)]
@@ -78,7 +91,7 @@ pub struct MigrateArgs {
     #[arg(long, value_name = "GLOB,…", value_delimiter = ',')]
     pub repositories: Vec<String>,
     /// What repositories are put under here: `mirror` makes `team/app` `mirror/team/app`
-    #[arg(long, value_name = "PREFIX", default_value = "")]
+    #[arg(long, value_name = "PREFIX", default_value = "", value_parser = prefix)]
     pub prefix: String,
     /// The user there [default: the login of `~/.docker/config.json`]
     #[arg(long, value_name = "NAME", env = "LONGSHORE_SOURCE_USER")]
@@ -104,4 +117,28 @@ pub struct MigrateArgs {
     /// Where it goes.
     #[command(flatten)]
     pub own: OwnArgs,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_prefix_is_what_names_can_begin_with() {
+        for (told, is) in [
+            ("", ""),
+            ("mirror", "mirror"),
+            ("a/", "a"),
+            ("team/x", "team/x"),
+        ] {
+            assert_eq!(prefix(told).as_deref(), Ok(is));
+        }
+        for told in ["mirror-", "mirror//", "/mirror", "Mirror", " "] {
+            let refused = prefix(told).unwrap_err();
+            assert!(
+                refused.contains("cannot be the name of a repository"),
+                "{refused}"
+            );
+        }
+    }
 }
