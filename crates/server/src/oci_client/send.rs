@@ -148,8 +148,9 @@ impl Registry {
                     continue;
                 }
             }
-            // Some registries are in another place altogether, and send all that is asked there, as it was asked.
-            let is_registry = is_here || at.path().ends_with(uri.path());
+            // Some registries are in another place altogether, where they have more before the name, as registry.k8s.io has.
+            let asked = uri.path().strip_prefix("/v2").unwrap_or(uri.path());
+            let is_registry = is_here || at.path().ends_with(asked);
             return refused(&uri, answer, is_registry).await;
         }
     }

@@ -180,10 +180,11 @@ async fn what_is_absent_elsewhere_is_absent_only_where_a_registry_is() {
     let from = with_referrer().await;
     let gone = |_: &str, _| answer("404 Not Found", "", "");
     let elsewhere = Proxy::before(from.address(), Box::new(gone)).await;
-    // `*` is what was asked.
+    // `*` is what was asked, after its `/v2`.
     for (path, is_registry) in [
-        ("*", true),
-        ("/artifactory/api/docker/r*", true),
+        ("/v2*", true),
+        ("/v2/prod/images*", true),
+        ("/artifactory/api/docker/r/v2*", true),
         ("/v2/x/referrers/y", false),
         ("/bucket/x", false),
     ] {
@@ -191,7 +192,8 @@ async fn what_is_absent_elsewhere_is_absent_only_where_a_registry_is() {
         let sends = move |asked: &str, whole: Vec<u8>| {
             let target = asked.split(' ').nth(1).unwrap();
             if target.contains("/referrers/") {
-                let location = format!("Location: {}\r\n", there.replace('*', target));
+                let asked = target.strip_prefix("/v2").unwrap();
+                let location = format!("Location: {}\r\n", there.replace('*', asked));
                 return answer("307 Temporary Redirect", &location, "");
             }
             whole
