@@ -205,7 +205,9 @@ fn may_step(tx: &mut dyn Tx, evaluation: &Evaluation) -> Result<bool> {
         return Ok(false);
     }
     if evaluation.kind == Kind::Run {
-        policy::stepped(tx, evaluation.incarnation)?;
+        // Until the run ends, that is what its policy waits since: the next step is of whichever run has waited longest.
+        let now = tx.now();
+        policy::wait(tx, evaluation.incarnation, now)?;
     }
     Ok(true)
 }

@@ -16,7 +16,7 @@ mod stores;
 use std::{
     net::SocketAddr,
     path::Path,
-    process::{Command, ExitStatus},
+    process::{Child, Command, ExitStatus},
     sync::Arc,
     thread,
     time::{Duration, Instant},
@@ -56,7 +56,7 @@ fn kill(mut server: Server) {
 
 /// `kill`, and waits for the end.
 fn stop(mut server: Server) -> ExitStatus {
-    signal(&server, "TERM");
+    signal(&server.0, "TERM");
     server.0.wait().unwrap()
 }
 
@@ -69,8 +69,8 @@ fn until(what: &str, is_so: impl Fn() -> bool) {
     }
 }
 
-fn signal(server: &Server, signal: &str) {
-    let id = server.0.id().to_string();
+fn signal(process: &Child, signal: &str) {
+    let id = process.id().to_string();
     let sent = Command::new("kill").args(["-s", signal, &id]).status();
     assert!(sent.unwrap().success());
 }

@@ -78,7 +78,7 @@ fn whatever_was_acknowledged_survives_the_end_or_the_sleep_of_any_replica() {
             0 => kill(replica.take()),
             1 => assert!(stop(replica.take()).success()),
             _ => {
-                let server = replica.server.as_ref().unwrap();
+                let server = &replica.server.as_ref().unwrap().0;
                 signal(server, "STOP");
                 thread::sleep(SLEEP);
                 signal(server, "CONT");

@@ -39,14 +39,6 @@ fn longshore(args: &[&str], data: &Path, environment: &Environment) -> Child {
     command.spawn().unwrap()
 }
 
-/// Sends a signal to a command.
-fn signal_child(child: &Child, name: &str) {
-    let sent = Command::new("kill")
-        .args(["-s", name, &child.id().to_string()])
-        .status();
-    assert!(sent.unwrap().success());
-}
-
 fn succeed(child: Child) -> Output {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
@@ -72,14 +64,14 @@ fn sleeping_backup(stores: &Stores, data: &Path, environment: &Environment) -> (
         let to = stores.beside(&place);
         let backup = longshore(&["backup", "--to", &to], data, environment);
         until("it has the place", || stores.lease(&place).is_some());
-        signal_child(&backup, "STOP");
+        signal(&backup, "STOP");
         // What it has asked for is done meanwhile.
         thread::sleep(Duration::from_millis(200));
         let lease = stores.lease(&place).unwrap();
         if lease.contains("adding") {
             return (backup, to);
         }
-        signal_child(&backup, "CONT");
+        signal(&backup, "CONT");
         succeed(backup);
     }
     panic!("every backup had ended before it was put to sleep");
@@ -116,7 +108,7 @@ fn what_goes_on_while_a_replica_and_a_backup_sleep_is_not_undone_when_they_wake(
     let workers = load.start();
     load.until_more(40);
 
-    signal(replicas[0].server.as_ref().unwrap(), "STOP");
+    signal(&replicas[0].server.as_ref().unwrap().0, "STOP");
     let operator = directory.path().join("operator");
     let rekey = [
         "rekey",
@@ -133,8 +125,8 @@ fn what_goes_on_while_a_replica_and_a_backup_sleep_is_not_undone_when_they_wake(
     succeed_at_last(|| longshore(&["gc"], &operator, &next_alone));
     load.until_more(40);
     thread::sleep(sleep.saturating_sub(asleep.elapsed()));
-    signal(replicas[0].server.as_ref().unwrap(), "CONT");
-    signal_child(&sleeper, "CONT");
+    signal(&replicas[0].server.as_ref().unwrap().0, "CONT");
+    signal(&sleeper, "CONT");
     until("it serves again", || serves(addresses[0]));
     load.until_more(40);
     load.end(workers);

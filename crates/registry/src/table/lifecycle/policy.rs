@@ -73,13 +73,6 @@ pub(crate) fn wait(tx: &mut dyn Tx, incarnation: Incarnation, since: Timestamp) 
         .map(drop)
 }
 
-/// Notes that the policy's run takes a step: until it ends, that is what the policy waits since. Of the runs under way the one
-/// that has waited longest takes the next step.
-pub(crate) fn stepped(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<()> {
-    let now = tx.now();
-    wait(tx, incarnation, now)
-}
-
 /// Returns since when the policy of a repository waits; while it runs, when that has taken its last step.
 pub(crate) fn waits_since(tx: &mut dyn Tx, incarnation: Incarnation) -> Result<Option<Timestamp>> {
     let sql = "SELECT waits_since FROM lifecycle_policy WHERE incarnation = ?1";
